@@ -1,0 +1,94 @@
+"""Do Keras and ONNX Runtime give the same answers?
+
+    python -m export.verify MODEL.keras MODEL.onnx [--data DIR]
+"""
+
+import argparse
+import json
+import keras
+import numpy as np
+import onnxruntime
+import os
+import sys
+from pathlib import Path
+
+from inference.alignment import align_face
+from inference.images import SUFFIXES, load_image
+
+TOLERANCE = 1e-4
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+class VerificationError(RuntimeError):
+    """The exported file does not answer as the network does."""
+
+
+def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
+    """Compare a network with its export on 256 random faces and on real ones, one by one and in batches.
+
+    Args:
+        model: what was exported, (N, S, S, 1) -> (N, 7).
+        path: the .onnx file.
+        faces: real faces, uint8 (N, S, S) grey.
+
+    Returns:
+        A line that says how large the difference was, on how many faces.
+
+    Raises:
+        VerificationError: a probability differs by 1e-4 or more, or a real face gets another class.
+    """
+    size = model.input_shape[1]
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(0).integers(0, 256, (256, size, size), np.uint8)
+    worst = 0.0
+    for kind, images in (("random", random), ("real", faces)):
+        images = images.reshape(-1, size, size, 1).astype(np.float32)
+        expected = model.predict(images, batch_size=256, verbose=0)
+        batches = [images[i : i + 1] for i in range(min(len(images), 8))]
+        batches += [images[i : i + 256] for i in range(len(batches), len(images), 256)]
+        answers = np.concatenate([session.run(["probabilities"], {"image": batch})[0] for batch in batches])
+        difference = float(np.abs(answers - expected).max())
+        if not difference < TOLERANCE:  # also true for NaN
+            raise VerificationError(f"on {kind} faces a probability differs by {difference:.1e} ({TOLERANCE:.0e} allowed).")
+        changed = int((answers.argmax(axis=1) != expected.argmax(axis=1)).sum())
+        if kind == "real" and changed:
+            raise VerificationError(f"{changed} of {len(faces)} real faces get another class.")
+        worst = max(worst, difference)
+    return f"Keras and ONNX Runtime agree: max difference {worst:.1e}, {len(random)} random and {len(faces):,} real faces"
+
+
+def example_faces(size: int = 48) -> np.ndarray:
+    """Grey faces uint8 (N, size, size) cut from the example photographs, each also mirrored."""
+    from inference.detector import FaceDetector
+
+    detector, faces = FaceDetector(), []
+    for file in sorted(file for file in EXAMPLES.iterdir() if file.suffix in SUFFIXES):
+        image = load_image(file)
+        for view in (image, np.ascontiguousarray(image[:, ::-1])):
+            faces += [align_face(view, found, size).mean(axis=2).astype(np.uint8) for found in detector.detect(view)]
+    return np.stack(faces)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m export.verify", description="Compare a network with its export.")
+    parser.add_argument("model", type=Path, help=".keras file")
+    parser.add_argument("onnx", type=Path, help=".onnx file made from it")
+    parser.add_argument("--data", type=Path, default=os.environ.get("FER2013_DIR"), metavar="DIR", help="FER-2013")
+    args = parser.parse_args()
+    from export.to_onnx import with_temperature
+    from training.data import DataError, load_fer2013
+
+    try:
+        real = load_fer2013(args.data) if args.data else None
+        model = keras.models.load_model(args.model, compile=False)
+        metadata = onnxruntime.InferenceSession(str(args.onnx)).get_modelmeta().custom_metadata_map
+        faces = example_faces() if real is None else real.images[real.splits > 0]
+        print(verify(with_temperature(model, float(metadata["temperature"])), args.onnx, faces))
+    except (DataError, VerificationError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

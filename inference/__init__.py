@@ -1,0 +1,1 @@
+"""Faces in pictures and what their expressions are, without Keras or Gradio."""

@@ -1,0 +1,60 @@
+"""Seven emotion probabilities for each face."""
+
+import cv2
+import json
+import numpy as np
+from pathlib import Path
+
+from inference.model_files import ModelError
+from inference.session import active_provider, create_session
+from inference.types import EMOTIONS
+
+
+class EmotionClassifier:
+    """An emotion model that follows the project's contract, in an ONNX Runtime session; may be shared by threads.
+
+    Input `image` (N, S, S, 1), grey values 0..255; output `probabilities` (N, 7); the metadata names the labels.
+
+    Args:
+        model: a file name in models/ or a path.
+        threads, cuda: see `inference.session.create_session`.
+
+    Raises:
+        ModelError: the file is missing, altered, or does not follow the contract.
+
+    Attributes:
+        input_size: S, the side of a face in pixels.
+        metrics: what was measured on this model, from its metadata.
+        provider: the active ONNX Runtime execution provider.
+    """
+
+    def __init__(self, model: str | Path = "emotion.onnx", threads: int | None = None, cuda: bool = True):
+        self._session = create_session(model, threads, cuda)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        inputs, outputs = self._session.get_inputs(), [node.name for node in self._session.get_outputs()]
+        labels = tuple(json.loads(metadata.get("labels", "[]")))
+        if [node.name for node in inputs] != ["image"] or "probabilities" not in outputs or labels != EMOTIONS:
+            raise ModelError(f"{model} is not an emotion model of this project: its inputs, outputs or labels differ.")
+        self.input_size = int(metadata["input_size"])
+        self.metrics = json.loads(metadata.get("metrics", "{}"))
+        self.provider = active_provider(self._session)
+        self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
+
+    def preprocess(self, faces: np.ndarray) -> np.ndarray:
+        """Faces uint8 (N, S, S) grey or (N, S, S, 3) RGB to the model's input (N, S, S, 1)."""
+        if faces.ndim == 4 and faces.shape[3] == 3:
+            faces = np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in faces])
+        return faces.reshape(len(faces), self.input_size, self.input_size, 1).astype(self._dtype)
+
+    def predict(self, faces: np.ndarray) -> np.ndarray:
+        """Classify all faces in one run.
+
+        Args:
+            faces: uint8 (N, S, S) grey or (N, S, S, 3) RGB, N may be 0.
+
+        Returns:
+            float32 (N, 7), in the order of EMOTIONS; every row sums to 1.
+        """
+        if not len(faces):
+            return np.zeros((0, len(EMOTIONS)), np.float32)
+        return self._session.run(["probabilities"], {"image": self.preprocess(faces)})[0]

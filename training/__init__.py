@@ -1,0 +1,1 @@
+"""FER-2013 data, networks, training and evaluation (Keras 3)."""

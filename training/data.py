@@ -1,0 +1,343 @@
+"""FER-2013 from the files that people download, checked row by row.
+
+    python -m training.data DIR
+
+prints the class counts of every split next to the published ones, the blank images, the exact repeats and the
+near-duplicates between Training and the test splits.
+"""
+
+import argparse
+import csv
+import cv2
+import numpy as np
+import sys
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.types import EMOTIONS
+
+SPLITS = ("Training", "PublicTest", "PrivateTest", "Test")
+"""The official splits; "Test" holds the test faces of an image folder whose file names do not say which half they are
+from (the two halves together are the 7,178 faces of the paper)."""
+
+VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+"""The columns of FERPlus (Barsoum et al. 2016, arXiv:1608.01041); NF means "not a face"."""
+
+OFFICIAL_COUNTS = {
+    "Training": (3995, 436, 4097, 7215, 4830, 3171, 4965),
+    "PublicTest": (467, 56, 496, 895, 653, 415, 607),
+    "PrivateTest": (491, 55, 528, 879, 594, 416, 626),
+    "Test": (958, 111, 1024, 1774, 1247, 831, 1233),
+}
+"""Faces per class in the order of EMOTIONS: Table 2.1 of the paper."""
+
+# zlib.crc32 over pixels, label and split of each 1,000 rows of the Kaggle csv: finds altered and reordered rows.
+CHECKED_ROWS = 1000
+# fmt: off
+OFFICIAL_CRC32 = (
+    3450003712, 2963743471, 3711340695, 3486997632, 2535650996, 1507358663, 1272227116, 1738454716, 3184296608,
+    2190827726, 3116426835, 2733673130, 1724218265, 1816943911, 1965719053, 1031937319, 1557407940, 2431735239,
+    1231893597, 1252567558, 2667735005, 2486126204, 2289758859, 1827116334, 417941631, 2272801766, 3020696858,
+    1529697194, 3072830104, 373156237, 51310209, 1384287178, 829405023, 1461758651, 1101132768, 3933190224,
+)
+# fmt: on
+
+NEAR_DUPLICATE_COSINE = 0.94
+SIDE = 48
+WHERE = (
+    "Get fer2013.csv or icml_face_data.csv from Kaggle (competition "
+    '"challenges-in-representation-learning-facial-expression-recognition-challenge") or the image folders from '
+    "Kaggle (data set msambare/fer2013), and fer2013new.csv from github.com/microsoft/FERPlus."
+)
+
+
+class DataError(ValueError):
+    """A data set is missing or is not what it should be; the message names the row or folder and the remedy."""
+
+    def __init__(self, message: str):
+        super().__init__(f"{message}\n{WHERE}")
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Labelled faces, in the order of their file.
+
+    Attributes:
+        images: uint8 (N, 48, 48), grey.
+        labels: uint8 (N,), indices into EMOTIONS.
+        splits: uint8 (N,), indices into SPLITS.
+        votes: uint8 (N, 10) FERPlus votes in the order of VOTES, or None.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    splits: np.ndarray
+    votes: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, index: np.ndarray) -> "Faces":
+        """The faces at an index array or boolean mask."""
+        votes = None if self.votes is None else self.votes[index]
+        return Faces(self.images[index], self.labels[index], self.splits[index], votes)
+
+    def split(self, *names: str) -> "Faces":
+        """The faces of the named splits, in file order; possibly none."""
+        return self.select(np.isin(self.splits, [SPLITS.index(name) for name in names]))
+
+
+def load_fer2013(path: str | Path, official: bool = True) -> Faces:
+    """Load FER-2013 from a csv, a folder that holds one, or the image-folder form.
+
+    Args:
+        path: `fer2013.csv` or `icml_face_data.csv`, or a folder with either of them, or a folder with
+            `train/<class>/*` and `test/<class>/*`. A `fer2013new.csv` beside a csv adds the FERPlus votes.
+        official: demand exactly the published faces in the published order. False admits a subset or a cleaned copy.
+
+    Returns:
+        All faces as uint8 in memory (83 MB).
+
+    Raises:
+        DataError: something is missing, truncated, reordered or wrong.
+    """
+    path = Path(path)
+    if path.is_file():
+        return _load_csv(path, official)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such file or folder.")
+    for name in ("fer2013.csv", "icml_face_data.csv"):
+        if (path / name).is_file():
+            return _load_csv(path / name, official)
+    if (path / "train").is_dir() or (path / "test").is_dir():
+        return _load_folders(path, official)
+    raise DataError(f"{path}: holds neither fer2013.csv nor icml_face_data.csv nor the folders train/ and test/.")
+
+
+def _load_csv(path: Path, official: bool) -> Faces:
+    images, labels, splits = [], [], []
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        rows = csv.reader(file)
+        header = [name.strip().lower() for name in next(rows, [])]
+        if not {"emotion", "pixels", "usage"} <= set(header):
+            raise DataError(f"{path}: row 1 should name the columns emotion, pixels and Usage, but reads {header}.")
+        columns = [header.index(name) for name in ("emotion", "pixels", "usage")]
+        for row in rows:
+            where = f"{path}: row {rows.line_num}"
+            if len(row) != len(header):
+                raise DataError(f"{where} has {len(row)} fields instead of {len(header)}: the file is truncated.")
+            label, pixels, usage = (row[column].strip() for column in columns)
+            if label not in set("0123456"):
+                raise DataError(f"{where}: emotion is {label[:20]!r}, not 0 to 6.")
+            if usage not in SPLITS[:3]:
+                raise DataError(f"{where}: Usage is {usage[:20]!r}, not one of {', '.join(SPLITS[:3])}.")
+            images.append(_parse_pixels(pixels, where))
+            labels.append(int(label))
+            splits.append(SPLITS.index(usage))
+    if not images:
+        raise DataError(f"{path}: has no rows.")
+    faces = Faces(np.stack(images), np.array(labels, np.uint8), np.array(splits, np.uint8))
+    if official:
+        _check_rows(path, faces)
+    votes_path = path.with_name("fer2013new.csv")
+    if votes_path.is_file():
+        faces = Faces(faces.images, faces.labels, faces.splits, _load_votes(votes_path, faces))
+    return faces
+
+
+def _parse_pixels(text: str, where: str) -> np.ndarray:
+    try:
+        pixels = np.array(text.split(" "), np.int64)
+    except (ValueError, OverflowError):
+        raise DataError(f"{where}: pixels should be whole numbers with one blank between them.") from None
+    if len(pixels) != SIDE * SIDE:
+        raise DataError(f"{where} has {len(pixels)} pixels instead of {SIDE * SIDE}: the file is truncated.")
+    if pixels.min() < 0 or pixels.max() > 255:
+        raise DataError(f"{where}: a pixel is outside 0 to 255.")
+    return pixels.astype(np.uint8).reshape(SIDE, SIDE)
+
+
+def rows_crc32(faces: Faces) -> list[int]:
+    """zlib.crc32 of pixels, label and split of every 1,000 rows."""
+    rows = np.concatenate(
+        [faces.images.reshape(len(faces), -1), faces.labels[:, None], faces.splits[:, None]], axis=1
+    )
+    return [zlib.crc32(rows[start : start + CHECKED_ROWS].tobytes()) for start in range(0, len(rows), CHECKED_ROWS)]
+
+
+def _check_rows(path: Path, faces: Faces) -> None:
+    """Compare with the official file and name the first rows that differ."""
+    for block, crc in enumerate(rows_crc32(faces)):
+        if block >= len(OFFICIAL_CRC32) or crc != OFFICIAL_CRC32[block]:
+            first = block * CHECKED_ROWS + 2  # counted as in the file: row 1 is the header
+            last = min(first + CHECKED_ROWS, len(faces) + 2) - 1
+            if last == len(faces) + 1 and len(faces) < sum(map(sum, list(OFFICIAL_COUNTS.values())[:3])):
+                break
+            raise DataError(
+                f"{path}: rows {first} to {last} are not those of the official file (altered or in another order). "
+                "Pass --unofficial to use them all the same."
+            )
+    expected = sum(sum(OFFICIAL_COUNTS[name]) for name in SPLITS[:3])
+    if len(faces) != expected:
+        raise DataError(
+            f"{path}: ends after row {len(faces) + 1} with {len(faces):,} faces instead of {expected:,}: the file is "
+            "truncated. Pass --unofficial to use a subset all the same."
+        )
+
+
+def _load_votes(path: Path, faces: Faces) -> np.ndarray:
+    """FERPlus votes by row: 173 of its rows have no image name, so the names cannot be the key."""
+    votes = np.zeros((len(faces), len(VOTES)), np.uint8)
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        rows = csv.reader(file)
+        header = [name.strip() for name in next(rows, [])]
+        if header != ["Usage", "Image name", *VOTES]:
+            raise DataError(f"{path}: row 1 should name Usage, Image name and the ten votes, but reads {header}.")
+        count = 0
+        for row in rows:
+            where = f"{path}: row {rows.line_num}"
+            if count == len(faces):
+                raise DataError(f"{where}: there are more votes than the {len(faces):,} faces beside it.")
+            if len(row) != len(header) or not all(vote.strip().isdigit() for vote in row[2:]):
+                raise DataError(f"{where}: does not hold ten whole numbers of votes: the file is truncated or wrong.")
+            if row[0].strip() != SPLITS[faces.splits[count]]:
+                raise DataError(f"{where}: is {row[0]!r} where the faces have {SPLITS[faces.splits[count]]}: reordered.")
+            votes[count] = [int(vote) for vote in row[2:]]
+            count += 1
+    if count != len(faces):
+        raise DataError(f"{path}: ends after {count:,} of {len(faces):,} faces: the file is truncated.")
+    return votes
+
+
+def _load_folders(root: Path, official: bool) -> Faces:
+    images, labels, splits = [], [], []
+    for folder, default in (("train", "Training"), ("test", "Test")):
+        for label, emotion in enumerate(EMOTIONS):
+            files = sorted(
+                file for file in (root / folder / emotion).glob("*") if file.suffix.lower() in (".jpg", ".jpeg", ".png")
+            )
+            if not files:
+                raise DataError(f"{root / folder / emotion}: is missing or holds no jpg or png.")
+            for file in files:
+                image = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+                if image is None or image.shape != (SIDE, SIDE):
+                    shape = "cannot be read" if image is None else f"is {image.shape[1]}x{image.shape[0]}, not 48x48"
+                    raise DataError(f"{file}: {shape}.")
+                # Kaggle's folders keep the split in the name: PublicTest_1234.jpg.
+                usage = file.stem.split("_")[0] if folder == "test" else default
+                images.append(image)
+                labels.append(label)
+                splits.append(SPLITS.index(usage if usage in ("PublicTest", "PrivateTest") else default))
+    faces = Faces(np.stack(images), np.array(labels, np.uint8), np.array(splits, np.uint8))
+    if official:
+        for folder, names, key in (("train", ("Training",), "Training"), ("test", SPLITS[1:], "Test")):
+            found = np.bincount(faces.split(*names).labels, minlength=len(EMOTIONS))
+            for emotion, count, expected in zip(EMOTIONS, found, OFFICIAL_COUNTS[key]):
+                if count != expected:
+                    raise DataError(
+                        f"{root / folder / emotion}: holds {count:,} faces instead of {expected:,}. "
+                        "Pass --unofficial to use them all the same."
+                    )
+    return faces
+
+
+def is_blank(images: np.ndarray) -> np.ndarray:
+    """Which of the uint8 images (N, S, S) are one constant grey: bool (N,)."""
+    flat = images.reshape(len(images), -1)
+    return flat.min(axis=1) == flat.max(axis=1)
+
+
+def near_duplicates(images: np.ndarray, references: np.ndarray, cosine: float = NEAR_DUPLICATE_COSINE) -> np.ndarray:
+    """Which images have a near twin among the references.
+
+    Both are reduced to 16x16 by area averaging and their mean is taken off; a twin is a reference whose cosine with the
+    image is at least the threshold (the Pearson correlation of the 256 pixels). Blank images have no twin.
+
+    Args:
+        images: uint8 (N, 48, 48).
+        references: uint8 (M, 48, 48).
+        cosine: the threshold, -1 to 1.
+
+    Returns:
+        bool (N,).
+    """
+    small, reference = _normalized_thumbnails(images), _normalized_thumbnails(references)
+    return np.concatenate(
+        [(small[start : start + 512] @ reference.T).max(axis=1) >= cosine for start in range(0, len(small), 512)]
+        or [np.zeros(0, bool)]
+    )
+
+
+def _normalized_thumbnails(images: np.ndarray) -> np.ndarray:
+    small = images.reshape(len(images), 16, 3, 16, 3).mean(axis=(2, 4), dtype=np.float32).reshape(len(images), 256)
+    small -= small.mean(axis=1, keepdims=True)
+    norm = np.linalg.norm(small, axis=1, keepdims=True)
+    return np.divide(small, norm, out=np.zeros_like(small), where=norm > 0)
+
+
+def exact_repeats(images: np.ndarray, references: np.ndarray) -> np.ndarray:
+    """Which images stand among the references pixel by pixel: bool (N,)."""
+    known = {image.tobytes() for image in references}
+    return np.array([image.tobytes() in known for image in images], bool)
+
+
+def describe(faces: Faces) -> str:
+    """The report of `python -m training.data`: class counts beside the published ones, blanks, repeats, twins."""
+    present = [name for name in SPLITS if len(faces.split(name))]
+    lines = ["Faces per class, found / published (the paper's Table 2.1)", ""]
+    lines.append(f"{'':12}" + "".join(f"{emotion:>14}" for emotion in (*EMOTIONS, "all")))
+    groups = {name: (name,) for name in present}
+    if {"PublicTest", "PrivateTest"} <= set(present):
+        groups["Test"] = SPLITS[1:]
+    for group, names in groups.items():
+        found = np.bincount(faces.split(*names).labels, minlength=len(EMOTIONS)).tolist()
+        published = OFFICIAL_COUNTS[group]
+        cells = [f"{a:,} / {b:,}" for a, b in zip([*found, sum(found)], [*published, sum(published)])]
+        lines.append(f"{group:12}" + "".join(f"{cell:>14}" for cell in cells))
+
+    blank = np.flatnonzero(is_blank(faces.images))
+    unique, inverse = np.unique(faces.images.reshape(len(faces), -1), axis=0, return_inverse=True)
+    conflicting = sum(len(set(group)) > 1 for group in _groups(inverse.ravel(), faces.labels))
+    lines += ["", f"Blank images (one constant grey): {len(blank)}, at index {', '.join(map(str, blank)) or '-'}"]
+    lines.append(f"Unique images: {len(unique):,} of {len(faces):,}")
+    lines.append(f"Groups of identical images with different labels: {conflicting}")
+    training = faces.split("Training")
+    for name in present[1:]:
+        test = faces.split(name)
+        repeats = exact_repeats(test.images, training.images).sum()
+        twins = near_duplicates(test.images, training.images).sum()
+        lines.append(
+            f"{name}: {repeats} images stand in Training exactly; {twins} have a near-duplicate there "
+            f"(cosine of the mean-free 16x16 thumbnails at least {NEAR_DUPLICATE_COSINE})"
+        )
+    lines.append("FERPlus votes: " + ("none" if faces.votes is None else f"{faces.votes.shape[1]} columns, by row"))
+    return "\n".join(lines)
+
+
+def _groups(keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
+    order = np.argsort(keys, kind="stable")
+    return np.split(values[order], np.flatnonzero(np.diff(keys[order])) + 1)
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    """The --data and --unofficial options of every command that reads FER-2013."""
+    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="FER-2013: a csv or the image folders")
+    parser.add_argument("--unofficial", action="store_true", help="accept a subset or a cleaned copy of FER-2013")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.data", description="What is in a copy of FER-2013.")
+    parser.add_argument("data", type=Path, metavar="DIR", help="FER-2013: a csv or the image folders")
+    parser.add_argument("--unofficial", action="store_true", help="accept a subset or a cleaned copy of FER-2013")
+    args = parser.parse_args()
+    try:
+        print(describe(load_fer2013(args.data, official=not args.unofficial)))
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

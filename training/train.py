@@ -1,0 +1,208 @@
+"""Train a recipe on FER-2013.
+
+    python -m training.train --recipe paper --data DIR --out runs/paper
+
+The same command resumes a run that was killed or interrupted. The output folder holds
+
+    model.keras        float32, the weights of the epoch with the best validation accuracy
+    checkpoint.keras   network and optimizer after the last finished epoch; what a resumed run starts from
+    history.csv        loss and accuracy of every epoch
+    curves.png         the same as a plot
+    run.json           the settings
+"""
+
+import argparse
+import csv
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorFlow
+
+import keras
+import numpy as np
+
+from training.augment import augment
+from training.data import DataError, Faces, add_data_arguments, is_blank, load_fer2013
+from training.model import RECIPES, Recipe
+
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces]:
+    """Training without its blank images, and what to validate on.
+
+    That is PublicTest; where a data set does not name it (image folders with plain file names), a tenth of Training is
+    drawn and held out, so that the test faces are never used for choosing.
+    """
+    training, validation = faces.split("Training"), faces.split("PublicTest")
+    training = training.select(~is_blank(training.images))
+    if not len(validation):
+        held_out = np.random.default_rng(seed).permutation(len(training)) < len(training) // 10
+        training, validation = training.select(~held_out), training.select(held_out)
+    return training, validation
+
+
+class Run:
+    """One training run in its output folder; everything that outlives a kill is on disk after every epoch."""
+
+    def __init__(self, recipe: Recipe, out: Path, settings: dict):
+        self.recipe, self.out, self.settings = recipe, out, settings
+        self.checkpoint = out / "checkpoint.keras"
+        out.mkdir(parents=True, exist_ok=True)
+        settings_file = out / "run.json"
+        if self.checkpoint.exists():
+            found = json.loads(settings_file.read_text())
+            if found != settings:
+                differing = ", ".join(key for key in {**found, **settings} if found.get(key) != settings.get(key))
+                raise SystemExit(
+                    f"error: {out} holds a run with other settings ({differing}). Choose another --out, or delete it."
+                )
+        _replace(settings_file, lambda path: path.write_text(json.dumps(settings, indent=2) + "\n"))
+        keras.utils.set_random_seed(settings["seed"])
+        keras.config.set_dtype_policy(settings["precision"])
+        self.history: list[dict] = []
+        if self.checkpoint.exists():
+            self.model = keras.models.load_model(self.checkpoint)
+            self.history = read_history(out)
+        else:
+            self.model = recipe.build()
+            self.model.compile(recipe.optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+    def train(self, training: Faces, validation: Faces) -> None:
+        steps = -(-len(training) // self.recipe.batch_size)
+        done = int(self.model.optimizer.iterations) // steps
+        # A kill between the two writes below leaves one row more than the checkpoint has epochs: that epoch is redone.
+        self.history = self.history[:done]
+        for epoch in range(done, self.settings["epochs"]):
+            started = time.perf_counter()
+            # Drawn from seed and epoch alone, so that a resumed run sees what an uninterrupted one sees.
+            rng = np.random.default_rng((self.settings["seed"], epoch))
+            order = rng.permutation(len(training))
+            images = augment(training.images[order], self.recipe.augmentation, rng)
+            logs = self.model.fit(
+                images[..., None],
+                training.labels[order],
+                batch_size=self.recipe.batch_size,
+                validation_data=(validation.images[..., None], validation.labels),
+                validation_batch_size=256,
+                initial_epoch=epoch,
+                epochs=self.settings["epochs"],
+                callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=self._stop)],
+                shuffle=False,
+                verbose=1 if sys.stdout.isatty() else 2,
+            ).history
+            row = {name: round(float(values[-1]), 6) for name, values in logs.items()}
+            self.history.append({"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - started, 1)})
+            if row["val_accuracy"] >= max(entry["val_accuracy"] for entry in self.history):
+                self.save_model()
+            _replace(self.out / "history.csv", self._write_history)
+            _replace(self.checkpoint, self.model.save)
+        plot_history(self.history, self.out / "curves.png")
+
+    def _stop(self, epoch: int, logs: dict) -> None:
+        """Every epoch is a fit of its own, over newly distorted faces."""
+        self.model.stop_training = True
+
+    def save_model(self) -> None:
+        """Write model.keras: the present weights in a float32 network without the optimizer."""
+        precision = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("float32")
+        model = self.recipe.build()
+        keras.config.set_dtype_policy(precision)
+        model.set_weights(self.model.get_weights())
+        _replace(self.out / "model.keras", model.save)
+
+    def _write_history(self, path: Path) -> None:
+        with open(path, "w", newline="") as file:
+            rows = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
+            rows.writeheader()
+            rows.writerows(self.history)
+
+
+def _replace(path: Path, write) -> None:
+    """Call write(temporary path) and move the result to path in one step, so that a kill leaves the old or the new."""
+    temporary = path.with_name(f".{path.name}.partial{path.suffix}")
+    write(temporary)
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read_history(run: Path) -> list[dict]:
+    """The rows of a run's history.csv as numbers, one a finished epoch."""
+    with open(run / "history.csv", newline="") as file:
+        return [
+            {name: int(value) if name == "epoch" else float(value) for name, value in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+def plot_history(history: list[dict], path: Path) -> None:
+    """Two panels over the epochs, loss and accuracy, training and validation: the paper's Figure 3.2."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy")):
+        axes.plot(epochs, [row[metric] for row in history], label="training (augmented, with dropout)")
+        axes.plot(epochs, [row[f"val_{metric}"] for row in history], label="validation")
+        axes.set(xlabel="epoch", ylabel=metric, title=f"Model {metric}")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.train", description="Train a recipe on FER-2013.")
+    parser.add_argument("--recipe", required=True, choices=sorted(RECIPES))
+    add_data_arguments(parser)
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there")
+    parser.add_argument("--epochs", type=int, help="length of the schedule (default: the recipe's)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="mixed_bfloat16 halves the time on processors with bfloat16 instructions",
+    )
+    args = parser.parse_args()
+    recipe = RECIPES[args.recipe]
+    try:
+        faces = load_fer2013(args.data, official=not args.unofficial)
+        training, validation = training_and_validation(faces, args.seed)
+        if not len(training):
+            raise DataError(f"{args.data}: has no Training faces.")
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    settings = {
+        "recipe": args.recipe,
+        "augmentation": asdict(recipe.augmentation),
+        "epochs": args.epochs or recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "seed": args.seed,
+        "precision": args.precision,
+        "training_faces": len(training),
+        "validation_faces": len(validation),
+    }
+    run = Run(recipe, args.out, settings)
+    print(f"{len(training):,} training faces, {len(validation):,} validation faces, Keras on {keras.backend.backend()}")
+    try:
+        run.train(training, validation)
+    except KeyboardInterrupt:
+        if not (args.out / "model.keras").exists():
+            run.save_model()
+        print(f"\nInterrupted: {args.out / 'model.keras'} is usable; the same command resumes.", file=sys.stderr)
+        return 130
+    best = max(run.history, key=lambda row: row["val_accuracy"])
+    print(f"{args.out / 'model.keras'}: epoch {best['epoch']}, validation accuracy {best['val_accuracy']:.4f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
