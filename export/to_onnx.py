@@ -20,7 +20,6 @@ os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
-import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
@@ -28,14 +27,20 @@ import tf2onnx
 from export.verify import VerificationError, example_faces, verify
 from inference.model_files import MODELS, write_checksums
 from inference.types import EMOTIONS
-from training.data import DataError, load_fer2013
+from training.data import DataError, add_data_arguments, load_fer2013
 from training.evaluate import evaluate, fit_temperature, predict
 
 OPSET = 17
 
 
 def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
-    """The network with softmax(logits / temperature) as its last step; float32 (N, S, S, 1) -> (N, 7)."""
+    """The network with softmax(logits / temperature) as its last step; float32 (N, S, S, 1) -> (N, 7).
+
+    Raises:
+        ValueError: the last layer of the network is not a Softmax.
+    """
+    if not isinstance(model.layers[-1], keras.layers.Softmax):
+        raise ValueError(f"the last layer must be a Softmax, not {type(model.layers[-1]).__name__}.")
     logits = keras.Model(model.inputs, model.layers[-1].input)(model.inputs)
     return keras.Model(model.inputs, keras.layers.Softmax()(logits / temperature))
 
@@ -69,10 +74,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.to_onnx", description="Export a network to ONNX.")
     parser.add_argument("model", type=Path, help=".keras file")
     parser.add_argument("out", type=Path, help=".onnx file")
-    parser.add_argument("--data", type=Path, default=os.environ.get("FER2013_DIR"), metavar="DIR", help="FER-2013")
+    add_data_arguments(parser, required=False)
     args = parser.parse_args()
     try:
-        faces = load_fer2013(args.data) if args.data else None
+        faces = load_fer2013(args.data, official=not args.unofficial) if args.data else None
         model = keras.models.load_model(args.model, compile=False)
     except (DataError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -103,7 +108,9 @@ def main() -> int:
             print(f"error: not exported: {error}", file=sys.stderr)
             return 1
         results = {} if faces is None else evaluate(candidate, faces)
-    metrics = {name: {key: value for key, value in figures.items() if key != "confusion"} for name, figures in results.items()}
+    metrics = {
+        name: {key: value for key, value in figures.items() if key != "confusion"} for name, figures in results.items()
+    }
     onnx.helper.set_model_props(graph, {**metadata, "metrics": json.dumps(metrics)})
     args.out.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(graph, args.out)

@@ -1,19 +1,20 @@
 """Do Keras and ONNX Runtime give the same answers?
 
     python -m export.verify MODEL.keras MODEL.onnx [--data DIR]
+
+Without FER-2013 (--data, or FER2013_DIR in the environment) the faces of the example photographs are compared.
 """
 
 import argparse
-import json
 import keras
 import numpy as np
 import onnxruntime
-import os
 import sys
 from pathlib import Path
 
 from inference.alignment import align_face
 from inference.images import SUFFIXES, load_image
+from training.data import DataError, add_data_arguments, load_fer2013
 
 TOLERANCE = 1e-4
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -35,8 +36,10 @@ def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
         A line that says how large the difference was, on how many faces.
 
     Raises:
-        VerificationError: a probability differs by 1e-4 or more, or a real face gets another class.
+        VerificationError: a probability differs by 1e-4 or more, a real face gets another class, or there is no face.
     """
+    if not len(faces):
+        raise VerificationError("there are no test faces to compare on.")
     size = model.input_shape[1]
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     random = np.random.default_rng(0).integers(0, 256, (256, size, size), np.uint8)
@@ -49,12 +52,16 @@ def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
         answers = np.concatenate([session.run(["probabilities"], {"image": batch})[0] for batch in batches])
         difference = float(np.abs(answers - expected).max())
         if not difference < TOLERANCE:  # also true for NaN
-            raise VerificationError(f"on {kind} faces a probability differs by {difference:.1e} ({TOLERANCE:.0e} allowed).")
+            raise VerificationError(
+                f"on {kind} faces a probability differs by {difference:.1e} ({TOLERANCE:.0e} allowed)."
+            )
         changed = int((answers.argmax(axis=1) != expected.argmax(axis=1)).sum())
         if kind == "real" and changed:
             raise VerificationError(f"{changed} of {len(faces)} real faces get another class.")
         worst = max(worst, difference)
-    return f"Keras and ONNX Runtime agree: max difference {worst:.1e}, {len(random)} random and {len(faces):,} real faces"
+    return (
+        f"Keras and ONNX Runtime agree: max difference {worst:.1e}, {len(random)} random and {len(faces):,} real faces"
+    )
 
 
 def example_faces(size: int = 48) -> np.ndarray:
@@ -73,13 +80,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.verify", description="Compare a network with its export.")
     parser.add_argument("model", type=Path, help=".keras file")
     parser.add_argument("onnx", type=Path, help=".onnx file made from it")
-    parser.add_argument("--data", type=Path, default=os.environ.get("FER2013_DIR"), metavar="DIR", help="FER-2013")
+    add_data_arguments(parser, required=False)
     args = parser.parse_args()
     from export.to_onnx import with_temperature
-    from training.data import DataError, load_fer2013
 
     try:
-        real = load_fer2013(args.data) if args.data else None
+        real = load_fer2013(args.data, official=not args.unofficial) if args.data else None
         model = keras.models.load_model(args.model, compile=False)
         metadata = onnxruntime.InferenceSession(str(args.onnx)).get_modelmeta().custom_metadata_map
         faces = example_faces() if real is None else real.images[real.splits > 0]

@@ -148,7 +148,10 @@ def _area(box: tuple[float, float, float, float]) -> float:
 
 def _close(detector) -> None:
     with _native_stderr_silenced():
-        detector.close()
+        try:
+            detector.close()
+        except RuntimeError:  # at exit MediaPipe's threads are gone already: leave the rest to the system
+            detector._handle = None
 
 
 @contextlib.contextmanager

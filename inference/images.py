@@ -1,5 +1,6 @@
 """Any picture file to upright RGB: the one place where input is limited and checked."""
 
+import logging
 import numpy as np
 import warnings
 from io import BytesIO
@@ -8,8 +9,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_BYTES = 30 * 2**20
 MAX_PIXELS = 50_000_000
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+
+Image.init()  # registers every format; by itself Pillow knows a few until one is missing
 
 
 class ImageError(ValueError):
@@ -56,6 +59,7 @@ def load_image(source: str | Path | bytes) -> np.ndarray:
             "BMP, TIFF or AVIF format."
         ) from None
     except Exception:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
+        logging.getLogger(__name__).debug("undecodable picture", exc_info=True)
         raise ImageError("The picture is damaged or cut off. Save or download it again.") from None
 
 

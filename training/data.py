@@ -10,10 +10,12 @@ import argparse
 import csv
 import cv2
 import numpy as np
+import os
 import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterator
 
 from inference.types import EMOTIONS
 
@@ -117,24 +119,24 @@ def load_fer2013(path: str | Path, official: bool = True) -> Faces:
 
 def _load_csv(path: Path, official: bool) -> Faces:
     images, labels, splits = [], [], []
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        rows = csv.reader(file)
-        header = [name.strip().lower() for name in next(rows, [])]
-        if not {"emotion", "pixels", "usage"} <= set(header):
-            raise DataError(f"{path}: row 1 should name the columns emotion, pixels and Usage, but reads {header}.")
-        columns = [header.index(name) for name in ("emotion", "pixels", "usage")]
-        for row in rows:
-            where = f"{path}: row {rows.line_num}"
-            if len(row) != len(header):
-                raise DataError(f"{where} has {len(row)} fields instead of {len(header)}: the file is truncated.")
-            label, pixels, usage = (row[column].strip() for column in columns)
-            if label not in set("0123456"):
-                raise DataError(f"{where}: emotion is {label[:20]!r}, not 0 to 6.")
-            if usage not in SPLITS[:3]:
-                raise DataError(f"{where}: Usage is {usage[:20]!r}, not one of {', '.join(SPLITS[:3])}.")
-            images.append(_parse_pixels(pixels, where))
-            labels.append(int(label))
-            splits.append(SPLITS.index(usage))
+    rows = _read_rows(path)
+    header = [name.strip().lower() for name in next(rows, ("", []))[1]]
+    if not {"emotion", "pixels", "usage"} <= set(header):
+        raise DataError(
+            f"{path}: row 1 should name the columns emotion, pixels and Usage, but reads {str(header)[:200]}."
+        )
+    columns = [header.index(name) for name in ("emotion", "pixels", "usage")]
+    for where, row in rows:
+        if len(row) != len(header):
+            raise DataError(f"{where} has {len(row)} fields instead of {len(header)}: the file is truncated.")
+        label, pixels, usage = (row[column].strip() for column in columns)
+        if label not in set("0123456"):
+            raise DataError(f"{where}: emotion is {label[:20]!r}, not 0 to 6.")
+        if usage not in SPLITS[:3]:
+            raise DataError(f"{where}: Usage is {usage[:20]!r}, not one of {', '.join(SPLITS[:3])}.")
+        images.append(_parse_pixels(pixels, where))
+        labels.append(int(label))
+        splits.append(SPLITS.index(usage))
     if not images:
         raise DataError(f"{path}: has no rows.")
     faces = Faces(np.stack(images), np.array(labels, np.uint8), np.array(splits, np.uint8))
@@ -142,8 +144,19 @@ def _load_csv(path: Path, official: bool) -> Faces:
         _check_rows(path, faces)
     votes_path = path.with_name("fer2013new.csv")
     if votes_path.is_file():
-        faces = Faces(faces.images, faces.labels, faces.splits, _load_votes(votes_path, faces))
+        faces = Faces(faces.images, faces.labels, faces.splits, _load_votes(votes_path, faces, official))
     return faces
+
+
+def _read_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The rows of a csv, each with the words "FILE: row NUMBER" for messages."""
+    with open(path, newline="", encoding="utf-8", errors="replace") as file:
+        rows = csv.reader(file)
+        try:
+            for row in rows:
+                yield f"{path}: row {rows.line_num}", row
+        except csv.Error as error:
+            raise DataError(f"{path}: row {rows.line_num} cannot be read ({error}): damaged, or not a csv.") from None
 
 
 def _parse_pixels(text: str, where: str) -> np.ndarray:
@@ -160,9 +173,7 @@ def _parse_pixels(text: str, where: str) -> np.ndarray:
 
 def rows_crc32(faces: Faces) -> list[int]:
     """zlib.crc32 of pixels, label and split of every 1,000 rows."""
-    rows = np.concatenate(
-        [faces.images.reshape(len(faces), -1), faces.labels[:, None], faces.splits[:, None]], axis=1
-    )
+    rows = np.concatenate([faces.images.reshape(len(faces), -1), faces.labels[:, None], faces.splits[:, None]], axis=1)
     return [zlib.crc32(rows[start : start + CHECKED_ROWS].tobytes()) for start in range(0, len(rows), CHECKED_ROWS)]
 
 
@@ -186,25 +197,29 @@ def _check_rows(path: Path, faces: Faces) -> None:
         )
 
 
-def _load_votes(path: Path, faces: Faces) -> np.ndarray:
+def _load_votes(path: Path, faces: Faces, official: bool) -> np.ndarray:
     """FERPlus votes by row: 173 of its rows have no image name, so the names cannot be the key."""
     votes = np.zeros((len(faces), len(VOTES)), np.uint8)
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        rows = csv.reader(file)
-        header = [name.strip() for name in next(rows, [])]
-        if header != ["Usage", "Image name", *VOTES]:
-            raise DataError(f"{path}: row 1 should name Usage, Image name and the ten votes, but reads {header}.")
-        count = 0
-        for row in rows:
-            where = f"{path}: row {rows.line_num}"
-            if count == len(faces):
-                raise DataError(f"{where}: there are more votes than the {len(faces):,} faces beside it.")
-            if len(row) != len(header) or not all(vote.strip().isdigit() for vote in row[2:]):
-                raise DataError(f"{where}: does not hold ten whole numbers of votes: the file is truncated or wrong.")
-            if row[0].strip() != SPLITS[faces.splits[count]]:
-                raise DataError(f"{where}: is {row[0]!r} where the faces have {SPLITS[faces.splits[count]]}: reordered.")
-            votes[count] = [int(vote) for vote in row[2:]]
-            count += 1
+    rows = _read_rows(path)
+    header = [name.strip() for name in next(rows, ("", []))[1]]
+    if header != ["Usage", "Image name", *VOTES]:
+        raise DataError(
+            f"{path}: row 1 should name Usage, Image name and the ten votes, but reads {str(header)[:200]}."
+        )
+    count = 0
+    for where, row in rows:
+        if count == len(faces):
+            raise DataError(f"{where}: there are more votes than the {len(faces):,} faces beside it.")
+        if len(row) != len(header) or not all(
+            vote.isascii() and vote.isdigit() and int(vote) < 256 for vote in row[2:]
+        ):
+            raise DataError(f"{where}: does not hold ten whole numbers of votes: the file is truncated or wrong.")
+        if row[0].strip() != SPLITS[faces.splits[count]]:
+            raise DataError(f"{where}: is {row[0]!r} where the faces have {SPLITS[faces.splits[count]]}: reordered.")
+        if official and row[1].strip() not in ("", f"fer{count:07}.png"):
+            raise DataError(f"{where}: is {row[1]!r} where fer{count:07}.png should be: reordered.")
+        votes[count] = [int(vote) for vote in row[2:]]
+        count += 1
     if count != len(faces):
         raise DataError(f"{path}: ends after {count:,} of {len(faces):,} faces: the file is truncated.")
     return votes
@@ -220,7 +235,9 @@ def _load_folders(root: Path, official: bool) -> Faces:
             if not files:
                 raise DataError(f"{root / folder / emotion}: is missing or holds no jpg or png.")
             for file in files:
-                image = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
+                data = np.frombuffer(file.read_bytes(), np.uint8)
+                # OpenCV raises on no bytes at all and returns None for bytes that are no image.
+                image = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if len(data) else None
                 if image is None or image.shape != (SIDE, SIDE):
                     shape = "cannot be read" if image is None else f"is {image.shape[1]}x{image.shape[0]}, not 48x48"
                     raise DataError(f"{file}: {shape}.")
@@ -286,7 +303,7 @@ def describe(faces: Faces) -> str:
     """The report of `python -m training.data`: class counts beside the published ones, blanks, repeats, twins."""
     present = [name for name in SPLITS if len(faces.split(name))]
     lines = ["Faces per class, found / published (the paper's Table 2.1)", ""]
-    lines.append(f"{'':12}" + "".join(f"{emotion:>14}" for emotion in (*EMOTIONS, "all")))
+    lines.append(f"{'':12}" + "".join(f"{emotion:>17}" for emotion in (*EMOTIONS, "all")))
     groups = {name: (name,) for name in present}
     if {"PublicTest", "PrivateTest"} <= set(present):
         groups["Test"] = SPLITS[1:]
@@ -294,7 +311,7 @@ def describe(faces: Faces) -> str:
         found = np.bincount(faces.split(*names).labels, minlength=len(EMOTIONS)).tolist()
         published = OFFICIAL_COUNTS[group]
         cells = [f"{a:,} / {b:,}" for a, b in zip([*found, sum(found)], [*published, sum(published)])]
-        lines.append(f"{group:12}" + "".join(f"{cell:>14}" for cell in cells))
+        lines.append(f"{group:12}" + "".join(f"{cell:>17}" for cell in cells))
 
     blank = np.flatnonzero(is_blank(faces.images))
     unique, inverse = np.unique(faces.images.reshape(len(faces), -1), axis=0, return_inverse=True)
@@ -320,9 +337,20 @@ def _groups(keys: np.ndarray, values: np.ndarray) -> list[np.ndarray]:
     return np.split(values[order], np.flatnonzero(np.diff(keys[order])) + 1)
 
 
-def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    """The --data and --unofficial options of every command that reads FER-2013."""
-    parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="FER-2013: a csv or the image folders")
+def add_data_arguments(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """The --data and --unofficial options of the commands that read FER-2013.
+
+    Where the data is not required, --data defaults to FER2013_DIR of the environment, or None.
+    """
+    default = None if required else os.environ.get("FER2013_DIR")
+    parser.add_argument(
+        "--data",
+        required=required,
+        default=default,
+        type=Path,
+        metavar="DIR",
+        help="FER-2013: a csv or the image folders",
+    )
     parser.add_argument("--unofficial", action="store_true", help="accept a subset or a cleaned copy of FER-2013")
 
 

@@ -35,7 +35,9 @@ def predict(model: str | Path, images: np.ndarray) -> np.ndarray:
 
 def test_sets(faces: Faces) -> dict[str, np.ndarray]:
     """Names and boolean masks (N,) of the sets that are reported, those that the data has."""
-    splits = {name: faces.splits == index for index, name in enumerate(("Training", "PublicTest", "PrivateTest", "Test"))}
+    splits = {
+        name: faces.splits == index for index, name in enumerate(("Training", "PublicTest", "PrivateTest", "Test"))
+    }
     training = splits.pop("Training")
     sets = {name: mask for name, mask in splits.items() if mask.any()}
     if "PublicTest" in sets and "PrivateTest" in sets:
@@ -44,7 +46,8 @@ def test_sets(faces: Faces) -> dict[str, np.ndarray]:
     if last in sets and training.any():
         alone = sets[last].copy()
         alone[alone] = ~near_duplicates(faces.images[alone], faces.images[training])
-        sets[f"{last} without near-duplicates of Training"] = alone
+        if alone.any():
+            sets[f"{last} without near-duplicates of Training"] = alone
     return sets
 
 
@@ -85,8 +88,14 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict:
 
 
 def evaluate(model: str | Path, faces: Faces) -> dict[str, dict]:
-    """The figures of `score` for each of `test_sets`."""
+    """The figures of `score` for each of `test_sets`.
+
+    Raises:
+        DataError: the data has no test faces.
+    """
     sets = test_sets(faces)
+    if not sets:
+        raise DataError("The data has none of the splits PublicTest, PrivateTest and Test.")
     any_set = np.logical_or.reduce(list(sets.values()))
     probabilities = np.zeros((len(faces), len(EMOTIONS)), np.float32)
     probabilities[any_set] = predict(model, faces.images[any_set])
@@ -109,7 +118,12 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 def to_markdown(model: str, results: dict[str, dict]) -> str:
     """The report as Markdown tables."""
-    lines = [f"# {model} on FER-2013", "", "| set | faces | accuracy | macro-F1 | ECE | NLL |", "|---|---|---|---|---|---|"]
+    lines = [
+        f"# {model} on FER-2013",
+        "",
+        "| set | faces | accuracy | macro-F1 | ECE | NLL |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, figures in results.items():
         lines.append(
             f"| {name} | {figures['faces']:,} | {figures['accuracy']:.2%} ± {figures['standard_error']:.2%} | "
@@ -139,7 +153,11 @@ def plot_confusion(results: dict[str, dict], path: Path) -> None:
         ticks = range(len(EMOTIONS))
         axes.set_xticks(ticks, EMOTIONS, rotation=45)
         axes.set_yticks(ticks, EMOTIONS)
-        axes.set(xlabel="predicted", ylabel="labelled", title=f"{name}\n{figures['faces']:,} faces, {figures['accuracy']:.2%}")
+        axes.set(
+            xlabel="predicted",
+            ylabel="labelled",
+            title=f"{name}\n{figures['faces']:,} faces, {figures['accuracy']:.2%}",
+        )
         axes.title.set_fontsize(9)
     figure.savefig(path, dpi=110)
 
@@ -155,7 +173,7 @@ def main() -> int:
         return 1
     try:
         results = evaluate(args.model, load_fer2013(args.data, official=not args.unofficial))
-    except DataError as error:
+    except (ValueError, RuntimeError, OSError) as error:  # DataError, ModelError and what Keras raises on a bad file
         print(f"error: {error}", file=sys.stderr)
         return 1
     out = args.out or Path("runs/evaluate") / args.model.stem

@@ -56,7 +56,7 @@ class Run:
         out.mkdir(parents=True, exist_ok=True)
         settings_file = out / "run.json"
         if self.checkpoint.exists():
-            found = json.loads(settings_file.read_text())
+            found = _read(settings_file, lambda: json.loads(settings_file.read_text()))
             if found != settings:
                 differing = ", ".join(key for key in {**found, **settings} if found.get(key) != settings.get(key))
                 raise SystemExit(
@@ -67,8 +67,8 @@ class Run:
         keras.config.set_dtype_policy(settings["precision"])
         self.history: list[dict] = []
         if self.checkpoint.exists():
-            self.model = keras.models.load_model(self.checkpoint)
-            self.history = read_history(out)
+            self.model = _read(self.checkpoint, lambda: keras.models.load_model(self.checkpoint))
+            self.history = _read(out / "history.csv", lambda: read_history(out))
         else:
             self.model = recipe.build()
             self.model.compile(recipe.optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
@@ -84,6 +84,7 @@ class Run:
             rng = np.random.default_rng((self.settings["seed"], epoch))
             order = rng.permutation(len(training))
             images = augment(training.images[order], self.recipe.augmentation, rng)
+            self._seed_dropout(rng)
             logs = self.model.fit(
                 images[..., None],
                 training.labels[order],
@@ -103,6 +104,12 @@ class Run:
             _replace(self.out / "history.csv", self._write_history)
             _replace(self.checkpoint, self.model.save)
         plot_history(self.history, self.out / "curves.png")
+
+    def _seed_dropout(self, rng: np.random.Generator) -> None:
+        """Draw the state of the dropout layers anew: Keras does not save it with the model."""
+        for variable in self.model.variables:
+            if variable.name == "seed_generator_state":
+                variable.assign([int(rng.integers(2**31)), 0])
 
     def _stop(self, epoch: int, logs: dict) -> None:
         """Every epoch is a fit of its own, over newly distorted faces."""
@@ -133,6 +140,18 @@ def _replace(path: Path, write) -> None:
     os.replace(temporary, path)
 
 
+def _read(path: Path, read):
+    """The result of read(), or an end with a message where the file is missing or damaged."""
+    try:
+        return read()
+    except Exception as error:  # Keras, zip, HDF5, JSON and csv each raise their own
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SystemExit(
+            f"error: {path} of the run to resume cannot be read ({reason}). Choose another --out, or delete the folder "
+            "to start anew."
+        ) from None
+
+
 def read_history(run: Path) -> list[dict]:
     """The rows of a run's history.csv as numbers, one a finished epoch."""
     with open(run / "history.csv", newline="") as file:
@@ -161,7 +180,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.train", description="Train a recipe on FER-2013.")
     parser.add_argument("--recipe", required=True, choices=sorted(RECIPES))
     add_data_arguments(parser)
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there"
+    )
     parser.add_argument("--epochs", type=int, help="length of the schedule (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -172,11 +193,13 @@ def main() -> int:
     )
     args = parser.parse_args()
     recipe = RECIPES[args.recipe]
+    if args.epochs is not None and args.epochs < 1:
+        parser.error("--epochs must be at least 1")
     try:
         faces = load_fer2013(args.data, official=not args.unofficial)
         training, validation = training_and_validation(faces, args.seed)
-        if not len(training):
-            raise DataError(f"{args.data}: has no Training faces.")
+        if not len(training) or not len(validation):
+            raise DataError(f"{args.data}: has {len(training)} faces to train on and {len(validation)} to validate on.")
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,130 @@
+"""The page: `python app.py` opens it; a Space runs it."""
+
+import os
+
+# Before Gradio is imported: it sends usage data at import otherwise.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+from inference.system_libraries import require_system_libraries
+
+require_system_libraries()
+
+import gradio as gr
+import numpy as np
+import sys
+from html import escape
+from pathlib import Path
+
+from inference.analyzer import FaceAnalyzer
+from inference.drawing import annotate, shrink
+from inference.images import MAX_BYTES, ImageError, load_image
+from inference.model_files import ModelError
+from webui.photo_input import PhotoInput
+from webui.results import face_cards, message, summary
+
+HERE = Path(__file__).resolve().parent
+SHOWN_PIXELS = 1600
+"""Longest side of the annotated photo that is sent back."""
+
+INTRODUCTION = """# Ifade
+The expressions of all faces in a photo, as seven probabilities each."""
+
+KEPT_SECONDS = 900
+"""Uploaded and annotated photos are deleted from the server's temporary folder after this time."""
+
+NOTICE = f"""It estimates the expression that a face shows, not what a person feels, and is often wrong. Ask the people
+in the photo first. Photos are not kept: the server's temporary copies are deleted after {KEPT_SECONDS // 60} minutes."""
+
+WELCOME = "Drop, paste or choose a photo, take one with the camera, or try an example."
+
+# On a phone the result stands below the photo and the examples, out of sight.
+SCROLL_TO_RESULT = """(photo) => {
+  if (photo && innerWidth < 768)
+    document.querySelector("#ifade-status").scrollIntoView({block: "center", behavior: "smooth"});
+}"""
+
+
+def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
+    """The page around one analyzer, ready to launch."""
+
+    def show(photo: bytes | None) -> tuple[np.ndarray | None, str, str]:
+        if photo is None:
+            return None, message(WELCOME), ""
+        try:
+            image = load_image(photo)
+        except ImageError as error:
+            return None, message(f"<strong>{escape(str(error))}</strong>"), ""
+        result = analyzer.analyze(image)
+        return shrink(annotate(image, result.faces), SHOWN_PIXELS), summary(result), face_cards(result.faces)
+
+    def analyze(photo: bytes | None) -> dict:
+        if photo is None:
+            raise gr.Error("No photo was sent.", print_exception=False)
+        try:
+            return analyzer.analyze(load_image(photo)).to_dict()
+        except ImageError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    with gr.Blocks(title="Ifade", analytics_enabled=False, delete_cache=(300, KEPT_SECONDS)) as page:
+        gr.Markdown(INTRODUCTION)
+        with gr.Row():
+            with gr.Column():
+                photo = PhotoInput(
+                    label="Photo",
+                    sources=["upload", "webcam", "clipboard"],
+                    buttons=[],
+                    height=420,
+                    elem_classes="ifade-photo",
+                )
+                examples = sorted(str(file) for file in (HERE / "examples").glob("*.jpg"))
+                gr.Examples(examples, photo, label="Examples", api_visibility="private")
+            with gr.Column():
+                annotated = gr.Image(
+                    label="Faces",
+                    interactive=False,
+                    format="jpeg",
+                    buttons=["download", "fullscreen"],
+                    height=420,
+                    elem_classes="ifade-photo",
+                )
+                status = gr.HTML(message(WELCOME), elem_id="ifade-status")
+                cards = gr.HTML()
+        gr.Markdown(NOTICE)
+        photo.change(
+            show, photo, [annotated, status, cards], api_visibility="private", concurrency_limit=2, concurrency_id="photo"
+        ).then(None, photo, js=SCROLL_TO_RESULT)
+        answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)
+        button.click(
+            analyze,
+            photo,
+            answer,
+            api_name="analyze",
+            api_description="All faces of a photo: width, height, faces (box, score, emotion, probabilities), provider, "
+            "milliseconds.",
+            concurrency_limit=2,
+            concurrency_id="photo",
+        )
+    return page.queue(max_size=64)
+
+
+def main() -> None:
+    try:
+        analyzer = FaceAnalyzer()
+    except ModelError as error:
+        sys.exit(f"error: {error}")
+    print(f"Emotion model on {analyzer.classifier.provider}")
+    build_page(analyzer).launch(
+        max_file_size=MAX_BYTES,
+        css_paths=HERE / "webui" / "style.css",
+        # System fonts: the default theme asks Google for its own.
+        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        footer_links=["api"],
+        run_history=False,
+        enable_monitoring=False,
+        show_error=False,
+        ssr_mode=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

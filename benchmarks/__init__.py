@@ -1,0 +1,1 @@
+"""Commands that measure, and write what they measured into README.md."""

@@ -1,0 +1,52 @@
+"""Boxes and labels on a picture."""
+
+import cv2
+import numpy as np
+
+from inference.types import Face
+
+BOX_COLOR = (255, 200, 40)
+TEXT_COLOR = (20, 20, 20)
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def annotate(image: np.ndarray, faces: list[Face]) -> np.ndarray:
+    """Draw a numbered box with the leading emotion around every face.
+
+    Lines and letters grow with the picture; a label that would leave it at the top stands inside the box.
+
+    Args:
+        image: uint8 (H, W, 3), RGB; left as it is.
+        faces: numbered from 1 in this order.
+
+    Returns:
+        A new uint8 (H, W, 3), RGB.
+    """
+    scene = image.copy()
+    height, width = scene.shape[:2]
+    unit = max(min(height, width) / 400, 0.4)
+    thickness = max(round(2 * unit), 1)
+    for number, face in enumerate(faces, start=1):
+        x1, y1, x2, y2 = (round(value) for value in face.detection.box)
+        cv2.rectangle(scene, (x1, y1), (x2, y2), BOX_COLOR, thickness, cv2.LINE_AA)
+        text = f"{number} {face.emotion}"
+        scale = max(0.55 * unit, 0.35)
+        (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, max(round(unit), 1))
+        pad = max(round(4 * unit), 2)
+        left = int(np.clip(x1, 0, max(width - text_width - 2 * pad, 0)))
+        top = y1 - text_height - below - 2 * pad
+        top = top if top >= 0 else y1
+        bottom = top + text_height + below + 2 * pad
+        cv2.rectangle(scene, (left, top), (left + text_width + 2 * pad, bottom), BOX_COLOR, cv2.FILLED)
+        origin = (left + pad, bottom - pad - below)
+        cv2.putText(scene, text, origin, FONT, scale, TEXT_COLOR, max(round(unit), 1), cv2.LINE_AA)
+    return scene
+
+
+def shrink(image: np.ndarray, longest: int) -> np.ndarray:
+    """The picture itself, or a copy reduced so that neither side is over `longest` pixels."""
+    factor = longest / max(image.shape[:2])
+    if factor >= 1:
+        return image
+    size = [max(round(side * factor), 1) for side in (image.shape[1], image.shape[0])]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

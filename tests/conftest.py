@@ -1,0 +1,108 @@
+"""Fixtures: FER-2013 where it is at hand, a small synthetic stand-in, and a network trained on that."""
+
+import os
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+import pytest
+import subprocess
+import sys
+from pathlib import Path
+
+from synthetic import make_faces, write_csv, write_folders
+from training.data import Faces, load_fer2013
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def fer2013() -> Faces:
+    """The official FER-2013."""
+    folder = os.environ.get("FER2013_DIR")
+    if not folder or not (Path(folder) / "fer2013.csv").is_file():
+        pytest.skip("set FER2013_DIR to a folder with fer2013.csv")
+    return load_fer2013(folder)
+
+
+@pytest.fixture(scope="session")
+def synthetic() -> Faces:
+    """The synthetic faces in memory."""
+    return make_faces()
+
+
+@pytest.fixture(scope="session")
+def synthetic_dir(tmp_path_factory, synthetic) -> Path:
+    """A folder with the synthetic fer2013.csv and fer2013new.csv; shared, so only to be read."""
+    return write_csv(tmp_path_factory.mktemp("synthetic"), synthetic).parent
+
+
+@pytest.fixture
+def csv_file(tmp_path, synthetic) -> Path:
+    """The synthetic fer2013.csv, with fer2013new.csv beside it, in the test's own folder."""
+    return write_csv(tmp_path / "data", synthetic)
+
+
+@pytest.fixture
+def image_folders(tmp_path, synthetic) -> Path:
+    """The synthetic faces as image folders (png), in the test's own folder."""
+    return write_folders(tmp_path / "images", synthetic)
+
+
+@pytest.fixture(scope="session")
+def command():
+    """A function that builds the command line and environment of `python -m MODULE ...` for subprocess."""
+
+    def build(module: str, *arguments, **environment: str) -> dict:
+        inherited = {name: value for name, value in os.environ.items() if name not in ("FER2013_DIR", "KERAS_BACKEND")}
+        return {
+            "args": [sys.executable, "-m", module, *map(str, arguments)],
+            "cwd": ROOT,
+            "env": {**inherited, "PYTHONUNBUFFERED": "1", **environment},
+            "text": True,
+            "encoding": "utf-8",
+        }
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def run(command):
+    """A function that runs `python -m MODULE ...` to its end and returns status, stdout and stderr."""
+    return lambda *arguments, **environment: subprocess.run(**command(*arguments, **environment), capture_output=True)
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """A function that calls main() of a command within this process: call(main, argument, ...)."""
+    monkeypatch.delenv("FER2013_DIR", raising=False)
+
+    def run_main(main, *arguments):
+        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
+        return main()
+
+    return run_main
+
+
+@pytest.fixture(scope="session")
+def train_arguments(synthetic_dir) -> tuple:
+    """What `python -m training.train` is given in the tests, without --out."""
+    return ("--recipe", "paper", "--data", synthetic_dir, "--unofficial", "--epochs", 3)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, run, train_arguments) -> Path:
+    """The folder of an uninterrupted run of three epochs on the synthetic faces; shared, so only to be read."""
+    out = tmp_path_factory.mktemp("trained")
+    result = run("training.train", *train_arguments, "--out", out)
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory, run, trained, synthetic_dir) -> Path:
+    """The trained network as emotion.onnx, with metrics.json beside it; shared, so only to be read."""
+    path = tmp_path_factory.mktemp("exported") / "emotion.onnx"
+    result = run("export.to_onnx", trained / "model.keras", path, "--data", synthetic_dir, "--unofficial")
+    assert result.returncode == 0, result.stderr
+    return path

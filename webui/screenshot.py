@@ -1,0 +1,87 @@
+"""The README's picture of the page, with the example photograph in it.
+
+    python -m webui.screenshot [FILE]
+
+Needs Playwright for Python and Chromium (from CHROMIUM, or found on the PATH).
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+
+
+def find_chromium() -> str | None:
+    """The Chromium or Chrome to drive, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@contextmanager
+def served_page(environment: dict | None = None, timeout: float = 120):
+    """Run `python app.py` on a free port and yield its address; ends it afterwards.
+
+    Raises:
+        RuntimeError: the page ended or did not answer in time; the message holds what it printed.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", **(environment or {})}
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "app.py"], cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    os.set_blocking(process.stdout.fileno(), False)
+    address, output, deadline = f"http://127.0.0.1:{port}/", b"", time.monotonic() + timeout
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except OSError:
+                output += process.stdout.read() or b""
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"The page did not start: {output.decode(errors='replace')}") from None
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m webui.screenshot", description="Take the README's picture.")
+    parser.add_argument("file", nargs="?", type=Path, default=ROOT / "docs" / "page.png")
+    args = parser.parse_args()
+    chromium = find_chromium()
+    if chromium is None:
+        print("error: no Chromium found: install it, or name it in CHROMIUM.", file=sys.stderr)
+        return 1
+    from playwright.sync_api import sync_playwright
+
+    with served_page() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGUMENTS))
+        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        page.goto(address)
+        page.set_input_files("input[type=file]", ROOT / "examples" / "astronaut.jpg")
+        page.wait_for_selector(".ifade-face")
+        page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(1000)  # the photograph fades in
+        args.file.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=args.file)
+        browser.close()
+    print(args.file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
