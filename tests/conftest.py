@@ -5,13 +5,16 @@ import os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+import cv2
 import pytest
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from synthetic import make_faces, write_csv, write_folders
 from training.data import Faces, load_fer2013
+from webui.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -106,3 +109,29 @@ def exported(tmp_path_factory, run, trained, synthetic_dir) -> Path:
     result = run("export.to_onnx", trained / "model.keras", path, "--data", synthetic_dir, "--unofficial")
     assert result.returncode == 0, result.stderr
     return path
+
+
+@pytest.fixture(scope="session")
+def page_address() -> Iterator[str]:
+    """The address of `python app.py`, running."""
+    with served_page() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory) -> Iterator:
+    """Headless Chromium whose camera shows the example photograph."""
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip("no Chromium found: install it, or name it in CHROMIUM")
+    from playwright.sync_api import sync_playwright
+
+    video = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    frame = cv2.resize(cv2.imread(str(ROOT / "examples" / "astronaut.jpg")), (640, 640))[:480]
+    video.write_bytes(cv2.imencode(".jpg", frame)[1].tobytes() * 30)
+    arguments = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    arguments.append(f"--use-file-for-fake-video-capture={video}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM_ARGUMENTS, *arguments])
+        yield browser
+        browser.close()

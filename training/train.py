@@ -76,6 +76,8 @@ class Run:
     def train(self, training: Faces, validation: Faces) -> None:
         steps = -(-len(training) // self.recipe.batch_size)
         done = int(self.model.optimizer.iterations) // steps
+        if len(self.history) < done:
+            raise _damaged(self.out / "history.csv", f"{len(self.history)} rows, but {done} epochs were done")
         # A kill between the two writes below leaves one row more than the checkpoint has epochs: that epoch is redone.
         self.history = self.history[:done]
         for epoch in range(done, self.settings["epochs"]):
@@ -145,11 +147,14 @@ def _read(path: Path, read):
     try:
         return read()
     except Exception as error:  # Keras, zip, HDF5, JSON and csv each raise their own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SystemExit(
-            f"error: {path} of the run to resume cannot be read ({reason}). Choose another --out, or delete the folder "
-            "to start anew."
-        ) from None
+        raise _damaged(path, str(error).partition("\n")[0] or type(error).__name__) from None
+
+
+def _damaged(path: Path, reason: str) -> SystemExit:
+    return SystemExit(
+        f"error: {path} of the run to resume is damaged ({reason}). Choose another --out, or delete the folder to "
+        "start anew."
+    )
 
 
 def read_history(run: Path) -> list[dict]:

@@ -1,0 +1,72 @@
+"""Who may import whom, and what serving needs to have installed."""
+
+import ast
+import pytest
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def imports(source: str) -> set[str]:
+    """The modules that a source file names in its imports, anywhere in it: "a.b" for `import a.b` and `from a import b`."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports of this project are absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def packages(source: str) -> set[str]:
+    return {name.split(".")[0] for name in imports(source)}
+
+
+def sources(*folders: str) -> dict[str, str]:
+    """Path and text of the Python files of top-level folders; "." means those beside them."""
+    found = [file for folder in folders for file in (ROOT / folder).glob("*.py" if folder == "." else "**/*.py")]
+    return {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in found}
+
+
+def test_reader_of_imports():
+    source = "import a.b, c as d\nfrom e.f import g\ndef h():\n    if 1:\n        from i import j\n"
+    assert imports(source) == {"a.b", "c", "e.f.g", "i.j"}
+    assert packages(source) == {"a", "c", "e", "i"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("inference", {"gradio", "keras", "tensorflow", "training", "export", "webui", "app"}),
+        ("training", {"gradio", "tf2onnx", "export", "webui", "app"}),
+        ("export", {"gradio", "webui", "app"}),
+        ("webui", {"keras", "tensorflow", "training", "export", "app"}),
+    ],
+)
+def test_packages(folder, forbidden):
+    files = sources(folder)
+    assert files
+    assert {name: bad for name, text in files.items() if (bad := packages(text) & forbidden)} == {}
+
+
+def test_training_sees_little_of_inference():
+    allowed = ("inference.types.", "inference.alignment.", "inference.images.", "inference.emotion.")
+    seen = {name for text in sources("training").values() for name in imports(text) if name.startswith("inference")}
+    assert "inference.types.EMOTIONS" in seen
+    assert {name for name in seen if not name.startswith(allowed)} == set()
+
+
+def test_only_the_page_imports_gradio():
+    files = sources(".", "inference", "training", "export", "benchmarks", "webui")
+    users = {name for name, text in files.items() if "gradio" in packages(text)}
+    assert {name for name in users if name != "app.py" and not name.startswith("webui/")} == set()
+
+
+def test_serving_needs_nothing_of_training():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    required = {re.match(r"[\w.-]*", line.strip())[0].lower() for line in lines}
+    assert {"gradio", "numpy", "mediapipe"} <= required
+    assert not required & {"tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "matplotlib", "onnx", "jax", "pytest"}
+    assert not any(name.startswith("-") for name in required), "another file is included"

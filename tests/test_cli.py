@@ -1,0 +1,104 @@
+"""`python -m inference` as a person uses it."""
+
+import csv
+import json
+import pytest
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from PIL import Image
+
+from inference.report import CSV_COLUMNS
+from inference.types import EMOTIONS
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+@pytest.fixture
+def album(tmp_path) -> Path:
+    """A folder with a smile, a cat, a broken file, a text that is no photo, and a copy of the smile further down."""
+    album = tmp_path / "album"
+    (album / "deep" / "er").mkdir(parents=True)
+    shutil.copy(EXAMPLES / "astronaut.jpg", album / "a smile.jpg")
+    shutil.copy(EXAMPLES / "cat.jpg", album / "cat.JPG")
+    (album / "broken.jpg").write_bytes((EXAMPLES / "astronaut.jpg").read_bytes()[:9000])
+    (album / "notes.txt").write_text("not a photo")
+    Image.open(EXAMPLES / "astronaut.jpg").save(album / "deep" / "er" / "smile.png")
+    return album
+
+
+def test_folder_with_a_broken_file(run, album, tmp_path):
+    paths = {name: tmp_path / f"faces.{name}" for name in ("json", "csv")}
+    result = run(
+        "inference", album, "--json", paths["json"], "--csv", paths["csv"], "--annotate", tmp_path / "boxes"
+    )
+    assert result.returncode == 1
+    assert "broken.jpg" in result.stderr and "1 of 4 photos" in result.stderr and "Traceback" not in result.stderr
+    assert "a smile.jpg: 1 happy" in result.stdout and "cat.JPG: no face found" in result.stdout
+
+    entries = {Path(entry["file"]).name: entry for entry in json.loads(paths["json"].read_text())}
+    assert set(entries) == {"a smile.jpg", "cat.JPG", "broken.jpg", "smile.png"}
+    assert "damaged" in entries["broken.jpg"]["error"] and entries["cat.JPG"]["faces"] == []
+    (face,) = entries["a smile.jpg"]["faces"]
+    assert face["emotion"] == "happy" and set(face["probabilities"]) == set(EMOTIONS)
+
+    with open(paths["csv"], newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == CSV_COLUMNS and len(rows) == 2
+    row = next(row for row in rows if row["file"].endswith("a smile.jpg"))
+    assert [int(row[name]) for name in ("x1", "y1", "x2", "y2")] == face["box"]
+    assert float(row["happy"]) == face["probabilities"]["happy"] and row["face"] == "1"
+
+    boxes = sorted(path.relative_to(tmp_path / "boxes").as_posix() for path in (tmp_path / "boxes").rglob("*.*"))
+    assert boxes == ["album/a smile.jpg", "album/cat.JPG.jpg", "album/deep/er/smile.png.jpg"]
+    with Image.open(tmp_path / "boxes" / "album" / "a smile.jpg") as annotated:
+        assert annotated.size == (512, 512)
+
+
+def test_single_photo_prints_its_answer(run):
+    result = run("inference", EXAMPLES / "astronaut.jpg")
+    assert result.returncode == 0 and "1 happy" in result.stdout
+    assert result.stderr == ""
+
+
+def test_missing_file_and_empty_folder(run, tmp_path):
+    missing = run("inference", tmp_path / "nowhere.jpg", EXAMPLES / "astronaut.jpg")
+    assert missing.returncode == 1 and "nowhere.jpg: not read: no such file" in missing.stderr
+    assert "1 happy" in missing.stdout
+    empty = run("inference", tmp_path)
+    assert empty.returncode == 1 and "no photo in" in empty.stderr and "Traceback" not in empty.stderr
+
+
+def test_results_that_cannot_be_written(run, tmp_path):
+    result = run("inference", EXAMPLES / "astronaut.jpg", "--json", tmp_path / "no" / "such" / "folder.json")
+    assert result.returncode == 1 and "folder.json" in result.stderr and "Traceback" not in result.stderr
+    (tmp_path / "file").write_text("in the way")
+    result = run("inference", EXAMPLES / "astronaut.jpg", "--annotate", tmp_path / "file")
+    assert result.returncode == 1 and "cannot write" in result.stderr and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_written_is_lost(command, tmp_path, kill):
+    album = tmp_path / "many"
+    album.mkdir()
+    for number in range(400):
+        (album / f"{number:03}.jpg").symlink_to(EXAMPLES / "astronaut.jpg")
+    target, table = tmp_path / "faces.json", tmp_path / "faces.csv"
+    process = subprocess.Popen(
+        **command("inference", album, "--json", target, "--csv", table),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 120
+    while not table.exists() or table.read_text().count("\n") < 6:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(kill)
+    stderr = process.communicate(timeout=60)[1]
+    entries = json.loads(target.read_text())
+    assert 5 <= len(entries) < 400
+    assert abs(len(entries) - (table.read_text().count("\n") - 1)) <= 1
+    if kill == signal.SIGINT:
+        assert process.returncode == 130 and "Traceback" not in stderr
