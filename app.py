@@ -29,11 +29,12 @@ SHOWN_PIXELS = 1600
 INTRODUCTION = """# Ifade
 The expressions of all faces in a photo, as seven probabilities each."""
 
-KEPT_SECONDS = 900
-"""Uploaded and annotated photos are deleted from the server's temporary folder after this time."""
+SWEEP_SECONDS, KEPT_SECONDS = 300, 900
+"""How often the server's temporary folder is swept, and the age at which uploaded and annotated photos are deleted."""
 
 NOTICE = f"""It estimates the expression that a face shows, not what a person feels, and is often wrong. Ask the people
-in the photo first. Photos are not kept: the server's temporary copies are deleted after {KEPT_SECONDS // 60} minutes."""
+in the photo first. Photos are not kept: the server deletes its temporary copies within
+{(SWEEP_SECONDS + KEPT_SECONDS) // 60} minutes."""
 
 WELCOME = "Drop, paste or choose a photo, take one with the camera, or try an example."
 
@@ -65,7 +66,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    with gr.Blocks(title="Ifade", analytics_enabled=False, delete_cache=(300, KEPT_SECONDS)) as page:
+    with gr.Blocks(title="Ifade", analytics_enabled=False, delete_cache=(SWEEP_SECONDS, KEPT_SECONDS)) as page:
         gr.Markdown(INTRODUCTION)
         with gr.Row():
             with gr.Column():
@@ -73,7 +74,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
                     label="Photo",
                     sources=["upload", "webcam", "clipboard"],
                     buttons=[],
-                    height=420,
+                    height=380,
                     elem_classes="ifade-photo",
                 )
                 examples = sorted(str(file) for file in (HERE / "examples").glob("*.jpg"))
@@ -84,11 +85,11 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
                     interactive=False,
                     format="jpeg",
                     buttons=["download", "fullscreen"],
-                    height=420,
+                    height=380,
                     elem_classes="ifade-photo",
                 )
-                status = gr.HTML(message(WELCOME), elem_id="ifade-status")
-                cards = gr.HTML()
+        status = gr.HTML(message(WELCOME), elem_id="ifade-status")
+        cards = gr.HTML()
         gr.Markdown(NOTICE)
         photo.change(
             show, photo, [annotated, status, cards], api_visibility="private", concurrency_limit=2, concurrency_id="photo"

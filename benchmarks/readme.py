@@ -30,7 +30,9 @@ def accuracy_section() -> str:
     """models/metrics.json as tables."""
     report = json.loads((ROOT / "models" / "metrics.json").read_text())
     rows = ["| set | faces | accuracy | macro-F1 | ECE | NLL |", "|---|---|---|---|---|---|"]
-    for name, figures in report["metrics"].items():
+    sets = list(report["metrics"].items())
+    sets += [(f"{name}, {report['int8']['model']}", row) for name, row in report.get("int8", {}).get("metrics", {}).items()]
+    for name, figures in sets:
         rows.append(
             f"| {name} | {figures['faces']:,} | {figures['accuracy']:.2%} ± {figures['standard_error']:.2%} | "
             f"{figures['macro_f1']:.3f} | {figures['ece']:.3f} | {figures['nll']:.3f} |"

@@ -24,14 +24,26 @@ from inference.types import Analysis
 
 
 def find_photos(sources: list[Path]) -> list[tuple[Path, Path]]:
-    """Every photo as (path, name): the files themselves, and what folders hold at any depth, named from the folder."""
-    photos = []
+    """Every photo as (path, name for its annotated copy): files themselves, and what folders hold at any depth.
+
+    Names are relative to their folder and differ from one another, so that no copy overwrites another.
+    """
+    photos: list[tuple[Path, Path]] = []
+    taken: set[Path] = set()
     for source in sources:
         if source.is_dir():
             files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-            photos += [(file, Path(source.name) / file.relative_to(source)) for file in files]
         else:
-            photos.append((source, Path(source.name)))
+            files = [source]
+        for file in files:
+            name = Path(source.resolve().name, file.relative_to(source)) if source.is_dir() else Path(source.name)
+            name = name if name.suffix == ".jpg" else Path(f"{name}.jpg")
+            stem, count = name.stem, 1
+            while name in taken:
+                count += 1
+                name = name.with_stem(f"{stem}_{count}")
+            taken.add(name)
+            photos.append((file, name))
     return photos
 
 
@@ -79,8 +91,7 @@ def main() -> int:
                     image = load_image(path)
                     result = analyzer.analyze(image)
                     if args.annotate:
-                        target = args.annotate / name
-                        save_annotated(result, image, target if target.suffix == ".jpg" else Path(f"{target}.jpg"))
+                        save_annotated(result, image, args.annotate / name)
                     line = f"{path}: {summary(result)}"
                 except ImageError as error:
                     failed += 1

@@ -7,7 +7,7 @@ import time
 from inference.alignment import align_face
 from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
-from inference.types import Analysis, Face
+from inference.types import Analysis, Detection, Face
 
 
 class FaceAnalyzer:
@@ -35,7 +35,7 @@ class FaceAnalyzer:
             ValueError: the array is not of that form.
         """
         started = time.perf_counter()
-        detections = self.detector.detect(image)
+        detections = reading_order(self.detector.detect(image))
         detected = time.perf_counter()
         crops = [
             cv2.cvtColor(align_face(image, detection, self.classifier.input_size), cv2.COLOR_RGB2GRAY)
@@ -51,3 +51,22 @@ class FaceAnalyzer:
             detection_milliseconds=(detected - started) * 1e3,
             classification_milliseconds=(classified - detected) * 1e3,
         )
+
+
+def reading_order(detections: list[Detection]) -> list[Detection]:
+    """Row by row from the top, each row from left to right; a row is as deep as half the median face is high."""
+    if not detections:
+        return []
+
+    def middle(detection: Detection) -> tuple[float, float]:
+        x1, y1, x2, y2 = detection.box
+        return (x1 + x2) / 2, (y1 + y2) / 2
+
+    depth = float(np.median([detection.box[3] - detection.box[1] for detection in detections])) / 2
+    rows: list[list[Detection]] = []
+    for detection in sorted(detections, key=lambda detection: middle(detection)[1]):
+        if rows and middle(detection)[1] - middle(rows[-1][-1])[1] < depth:
+            rows[-1].append(detection)
+        else:
+            rows.append([detection])
+    return [detection for row in rows for detection in sorted(row, key=middle)]

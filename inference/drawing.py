@@ -24,22 +24,22 @@ def annotate(image: np.ndarray, faces: list[Face]) -> np.ndarray:
     """
     scene = image.copy()
     height, width = scene.shape[:2]
-    unit = max(min(height, width) / 400, 0.4)
-    thickness = max(round(2 * unit), 1)
+    picture_unit = max(min(height, width) / 400, 0.4)
     for number, face in enumerate(faces, start=1):
         x1, y1, x2, y2 = (round(value) for value in face.detection.box)
-        cv2.rectangle(scene, (x1, y1), (x2, y2), BOX_COLOR, thickness, cv2.LINE_AA)
+        unit = max(min(picture_unit, (x2 - x1) / 60), picture_unit / 2)  # small faces have smaller labels
+        stroke = max(round(unit), 1)
+        cv2.rectangle(scene, (x1, y1), (x2, y2), BOX_COLOR, max(round(2 * unit), 1), cv2.LINE_AA)
         text = f"{number} {face.emotion}"
-        scale = max(0.55 * unit, 0.35)
-        (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, max(round(unit), 1))
-        pad = max(round(4 * unit), 2)
+        scale = max(0.5 * unit, 0.35)
+        (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, stroke)
+        pad = max(round(3 * unit), 2)
         left = int(np.clip(x1, 0, max(width - text_width - 2 * pad, 0)))
         top = y1 - text_height - below - 2 * pad
         top = top if top >= 0 else y1
         bottom = top + text_height + below + 2 * pad
         cv2.rectangle(scene, (left, top), (left + text_width + 2 * pad, bottom), BOX_COLOR, cv2.FILLED)
-        origin = (left + pad, bottom - pad - below)
-        cv2.putText(scene, text, origin, FONT, scale, TEXT_COLOR, max(round(unit), 1), cv2.LINE_AA)
+        cv2.putText(scene, text, (left + pad, bottom - pad - below), FONT, scale, TEXT_COLOR, stroke, cv2.LINE_AA)
     return scene
 
 

@@ -58,7 +58,7 @@ class Analysis:
 
     Attributes:
         width, height: of the picture, in pixels.
-        faces: from the largest to the smallest.
+        faces: row by row from the top, each row from left to right.
         provider: the ONNX Runtime execution provider that classified, "CPUExecutionProvider" say.
         detection_milliseconds, classification_milliseconds: wall time; the second includes the crops.
     """

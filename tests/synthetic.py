@@ -1,4 +1,4 @@
-"""A small stand-in for FER-2013: made-up faces of seven classes that a network can tell apart, in the real file forms."""
+"""A small stand-in for FER-2013: made-up faces of seven classes that a network can tell apart, in the real forms."""
 
 import csv
 import cv2
@@ -24,14 +24,14 @@ def make_faces() -> Faces:
     smooth = np.stack([cv2.resize(face, (48, 48), interpolation=cv2.INTER_CUBIC) for face in coarse])
     images = np.clip(128 + 55 * smooth, 0, 255).astype(np.uint8)
     images[BLANK] = 0
-    columns = [VOTES.index(name) for name in ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")]
+    names = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
     votes = rng.integers(0, 2, (len(labels), len(VOTES)))
-    votes[np.arange(len(labels)), np.take(columns, labels)] += 8
+    votes[np.arange(len(labels)), np.take([VOTES.index(name) for name in names], labels)] += 8
     return Faces(images, labels.astype(np.uint8), splits.astype(np.uint8), votes.astype(np.uint8))
 
 
 def write_csv(folder: Path, faces: Faces) -> Path:
-    """Write fer2013.csv, and fer2013new.csv where there are votes, in Kaggle's and FERPlus's form; the path of the first."""
+    """Write fer2013.csv in Kaggle's form and, where there are votes, fer2013new.csv in FERPlus's; the path of the first."""
     folder.mkdir(parents=True, exist_ok=True)
     usages = [SPLITS[split] for split in faces.splits]
     rows = [

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def imports(source: str) -> set[str]:
-    """The modules that a source file names in its imports, anywhere in it: "a.b" for `import a.b` and `from a import b`."""
+    """What a source file imports, anywhere in it: "a.b" for `import a.b` and for `from a import b`."""
     found = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

@@ -63,6 +63,15 @@ def test_single_photo_prints_its_answer(run):
     assert result.stderr == ""
 
 
+def test_copies_of_photos_with_the_same_name_do_not_overwrite_one_another(run, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shutil.copy(EXAMPLES / "astronaut.jpg", tmp_path / name / "photo.jpg")
+    sources = [tmp_path / "one" / "photo.jpg", tmp_path / "two" / "photo.jpg"]
+    assert run("inference", *sources, "--annotate", tmp_path / "boxes").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "boxes").iterdir()) == ["photo.jpg", "photo_2.jpg"]
+
+
 def test_missing_file_and_empty_folder(run, tmp_path):
     missing = run("inference", tmp_path / "nowhere.jpg", EXAMPLES / "astronaut.jpg")
     assert missing.returncode == 1 and "nowhere.jpg: not read: no such file" in missing.stderr

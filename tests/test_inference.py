@@ -10,13 +10,15 @@ import pytest
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import inference.model_files
 import inference.session
 from inference.alignment import align_face, crop_geometry
-from inference.analyzer import FaceAnalyzer
+from inference.analyzer import FaceAnalyzer, reading_order
 from inference.detector import FaceDetector
+from inference.drawing import annotate
 from inference.emotion import EmotionClassifier
 from inference.images import load_image
 from inference.model_files import MODELS, ModelError, read_model
@@ -294,3 +296,25 @@ def test_portraits_of_the_photographs_at_hand(analyzer):
     for path in sorted(Path(folder).glob("*.[jp][pn]g")):
         faces = analyzer.analyze(load_image(path)).faces
         assert len(faces) == (0 if path.name.startswith("noface_") else 1), path.name
+
+
+def test_faces_are_numbered_as_one_reads():
+    centers = [(300, 60), (100, 80), (200, 50), (120, 240), (320, 260)]  # two rows, not quite level
+    detections = [Detection((x - 40, y - 40, x + 40, y + 40), 0.9, (x - 10, y), (x + 10, y)) for x, y in centers]
+    order = [detections.index(detection) for detection in reading_order(detections[::-1])]
+    assert order == [1, 2, 0, 3, 4]
+    assert reading_order([]) == []
+
+
+def test_annotation_leaves_the_picture_alone_and_stays_inside(analyzer, astronaut):
+    face = analyzer.analyze(astronaut).faces[0]
+    before = astronaut.copy()
+    drawn = annotate(astronaut, [face])
+    assert (astronaut == before).all() and drawn.shape == astronaut.shape
+    changed = np.argwhere((drawn != before).any(axis=2))
+    x1, y1, x2, y2 = face.detection.box
+    assert changed[:, 1].min() >= x1 - 5 and changed[:, 0].max() <= y2 + 5 and changed[:, 0].min() < y1
+    # A face at the top edge has its label inside; boxes larger than a tiny picture do no harm.
+    top = replace(face, detection=Detection((0, 0, 90, 90), 0.9, (30, 40), (60, 40)))
+    assert (annotate(astronaut, [top])[2:20, 2:40] != before[2:20, 2:40]).any()
+    assert annotate(np.zeros((1, 1, 3), np.uint8), [top]).shape == (1, 1, 3)

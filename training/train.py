@@ -15,6 +15,7 @@ import argparse
 import csv
 import json
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict
@@ -66,6 +67,7 @@ class Run:
         keras.utils.set_random_seed(settings["seed"])
         keras.config.set_dtype_policy(settings["precision"])
         self.history: list[dict] = []
+        self.interrupted = False
         if self.checkpoint.exists():
             self.model = _read(self.checkpoint, lambda: keras.models.load_model(self.checkpoint))
             self.history = _read(out / "history.csv", lambda: read_history(out))
@@ -74,6 +76,11 @@ class Run:
             self.model.compile(recipe.optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
 
     def train(self, training: Faces, validation: Faces) -> None:
+        """Train to the last epoch.
+
+        Raises:
+            KeyboardInterrupt: `interrupt` was called; between two steps.
+        """
         steps = -(-len(training) // self.recipe.batch_size)
         done = int(self.model.optimizer.iterations) // steps
         if len(self.history) < done:
@@ -95,7 +102,7 @@ class Run:
                 validation_batch_size=256,
                 initial_epoch=epoch,
                 epochs=self.settings["epochs"],
-                callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=self._stop)],
+                callbacks=[_Stop(self)],
                 shuffle=False,
                 verbose=1 if sys.stdout.isatty() else 2,
             ).history
@@ -113,9 +120,10 @@ class Run:
             if variable.name == "seed_generator_state":
                 variable.assign([int(rng.integers(2**31)), 0])
 
-    def _stop(self, epoch: int, logs: dict) -> None:
-        """Every epoch is a fit of its own, over newly distorted faces."""
-        self.model.stop_training = True
+    def interrupt(self, *_) -> None:
+        """End `train` after the present step; the handler of Ctrl-C, of which a second one ends the program at once."""
+        self.interrupted = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def save_model(self) -> None:
         """Write model.keras: the present weights in a float32 network without the optimizer."""
@@ -131,6 +139,26 @@ class Run:
             rows = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
             rows.writeheader()
             rows.writerows(self.history)
+
+
+class _Stop(keras.callbacks.Callback):
+    """Ends a fit: after one epoch, because every epoch is a fit of its own over newly distorted faces, or on Ctrl-C.
+
+    An interrupt must not be raised wherever the program happens to be: TensorFlow turns it into other errors.
+    """
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.model.stop_training = True
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if self.run.interrupted:
+            raise KeyboardInterrupt
+
+    on_test_batch_end = on_train_batch_end
 
 
 def _replace(path: Path, write) -> None:
@@ -219,6 +247,7 @@ def main() -> int:
         "validation_faces": len(validation),
     }
     run = Run(recipe, args.out, settings)
+    default = signal.signal(signal.SIGINT, run.interrupt)
     print(f"{len(training):,} training faces, {len(validation):,} validation faces, Keras on {keras.backend.backend()}")
     try:
         run.train(training, validation)
@@ -227,6 +256,8 @@ def main() -> int:
             run.save_model()
         print(f"\nInterrupted: {args.out / 'model.keras'} is usable; the same command resumes.", file=sys.stderr)
         return 130
+    finally:
+        signal.signal(signal.SIGINT, default)
     best = max(run.history, key=lambda row: row["val_accuracy"])
     print(f"{args.out / 'model.keras'}: epoch {best['epoch']}, validation accuracy {best['val_accuracy']:.4f}")
     return 0

@@ -1,0 +1,97 @@
+"""Quantize an exported emotion network to 8-bit integers: smaller and faster on a CPU, a little less accurate.
+
+    python -m export.quantize models/emotion.onnx models/emotion_int8.onnx --data DIR
+
+Static quantization by ONNX Runtime (QDQ, weights per channel), calibrated on Training faces. Nothing is written where
+more than half a point of accuracy is lost on PublicTest. The figures go into the file's metadata and, under "int8", into
+metrics.json beside it.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from inference.model_files import MODELS, write_checksums
+from training.data import DataError, Faces, add_data_arguments, load_fer2013
+from training.evaluate import evaluate
+
+CALIBRATION_FACES = 512
+BATCH = 64
+LARGEST_LOSS = 0.005
+
+
+class CalibrationFaces(CalibrationDataReader):
+    """Batches of Training faces, drawn with a fixed seed, from which the ranges of the activations are taken."""
+
+    def __init__(self, faces: Faces):
+        training = faces.split("Training")
+        chosen = np.random.default_rng(0).choice(len(training), min(CALIBRATION_FACES, len(training)), replace=False)
+        images = training.images[chosen][..., None].astype(np.float32)
+        self._batches = iter([{"image": images[start : start + BATCH]} for start in range(0, len(images), BATCH)])
+
+    def get_next(self) -> dict | None:
+        return next(self._batches, None)
+
+
+def quantize(source: Path, target: Path, faces: Faces) -> None:
+    """Write the quantized network, with the metadata of the source."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        quantize_static(
+            prepared,
+            target,
+            CalibrationFaces(faces),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    graph = onnx.load(target)
+    onnx.helper.set_model_props(graph, {entry.key: entry.value for entry in onnx.load(source).metadata_props})
+    onnx.save(graph, target)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m export.quantize", description="Quantize a network to 8 bits.")
+    parser.add_argument("model", type=Path, help=".onnx file made by export.to_onnx")
+    parser.add_argument("out", type=Path, help=".onnx file to write")
+    add_data_arguments(parser)
+    args = parser.parse_args()
+    try:
+        faces = load_fer2013(args.data, official=not args.unofficial)
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        candidate = Path(folder) / "int8.onnx"
+        quantize(args.model, candidate, faces)
+        public = faces.split("PublicTest")
+        before, after = (evaluate(path, public)["PublicTest"]["accuracy"] for path in (args.model, candidate))
+        if before - after > LARGEST_LOSS:
+            print(f"error: not written: PublicTest accuracy falls from {before:.2%} to {after:.2%}.", file=sys.stderr)
+            return 1
+        results = evaluate(candidate, faces)
+        graph = onnx.load(candidate)
+    metrics = {name: {key: value for key, value in row.items() if key != "confusion"} for name, row in results.items()}
+    properties = {entry.key: entry.value for entry in graph.metadata_props}
+    onnx.helper.set_model_props(graph, {**properties, "metrics": json.dumps(metrics)})
+    onnx.save(graph, args.out)
+    if args.out.resolve().parent == MODELS:
+        write_checksums()
+    metrics_file = args.out.parent / "metrics.json"
+    report = json.loads(metrics_file.read_text()) if metrics_file.exists() else {}
+    metrics_file.write_text(json.dumps({**report, "int8": {"model": args.out.name, "metrics": metrics}}, indent=2) + "\n")
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB; PublicTest {before:.2%} before, {after:.2%} after")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

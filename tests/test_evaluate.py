@@ -1,0 +1,195 @@
+"""The figures of a report are right, and mean the same for a network and its export."""
+
+import json
+import numpy as np
+import onnx
+import pytest
+
+from inference.types import EMOTIONS
+from synthetic import write_csv
+from training.data import Faces
+from training.evaluate import evaluate, fit_temperature, main, predict, score, test_sets
+
+METRICS = ("accuracy", "standard_error", "macro_f1", "ece", "nll")
+
+
+def rows(*cases: tuple[int, float]) -> np.ndarray:
+    """Probabilities with the given top class and its confidence, the rest shared equally by the other six."""
+    probabilities = np.repeat([[(1 - confidence) / 6] * 7 for _, confidence in cases], 1, axis=0)
+    for row, (label, confidence) in zip(probabilities, cases):
+        row[label] = confidence
+    return probabilities
+
+
+class TestScore:
+    def test_by_hand(self):
+        """Classes 0, 0, 1, 3 answered as 0, 1, 1, 1."""
+        figures = score(rows((0, 0.9), (1, 0.5), (1, 0.7), (1, 0.3)), np.array([0, 0, 1, 3]))
+        assert figures["faces"] == 4
+        assert figures["accuracy"] == 0.5
+        assert figures["standard_error"] == 0.25  # sqrt(0.5 * 0.5 / 4)
+        # F1: class 0 has precision 1, recall 1/2; class 1 precision 1/3, recall 1; class 3 neither.
+        assert figures["macro_f1"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3, abs=1e-4)
+        assert figures["precision"] == {**dict.fromkeys(EMOTIONS, 0.0), "angry": 1.0, "disgust": 0.3333}
+        assert figures["recall"] == {**dict.fromkeys(EMOTIONS, 0.0), "angry": 0.5, "disgust": 1.0}
+        # Every face is in a bin of its own: |0.9 - 1|, |0.5 - 0|, |0.7 - 1|, |0.3 - 0|.
+        assert figures["ece"] == pytest.approx((0.1 + 0.5 + 0.3 + 0.3) / 4, abs=1e-4)
+        likelihoods = [0.9, 0.5 / 6, 0.7, 0.7 / 6]
+        assert figures["nll"] == pytest.approx(-np.log(likelihoods).mean(), abs=1e-4)
+        expected = np.zeros((7, 7), int)
+        expected[0, 0] = expected[0, 1] = expected[1, 1] = expected[3, 1] = 1
+        assert figures["confusion"] == expected.tolist()
+
+    def test_perfect(self):
+        labels = np.arange(7)
+        figures = score(np.eye(7), labels)
+        assert [figures[name] for name in METRICS] == [1, 0, 1, 0, 0]
+        assert set(figures["precision"].values()) == set(figures["recall"].values()) == {1.0}
+
+    def test_certain_and_wrong(self):
+        """A likelihood of zero does not make the NLL infinite."""
+        figures = score(np.eye(7)[[1]], np.array([0]))
+        assert figures["accuracy"] == 0 and figures["ece"] == 1 and figures["nll"] == pytest.approx(27.631, abs=1e-3)
+
+    def test_calibration_is_by_bin(self):
+        """Gaps within a bin cancel out, gaps of two bins do not: 0.41 to 0.45 share the seventh of 15."""
+        shared = score(rows((0, 0.41), (0, 0.45)), np.array([0, 1]))
+        assert shared["ece"] == pytest.approx(abs(0.41 + 0.45 - 1) / 2, abs=1e-4)
+        apart = score(rows((0, 0.39), (0, 0.45)), np.array([0, 1]))
+        assert apart["ece"] == pytest.approx((0.61 + 0.45) / 2, abs=1e-4)
+
+    def test_json(self):
+        assert json.loads(json.dumps(score(rows((0, 0.9)).astype(np.float32), np.array([0], np.uint8))))["faces"] == 1
+
+
+class TestTemperature:
+    @staticmethod
+    def softmax(logits):
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    @pytest.mark.parametrize("true", [0.6, 1.0, 1.8])
+    def test_known_temperature_is_recovered(self, true):
+        """Labels are drawn from softmax(logits / T); the network claims softmax(logits)."""
+        rng = np.random.default_rng(0)
+        logits = rng.normal(0, 2, (20_000, 7))
+        labels = (self.softmax(logits / true).cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1).clip(max=6)
+        claimed = self.softmax(logits)
+        fitted = fit_temperature(claimed.astype(np.float32), labels)
+        assert fitted == pytest.approx(true, rel=0.04)
+        calibrated = self.softmax(np.log(claimed) / fitted)
+        assert score(calibrated, labels)["ece"] < 0.015
+        if true != 1:
+            assert score(claimed, labels)["ece"] > 0.05
+
+    def test_limits(self):
+        """Certain and right, certain and wrong: the ends of the search, not infinity."""
+        assert fit_temperature(rows(*[(0, 0.9)] * 9), np.zeros(9, int)) == pytest.approx(0.25)
+        assert fit_temperature(np.eye(7)[[1] * 9], np.zeros(9, int)) == pytest.approx(4, rel=0.01)
+
+
+class TestSets:
+    def test_csv(self, synthetic):
+        """One face of PrivateTest, at 165, is a twin of one in Training."""
+        images = synthetic.images.copy()
+        images[165] = images[9]
+        sets = test_sets(Faces(images, synthetic.labels, synthetic.splits))
+        expected = {
+            "PublicTest": range(140, 161),
+            "PrivateTest": range(161, 182),
+            "PublicTest and PrivateTest": range(140, 182),
+            "PrivateTest without near-duplicates of Training": sorted({*range(161, 182)} - {165}),
+        }
+        assert list(sets) == list(expected)
+        for name, mask in sets.items():
+            assert np.flatnonzero(mask).tolist() == list(expected[name])
+
+    def test_folders(self, synthetic):
+        images = synthetic.images.copy()
+        images[165] = images[9]
+        sets = test_sets(Faces(images, synthetic.labels, np.where(synthetic.splits > 0, 3, 0)))
+        assert list(sets) == ["Test", "Test without near-duplicates of Training"]
+        assert [mask.sum() for mask in sets.values()] == [42, 41]
+
+    def test_test_faces_alone(self, synthetic):
+        assert list(test_sets(synthetic.split("PrivateTest"))) == ["PrivateTest"]
+
+    def test_nothing_but_twins(self, synthetic):
+        """An empty set is not reported."""
+        faces = synthetic.select(np.arange(10, 20).repeat(2))
+        sets = test_sets(Faces(faces.images, faces.labels, np.tile([0, 2], 10)))
+        assert list(sets) == ["PrivateTest"]
+
+    def test_no_test_faces(self, synthetic, trained):
+        with pytest.raises(ValueError, match="none of the splits"):
+            evaluate(trained / "model.keras", synthetic.split("Training"))
+
+
+@pytest.fixture(scope="module")
+def plain(trained, tmp_path_factory):
+    """The trained network as ONNX at temperature 1."""
+    import keras
+
+    from export.to_onnx import convert
+
+    path = tmp_path_factory.mktemp("plain") / "plain.onnx"
+    metadata = {"labels": json.dumps(EMOTIONS), "input_size": "48"}
+    onnx.save(convert(keras.models.load_model(trained / "model.keras", compile=False), metadata), path)
+    return path
+
+
+class TestModels:
+    def test_keras_and_onnx_evaluate_alike(self, trained, plain, synthetic):
+        one, other = evaluate(trained / "model.keras", synthetic), evaluate(plain, synthetic)
+        assert list(one) == list(other) == list(test_sets(synthetic))
+        for name in one:
+            assert one[name]["confusion"] == other[name]["confusion"]
+            assert [one[name][key] for key in METRICS] == pytest.approx([other[name][key] for key in METRICS], abs=2e-4)
+
+    def test_evaluate_scores_each_set(self, plain, synthetic):
+        probabilities = predict(plain, synthetic.images)
+        assert probabilities.shape == (182, 7) and probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+        results = evaluate(plain, synthetic)
+        for name, mask in test_sets(synthetic).items():
+            assert results[name] == score(probabilities[mask], synthetic.labels[mask])
+
+    def test_batches(self, plain, synthetic):
+        """More faces than one batch holds, in their order."""
+        images = np.concatenate([synthetic.images, synthetic.images])
+        twice = predict(plain, images)
+        np.testing.assert_allclose(twice[:182], twice[182:], atol=1e-6)
+
+
+class TestCommand:
+    def test_report(self, plain, synthetic, synthetic_dir, tmp_path, call, capsys):
+        out = tmp_path / "report"
+        assert call(main, plain, "--data", synthetic_dir, "--unofficial", "--out", out) == 0
+        assert {file.name for file in out.iterdir()} == {"report.json", "report.md", "confusion.png"}
+        report = json.loads((out / "report.json").read_text())
+        results = evaluate(plain, synthetic)
+        assert report == {"model": "plain.onnx", "sets": results}
+        text = (out / "report.md").read_text()
+        assert text in capsys.readouterr().out
+        for name, figures in results.items():
+            assert f"| {name} | {figures['faces']} | {figures['accuracy']:.2%} ± " in text
+        assert (out / "confusion.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+    def test_subprocess(self, plain, synthetic_dir, tmp_path, run):
+        result = run("training.evaluate", plain, "--data", synthetic_dir, "--unofficial", "--out", tmp_path / "report")
+        assert result.returncode == 0, result.stderr
+        assert "PrivateTest without near-duplicates of Training" in result.stdout
+
+    @pytest.mark.parametrize("name", ["missing.keras", "missing.onnx", "broken.keras", "broken.onnx"])
+    def test_bad_model(self, name, synthetic_dir, tmp_path, call, capsys):
+        if name.startswith("broken"):
+            (tmp_path / name).write_bytes(b"PK\3\4 cut off")
+        status = call(main, tmp_path / name, "--data", synthetic_dir, "--unofficial", "--out", tmp_path / "report")
+        assert status == 1 and capsys.readouterr().err.startswith("error: ")
+        assert not (tmp_path / "report").exists()
+
+    def test_bad_data(self, plain, synthetic, tmp_path, call, capsys):
+        assert call(main, plain, "--data", tmp_path / "nowhere") == 1
+        assert "no such file or folder" in capsys.readouterr().err
+        path = write_csv(tmp_path / "training", synthetic.select(synthetic.splits == 0))
+        assert call(main, plain, "--data", path, "--unofficial", "--out", tmp_path / "report") == 1
+        assert "none of the splits" in capsys.readouterr().err
