@@ -31,7 +31,9 @@ def accuracy_section() -> str:
     report = json.loads((ROOT / "models" / "metrics.json").read_text())
     rows = ["| set | faces | accuracy | macro-F1 | ECE | NLL |", "|---|---|---|---|---|---|"]
     sets = list(report["metrics"].items())
-    sets += [(f"{name}, {report['int8']['model']}", row) for name, row in report.get("int8", {}).get("metrics", {}).items()]
+    sets += [
+        (f"{name}, {report['int8']['model']}", row) for name, row in report.get("int8", {}).get("metrics", {}).items()
+    ]
     for name, figures in sets:
         rows.append(
             f"| {name} | {figures['faces']:,} | {figures['accuracy']:.2%} ± {figures['standard_error']:.2%} | "

@@ -64,8 +64,7 @@ def to_readme(history: list[dict], best: dict[str, dict], last: dict[str, dict],
     best_epoch = max(history, key=lambda row: row["val_accuracy"])["epoch"]
     minutes = sum(row["seconds"] for row in history) / 60
     lines = [
-        "| | epoch 1, paper | epoch 1, ours | last epoch, paper | "
-        f"last epoch ({last_row['epoch']}), ours |",
+        f"| | epoch 1, paper | epoch 1, ours | last epoch, paper | last epoch ({last_row['epoch']}), ours |",
         "|---|---|---|---|---|",
     ]
     for key, name in METRICS.items():
@@ -100,7 +99,9 @@ def to_readme(history: list[dict], best: dict[str, dict], last: dict[str, dict],
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.reproduction", description="The paper's results and ours.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.reproduction", description="The paper's results and ours."
+    )
     parser.add_argument("run", type=Path, help="the --out folder of a finished training run")
     add_data_arguments(parser)
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")

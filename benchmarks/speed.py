@@ -59,7 +59,10 @@ def measure(models: list[str], repeats: int) -> dict:
     for name, (kind, tiled) in DETECTORS.items():
         analyzer = FaceAnalyzer(FaceDetector(kind, tiled=tiled), classifiers[models[0]])
         found = len(analyzer.analyze(frame).faces)
-        per_frame[name] = {"faces": found, "milliseconds": median_milliseconds(lambda: analyzer.analyze(frame), repeats)}
+        per_frame[name] = {
+            "faces": found,
+            "milliseconds": median_milliseconds(lambda: analyzer.analyze(frame), repeats),
+        }
     return {"processor": processor(), "classification_per_face": per_face, "frame_640x480": per_frame}
 
 
@@ -79,7 +82,9 @@ def to_markdown(result: dict) -> str:
         for batch, value in batches.items():
             lines.append(f"| classify one face, batch of {batch}, one thread, {model} | {value:.2f} |")
     for name, row in result["frame_640x480"].items():
-        lines.append(f"| find and classify {row['faces']} face in a 640x480 frame, {name} | {row['milliseconds']:.1f} |")
+        lines.append(
+            f"| find and classify {row['faces']} face in a 640x480 frame, {name} | {row['milliseconds']:.1f} |"
+        )
     return "\n".join(lines)
 
 

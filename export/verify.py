@@ -8,12 +8,13 @@ Without FER-2013 (--data, or FER2013_DIR in the environment) the faces of the ex
 import argparse
 import keras
 import numpy as np
-import onnxruntime
 import sys
 from pathlib import Path
 
 from inference.alignment import align_face
 from inference.images import SUFFIXES, load_image
+from inference.model_files import ModelError
+from inference.session import create_session
 from training.data import DataError, add_data_arguments, load_fer2013
 
 TOLERANCE = 1e-4
@@ -37,11 +38,12 @@ def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
 
     Raises:
         VerificationError: a probability differs by 1e-4 or more, a real face gets another class, or there is no face.
+        ModelError: the file is missing or not an ONNX model.
     """
     if not len(faces):
         raise VerificationError("there are no test faces to compare on.")
     size = model.input_shape[1]
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = create_session(path.resolve(), cuda=False)
     random = np.random.default_rng(0).integers(0, 256, (256, size, size), np.uint8)
     worst = 0.0
     for kind, images in (("random", random), ("real", faces)):
@@ -87,10 +89,10 @@ def main() -> int:
     try:
         real = load_fer2013(args.data, official=not args.unofficial) if args.data else None
         model = keras.models.load_model(args.model, compile=False)
-        metadata = onnxruntime.InferenceSession(str(args.onnx)).get_modelmeta().custom_metadata_map
+        metadata = create_session(args.onnx.resolve(), cuda=False).get_modelmeta().custom_metadata_map
         faces = example_faces() if real is None else real.images[real.splits > 0]
         print(verify(with_temperature(model, float(metadata["temperature"])), args.onnx, faces))
-    except (DataError, VerificationError, ValueError, OSError) as error:
+    except (DataError, ModelError, VerificationError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -8,20 +8,22 @@ from inference.types import Detection
 
 SIDE_BY_EYES = 2.67
 """Side of the crop in distances between the eyes; see benchmarks/alignment.py for the measurement."""
+SIDE_BY_BOX = 0.8
+"""Side of the crop in sides of the detector's box. The larger of the two sides is taken: eyes of a face in profile are
+close together, and a box at the edge of the picture is cut off."""
 EYE_LINE = 0.365
 """Height of the eye line in the crop, from the top, in sides."""
-SMALLEST_SIDE_BY_BOX = 0.8
-"""The side is at least this part of the detector's box: eyes of a face in profile are close together."""
+LARGEST_WARP = 768
+"""Side in pixels of the largest picture that is made on the way to a crop."""
 
 
 def crop_geometry(detection: Detection) -> tuple[tuple[float, float], float, float]:
     """Where the crop of a face lies: its centre (x, y) and its side in pixels of the picture, and the roll of the face
     in radians (positive where the eye on the right of the picture is the lower one)."""
     (left_x, left_y), (right_x, right_y) = detection.left_eye, detection.right_eye
-    x1, _, x2, _ = detection.box
-    side = max(
-        SIDE_BY_EYES * math.hypot(right_x - left_x, right_y - left_y), SMALLEST_SIDE_BY_BOX * (x2 - x1), 1.0
-    )
+    x1, y1, x2, y2 = detection.box
+    eyes, box = math.hypot(right_x - left_x, right_y - left_y), max(x2 - x1, y2 - y1)
+    side = max(SIDE_BY_EYES * eyes, SIDE_BY_BOX * box, 1.0)
     roll = math.atan2(right_y - left_y, right_x - left_x)
     down = (0.5 - EYE_LINE) * side
     center = ((left_x + right_x) / 2 - down * math.sin(roll), (left_y + right_y) / 2 + down * math.cos(roll))
@@ -29,10 +31,7 @@ def crop_geometry(detection: Detection) -> tuple[tuple[float, float], float, flo
 
 
 def align_face(image: np.ndarray, detection: Detection, size: int = 48) -> np.ndarray:
-    """Cut out one face upright and framed as in FER-2013.
-
-    The picture is turned so that the eyes are level; beyond its edge the border pixels repeat. Faces larger than the
-    crop are averaged down, not sampled, so that they are as smooth as FER-2013's.
+    """Cut out one face upright and framed as in FER-2013; beyond the picture's edge the border pixels repeat.
 
     Args:
         image: uint8 (H, W, 3) RGB or (H, W) grey.
@@ -42,18 +41,42 @@ def align_face(image: np.ndarray, detection: Detection, size: int = 48) -> np.nd
     Returns:
         uint8 (size, size, 3) or (size, size).
     """
-    center, side, roll = crop_geometry(detection)
-    factor = min(max(math.ceil(side / size), 1), 16)
-    scale = size * factor / side
-    cos, sin = math.cos(roll) * scale, math.sin(roll) * scale
-    middle = (size * factor - 1) / 2
+    return cut_square(image, *crop_geometry(detection), size)[0]
+
+
+def cut_square(
+    image: np.ndarray,
+    center: tuple[float, float],
+    side: float,
+    roll: float,
+    size: int,
+    border: int = cv2.BORDER_REPLICATE,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a square out of a picture, turned and scaled.
+
+    Squares larger than the result are averaged down, not sampled, so that large faces are as smooth as FER-2013's.
+
+    Args:
+        image: uint8 (H, W, 3) or (H, W).
+        center: of the square, (x, y) in pixels of the picture.
+        side: of the square, in pixels of the picture.
+        roll: of the square, in radians, clockwise as seen.
+        size: side of the result in pixels.
+        border: what lies beyond the picture's edge, a cv2.BORDER_ constant.
+
+    Returns:
+        uint8 (size, size, 3) or (size, size), and the matrix (2, 3) that takes a point of the picture there.
+    """
+    factor = max(min(math.ceil(side / size), LARGEST_WARP // size), 1)
+    cos, sin = math.cos(roll) * size / side, math.sin(roll) * size / side
     matrix = np.array(
         [
-            [cos, sin, middle - cos * center[0] - sin * center[1]],
-            [-sin, cos, middle + sin * center[0] - cos * center[1]],
+            [cos, sin, size / 2 - cos * center[0] - sin * center[1]],
+            [-sin, cos, size / 2 + sin * center[0] - cos * center[1]],
         ]
     )
-    crop = cv2.warpAffine(
-        image, matrix, (size * factor, size * factor), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return crop if factor == 1 else cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    # Points count from the picture's corner, OpenCV's from the middle of the first pixel.
+    warp = matrix * factor
+    warp[:, 2] += warp[:, :2].sum(axis=1) / 2 - 0.5
+    crop = cv2.warpAffine(image, warp, (size * factor, size * factor), flags=cv2.INTER_LINEAR, borderMode=border)
+    return crop if factor == 1 else cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA), matrix

@@ -2,12 +2,14 @@
 
 import contextlib
 import cv2
+import math
 import numpy as np
 import os
 import sys
 import weakref
 from typing import Literal
 
+from inference.alignment import cut_square
 from inference.model_files import read_model
 from inference.types import Detection
 
@@ -26,43 +28,59 @@ FILES = {
     "short_range": "face_detection_short_range.tflite",
     "full_range": "face_detection_full_range_sparse.tflite",
 }
-NMS_IOU = 0.3
-TILE = 0.6
-"""Side of a tile as a part of the picture's side: a 2x2 grid of tiles overlaps by a fifth of the picture."""
+CANDIDATE_SCORE = 0.3
+"""Score of the first look from which a place is looked at again; see benchmarks/detection.py for the measurement."""
+MIN_SCORE = 0.72
+"""Score of the second look from which it is a face."""
+SECOND_LOOK = 2.0
+"""Side of the second look in sides of the candidate's box."""
+SECOND_LOOK_SIZE = 128
+"""Input size in pixels of the short-range model, which takes the second look."""
+MAX_OVERLAP = 0.5
+"""Of two detections that share more than this part of the smaller box, the one with the lower score is dropped."""
+TILES = 3
+"""Tiles in a row and in a column."""
+TILE_OVERLAP = 0.25
+"""What neighbouring tiles share, as a part of a tile's side."""
 SMALLEST_TILE = 192
 """Input size in pixels of the full-range model; tiles below it would only be scaled up."""
 
 
 class FaceDetector:
-    """MediaPipe FaceDetector with optional tiling; may be shared by threads.
+    """MediaPipe's BlazeFace models in two looks; may be shared by threads.
 
-    The short-range model is for one person before a camera: 1 to 2 ms, faces from about 80 px in a 640x480 frame. The
-    full-range model is for photographs: 5 ms, from about 40 px. Both look at the whole picture scaled to 192 px (128 px
-    for short range), so small faces in large photographs need `tiled`, which also looks at 2x2 overlapping tiles.
+    The first look collects places that may be a face. The short-range model, 2 ms, sees the picture scaled to 128 px:
+    faces from about an eighth of its width, also those that fill it. It is enough for one person before a camera. The
+    full-range model, 5 ms, sees it scaled to 192 px and adds faces half as large, but misses those that fill it, so
+    "full_range" takes both. Small faces in large photographs need `tiled`: 3x3 overlapping tiles are searched too.
+
+    The second look, 2 ms for each place, is the short-range model's on a crop twice as large as the face and turned so
+    that the eyes are level. Its score decides, which removes nearly all false faces, and its box and eyes are returned:
+    they vary half as much as those of the first look when a face moves. `python -m benchmarks.detection` and
+    `python -m benchmarks.alignment` measure both.
 
     Args:
-        model: which of the two.
-        tiled: search the tiles too; five times the work.
-        min_score: detections below this confidence (0 to 1) are dropped.
+        model: "short_range" for one person before a camera, "full_range" for photographs.
+        tiled: search tiles too, with the chosen model; eight times the work of the first look.
+        min_score: detections below this confidence (0 to 1) in the second look are dropped.
 
     Raises:
-        ModelError: the model file is missing or altered.
+        ModelError: a model file is missing or altered.
     """
 
     def __init__(
-        self, model: Literal["short_range", "full_range"] = "full_range", tiled: bool = False, min_score: float = 0.5
+        self,
+        model: Literal["short_range", "full_range"] = "full_range",
+        tiled: bool = False,
+        min_score: float = MIN_SCORE,
     ):
         self.tiled = tiled
-        options = vision.FaceDetectorOptions(
-            base_options=BaseOptions(model_asset_buffer=read_model(FILES[model])),
-            min_detection_confidence=min_score,
-            min_suppression_threshold=NMS_IOU,
-        )
-        with _native_stderr_silenced():
-            self._detector = vision.FaceDetector.create_from_options(options)
-            self._detect_once(np.zeros((64, 64, 3), np.uint8))  # the first run logs too
+        self.min_score = min_score
+        self._detectors = [_open(FILES["short_range"])]
+        if model == "full_range":
+            self._detectors.append(_open(FILES["full_range"]))
         # An open detector can hang the interpreter at exit.
-        self._finalizer = weakref.finalize(self, _close, self._detector)
+        self._finalizer = weakref.finalize(self, _close, self._detectors)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find all faces.
@@ -76,69 +94,121 @@ class FaceDetector:
         Raises:
             ValueError: the array is not of that form, or the detector was closed.
         """
+        tiles = TILES if self.tiled else 0
+        looks = [self.look_again(image, candidate) for candidate in suppress(self.candidates(image, tiles))]
+        found = suppress([look for look in looks if look is not None and look.score >= self.min_score])
+        return sorted(found, key=lambda detection: -_area(detection.box))
+
+    def candidates(self, image: np.ndarray, tiles: int) -> list[Detection]:
+        """The first look, with tiles x tiles tiles: places that may be a face, possibly several for one face."""
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise ValueError(f"a picture must be uint8 (H, W, 3) RGB, not {image.dtype} {image.shape}")
         if not self._finalizer.alive:
             raise ValueError("this FaceDetector was closed")
-        found = self._detect_once(image)
-        if self.tiled:
-            for x, y, tile in _tiles(image):
-                found += [_shift(detection, x, y) for detection in self._detect_once(tile)]
-            found = _suppress(found)
-        return sorted(found, key=lambda detection: -_area(detection.box))
+        found = [detection for detector in self._detectors for detection in _run(detector, image)]
+        for x, y, tile in _tiles(image, tiles):
+            to_picture = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
+            found += [_map(detection, to_picture, image.shape) for detection in _run(self._detectors[-1], tile)]
+        return found
+
+    def look_again(self, image: np.ndarray, candidate: Detection) -> Detection | None:
+        """The second look: the face as the short-range model sees it from near, or None where it sees none."""
+        (x1, y1, x2, y2), (left_x, left_y), (right_x, right_y) = candidate.box, candidate.left_eye, candidate.right_eye
+        side = SECOND_LOOK * max(x2 - x1, y2 - y1)
+        roll = math.atan2(right_y - left_y, right_x - left_x)
+        crop, matrix = cut_square(
+            image, ((x1 + x2) / 2, (y1 + y2) / 2), side, roll, SECOND_LOOK_SIZE, cv2.BORDER_CONSTANT
+        )
+        # The candidate in the middle, not a neighbour's face.
+        reach = SECOND_LOOK_SIZE / SECOND_LOOK / 2
+        near = [
+            detection
+            for detection in _run(self._detectors[0], crop)
+            if max(abs(value - SECOND_LOOK_SIZE / 2) for value in _center(detection.box)) < reach
+        ]
+        best = max(near, key=lambda detection: detection.score, default=None)
+        return best and _map(best, cv2.invertAffineTransform(matrix), image.shape)
 
     def close(self) -> None:
-        """Free the native detector. Also done when the object is collected and at exit."""
+        """Free the native detectors. Also done when the object is collected and at exit."""
         self._finalizer()
 
-    def _detect_once(self, image: np.ndarray) -> list[Detection]:
-        height, width = image.shape[:2]
-        frame = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
-        detections = []
-        for found in self._detector.detect(frame).detections:
-            area = found.bounding_box
-            box = (
-                float(max(area.origin_x, 0)),
-                float(max(area.origin_y, 0)),
-                float(min(area.origin_x + area.width, width)),
-                float(min(area.origin_y + area.height, height)),
-            )
-            if _area(box) <= 0:
-                continue
-            # MediaPipe's first two keypoints are the person's right and left eye: left and right in the picture.
-            eyes = [(point.x * width, point.y * height) for point in found.keypoints[:2]]
-            detections.append(Detection(box, float(found.categories[0].score), *eyes))
-        return detections
+
+def suppress(detections: list[Detection]) -> list[Detection]:
+    """Non-maximum suppression by the shared part of the smaller box: a tile's edge cuts faces, and the part of a face
+    lies inside the whole one with little intersection over union."""
+    kept = []
+    for detection in sorted(detections, key=lambda detection: -detection.score):
+        x1, y1, x2, y2 = detection.box
+        for other in kept:
+            left, top, right, bottom = other.box
+            shared = _area((max(x1, left), max(y1, top), min(x2, right), min(y2, bottom)))
+            if shared > MAX_OVERLAP * min(_area(detection.box), _area(other.box)):
+                break
+        else:
+            kept.append(detection)
+    return kept
 
 
-def _tiles(image: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
-    """The 2x2 overlapping tiles as (x, y, view); none where they would be smaller than the model's input."""
+def _open(file: str):
+    options = vision.FaceDetectorOptions(
+        base_options=BaseOptions(model_asset_buffer=read_model(file)), min_detection_confidence=CANDIDATE_SCORE
+    )
+    with _native_stderr_silenced():
+        detector = vision.FaceDetector.create_from_options(options)
+        _run(detector, np.zeros((64, 64, 3), np.uint8))  # the first run logs too
+    return detector
+
+
+def _run(detector, image: np.ndarray) -> list[Detection]:
     height, width = image.shape[:2]
-    tile_height, tile_width = round(height * TILE), round(width * TILE)
+    frame = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
+    detections = []
+    for found in detector.detect(frame).detections:
+        area = found.bounding_box
+        box = _clip(area.origin_x, area.origin_y, area.origin_x + area.width, area.origin_y + area.height, image.shape)
+        # MediaPipe's first two keypoints are the person's right and left eye: left and right in the picture.
+        eyes = [(point.x * width, point.y * height) for point in found.keypoints[:2]]
+        if _area(box) > 0:
+            detections.append(Detection(box, float(found.categories[0].score), *eyes))
+    return detections
+
+
+def _tiles(image: np.ndarray, count: int) -> list[tuple[int, int, np.ndarray]]:
+    """count x count overlapping tiles as (x, y, view); none where they would be smaller than the model's input."""
+    height, width = image.shape[:2]
+    part = 1 / (count - (count - 1) * TILE_OVERLAP) if count else 0
+    tile_height, tile_width = round(height * part), round(width * part)
     if min(tile_height, tile_width) < SMALLEST_TILE:
         return []
     return [
         (x, y, image[y : y + tile_height, x : x + tile_width])
-        for y in (0, height - tile_height)
-        for x in (0, width - tile_width)
+        for y in np.linspace(0, height - tile_height, count).round().astype(int).tolist()
+        for x in np.linspace(0, width - tile_width, count).round().astype(int).tolist()
     ]
 
 
-def _shift(detection: Detection, x: int, y: int) -> Detection:
+def _map(detection: Detection, matrix: np.ndarray, shape: tuple[int, ...]) -> Detection:
+    """Carry a detection into a picture of the given shape by a similarity (2, 3). A box stays upright: its centre and
+    its size are carried."""
     x1, y1, x2, y2 = detection.box
-    (left_x, left_y), (right_x, right_y) = detection.left_eye, detection.right_eye
-    return Detection(
-        (x1 + x, y1 + y, x2 + x, y2 + y), detection.score, (left_x + x, left_y + y), (right_x + x, right_y + y)
+    scale = math.hypot(matrix[0, 0], matrix[1, 0])
+    half_width, half_height = (x2 - x1) / 2 * scale, (y2 - y1) / 2 * scale
+    (x, y), left_eye, right_eye = (
+        tuple(map(float, matrix @ (*point, 1.0)))
+        for point in (_center(detection.box), detection.left_eye, detection.right_eye)
     )
+    box = _clip(x - half_width, y - half_height, x + half_width, y + half_height, shape)
+    return Detection(box, detection.score, left_eye, right_eye)
 
 
-def _suppress(detections: list[Detection]) -> list[Detection]:
-    """Non-maximum suppression over the whole picture and its tiles."""
-    if not detections:
-        return []
-    boxes = [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in (detection.box for detection in detections)]
-    kept = cv2.dnn.NMSBoxes(boxes, [detection.score for detection in detections], 0.0, NMS_IOU)
-    return [detections[int(index)] for index in kept]
+def _clip(x1: float, y1: float, x2: float, y2: float, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
+    height, width = shape[:2]
+    return float(max(x1, 0)), float(max(y1, 0)), float(min(x2, width)), float(min(y2, height))
+
+
+def _center(box: tuple[float, float, float, float]) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
 def _area(box: tuple[float, float, float, float]) -> float:
@@ -146,12 +216,13 @@ def _area(box: tuple[float, float, float, float]) -> float:
     return max(x2 - x1, 0) * max(y2 - y1, 0)
 
 
-def _close(detector) -> None:
+def _close(detectors: list) -> None:
     with _native_stderr_silenced():
-        try:
-            detector.close()
-        except RuntimeError:  # at exit MediaPipe's threads are gone already: leave the rest to the system
-            detector._handle = None
+        for detector in detectors:
+            try:
+                detector.close()
+            except RuntimeError:  # at exit MediaPipe's threads are gone already: leave the rest to the system
+                detector._handle = None
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ def make_faces() -> Faces:
 
 
 def write_csv(folder: Path, faces: Faces) -> Path:
-    """Write fer2013.csv in Kaggle's form and, where there are votes, fer2013new.csv in FERPlus's; the path of the first."""
+    """Write fer2013.csv in Kaggle's form and, if there are votes, fer2013new.csv in FERPlus's; the first's path."""
     folder.mkdir(parents=True, exist_ok=True)
     usages = [SPLITS[split] for split in faces.splits]
     rows = [

@@ -41,10 +41,12 @@ def test_no_ranges_change_nothing(faces):
     np.testing.assert_array_equal(augment(faces, Augmentation(), np.random.default_rng(0)), faces)
 
 
-def test_same_state_same_faces(faces):
-    one, same, other = (augment(faces, ALL, np.random.default_rng(seed)) for seed in (1, 1, 2))
+@pytest.mark.parametrize("one_range", [{"flip": True}, {"stretch": 0.1}, {"shift": 0.1}])
+def test_same_state_same_faces(faces, one_range):
+    """All randomness comes from the generator that is given, and each distortion from its next numbers."""
+    one, same, other = (augment(faces, Augmentation(**one_range), np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
-    assert (one != other).any(axis=(1, 2)).all()
+    assert (one != other).any(axis=(1, 2)).mean() > 0.3
 
 
 def test_every_draw_is_new(faces):

@@ -230,7 +230,8 @@ class TestOfficial:
         """Within a split only the image names show it."""
         votes = csv_file.with_name("fer2013new.csv")
         edit(votes, lambda lines: swap(lines, 60, 61))
-        assert f"{votes}: row 60: is 'fer0000059.png' where fer0000058.png should be" in error(csv_file, official=True)
+        assert f"{votes}: row 61: 'fer0000058.png' stands after 'fer0000059.png'" in error(csv_file, official=True)
+        assert load_fer2013(csv_file, official=False).votes is not None
 
 
 class TestBadVotes:
@@ -352,15 +353,16 @@ class TestTwins:
         assert is_blank(almost).tolist() == [False]
 
     def test_description(self, synthetic):
-        """Four planted facts: a blank, a repeat with another label, a near twin, the counts."""
+        """Planted: a blank, a repeat with another label, one with the same label, a near twin."""
         images, labels = synthetic.images.copy(), synthetic.labels.copy()
         images[150], labels[150] = images[0], (labels[0] + 1) % 7
+        images[151], labels[151] = images[2], labels[2]
         images[170] = brightened(images[1])
         report = describe(data.Faces(images, labels, synthetic.splits))
         assert f"Blank images (one constant grey): 1, at index {BLANK}\n" in report
-        assert "Unique images: 181 of 182" in report
+        assert "Unique images: 180 of 182" in report
         assert "Groups of identical images with different labels: 1\n" in report
-        assert "PublicTest: 1 images stand in Training exactly; 1 have a near-duplicate" in report
+        assert "PublicTest: 2 images stand in Training exactly; 2 have a near-duplicate" in report
         assert "PrivateTest: 0 images stand in Training exactly; 1 have a near-duplicate" in report
         assert "FERPlus votes: none" in report
         assert re.search(r"^Training( +20 / [\d,]+){7} +140 / 28,709$", report, re.MULTILINE)

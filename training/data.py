@@ -206,7 +206,7 @@ def _load_votes(path: Path, faces: Faces, official: bool) -> np.ndarray:
         raise DataError(
             f"{path}: row 1 should name Usage, Image name and the ten votes, but reads {str(header)[:200]}."
         )
-    count = 0
+    count, last_name = 0, ""
     for where, row in rows:
         if count == len(faces):
             raise DataError(f"{where}: there are more votes than the {len(faces):,} faces beside it.")
@@ -216,8 +216,10 @@ def _load_votes(path: Path, faces: Faces, official: bool) -> np.ndarray:
             raise DataError(f"{where}: does not hold ten whole numbers of votes: the file is truncated or wrong.")
         if row[0].strip() != SPLITS[faces.splits[count]]:
             raise DataError(f"{where}: is {row[0]!r} where the faces have {SPLITS[faces.splits[count]]}: reordered.")
-        if official and row[1].strip() not in ("", f"fer{count:07}.png"):
-            raise DataError(f"{where}: is {row[1]!r} where fer{count:07}.png should be: reordered.")
+        name = row[1].strip()
+        if official and name and name <= last_name:
+            raise DataError(f"{where}: {name!r} stands after {last_name!r}: reordered.")
+        last_name = name or last_name
         votes[count] = [int(vote) for vote in row[2:]]
         count += 1
     if count != len(faces):
