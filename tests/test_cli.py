@@ -99,6 +99,8 @@ def test_nothing_written_is_lost(command, tmp_path, kill):
         **command("inference", album, "--json", target, "--csv", table),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        # A test runner in the background ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not table.exists() or table.read_text().count("\n") < 6:
