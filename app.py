@@ -92,7 +92,12 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         cards = gr.HTML()
         gr.Markdown(NOTICE)
         photo.change(
-            show, photo, [annotated, status, cards], api_visibility="private", concurrency_limit=2, concurrency_id="photo"
+            show,
+            photo,
+            [annotated, status, cards],
+            api_visibility="private",
+            concurrency_limit=2,
+            concurrency_id="photo",
         ).then(None, photo, js=SCROLL_TO_RESULT)
         answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)
         button.click(

@@ -5,8 +5,11 @@
 - portraits: one face, a quarter of the picture's shorter side up to all of it, possibly cut by the picture's edge;
 - tight: the face's box alone, 300 px;
 - empty: no face: the photographs without one and those with a blurred head, whole and in parts.
+
+And pictures with one face of FER-2013, whose frame is known, and views of one photograph.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +22,17 @@ from inference.images import SUFFIXES, load_image
 
 MARGIN = 1.25
 """What is cut out with the face of a photograph, from its middle, in sides of the face."""
+BACKGROUND = 32
+ENLARGED = (2.5, 5.0)
+ROLL = 15.0
+"""Faces of known frame and views of photographs are turned by up to this many degrees."""
+LONGEST_SIDE = 1000
+"""Photographs are reduced to this many pixels before a view of them is reduced by up to a half."""
 FAIRFACE_SIDE = 2 / 3
 """Side of the face in a FairFace picture with a margin of a quarter of it all around."""
+
+Geometry = tuple[tuple[float, float], float, float]
+"""Centre (x, y), side in pixels and roll in radians of a square, as crop_geometry returns them."""
 
 
 class Cutout(NamedTuple):
@@ -138,3 +150,37 @@ def pictures(photos: Photos, count: int) -> Iterator[tuple[str, np.ndarray, np.n
         y, x = rng.integers(image.shape[0] - height + 1), rng.integers(image.shape[1] - width + 1)
         size = ((width, height), (1280, 886), (1920, 1080), (640, 480))[index // len(empty) % 4]
         yield "empty", fill(image[y : y + height, x : x + width], *size), np.zeros((0, 3))
+
+
+def random_frame(size: int, rng: np.random.Generator) -> Geometry:
+    """A place for a face of size x size pixels, for `enlarge`."""
+    side = size * rng.uniform(*ENLARGED)
+    return tuple(1.5 * side + rng.uniform(-0.5, 0.5, 2)), side, math.radians(rng.uniform(-ROLL, ROLL))
+
+
+def enlarge(face: np.ndarray, frame: Geometry, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+    """A grey face (S, S) laid into its frame, in the middle of a picture of three times the frame's side."""
+    (x, y), side, roll = frame
+    cos, sin, half = math.cos(roll) * side / len(face), math.sin(roll) * side / len(face), len(face) / 2
+    matrix = np.array([[cos, -sin, x - (cos - sin) * half], [sin, cos, y - (sin + cos) * half]])
+    matrix[:, 2] += matrix[:, :2].sum(axis=1) / 2 - 0.5  # OpenCV counts from the middle of the first pixel
+    return cv2.warpAffine(face, matrix, (round(3 * side),) * 2, flags=cv2.INTER_CUBIC, borderMode=border)
+
+
+def on_background(face: np.ndarray, frame: Geometry) -> np.ndarray:
+    """The same with a soft border on dark grey, where detectors find most faces, as RGB."""
+    inner = np.zeros(face.shape, np.float32)
+    inner[2:-2, 2:-2] = 1
+    mask = np.clip(enlarge(cv2.blur(inner, (5, 5), borderType=cv2.BORDER_CONSTANT), frame, cv2.BORDER_CONSTANT), 0, 1)
+    return cv2.cvtColor((enlarge(face, frame) * mask + BACKGROUND * (1 - mask)).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+
+
+def turned_views(image: np.ndarray, count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """A photograph in several sizes, turned and shifted by parts of a pixel; its border repeats."""
+    for _ in range(count):
+        scale = min(LONGEST_SIDE / max(image.shape), 1) * rng.uniform(0.5, 1)
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = small.shape[:2]
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-ROLL, ROLL), 1)
+        matrix[:, 2] += rng.uniform(-0.5, 0.5, 2)
+        yield cv2.warpAffine(small, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

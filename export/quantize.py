@@ -88,7 +88,9 @@ def main() -> int:
         write_checksums()
     metrics_file = args.out.parent / "metrics.json"
     report = json.loads(metrics_file.read_text()) if metrics_file.exists() else {}
-    metrics_file.write_text(json.dumps({**report, "int8": {"model": args.out.name, "metrics": metrics}}, indent=2) + "\n")
+    metrics_file.write_text(
+        json.dumps({**report, "int8": {"model": args.out.name, "metrics": metrics}}, indent=2) + "\n"
+    )
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB; PublicTest {before:.2%} before, {after:.2%} after")
     return 0
 

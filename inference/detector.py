@@ -66,6 +66,9 @@ class FaceDetector:
 
     Raises:
         ModelError: a model file is missing or altered.
+
+    Attributes:
+        models: MediaPipe's detectors by name, those of the first look; the short-range one takes the second look.
     """
 
     def __init__(
@@ -76,11 +79,9 @@ class FaceDetector:
     ):
         self.tiled = tiled
         self.min_score = min_score
-        self._detectors = [_open(FILES["short_range"])]
-        if model == "full_range":
-            self._detectors.append(_open(FILES["full_range"]))
+        self.models = {name: _open(FILES[name]) for name in dict.fromkeys(("short_range", model))}
         # An open detector can hang the interpreter at exit.
-        self._finalizer = weakref.finalize(self, _close, self._detectors)
+        self._finalizer = weakref.finalize(self, _close, list(self.models.values()))
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find all faces.
@@ -105,10 +106,11 @@ class FaceDetector:
             raise ValueError(f"a picture must be uint8 (H, W, 3) RGB, not {image.dtype} {image.shape}")
         if not self._finalizer.alive:
             raise ValueError("this FaceDetector was closed")
-        found = [detection for detector in self._detectors for detection in _run(detector, image)]
+        found = [detection for model in self.models.values() for detection in run_model(model, image)]
+        model = list(self.models.values())[-1]
         for x, y, tile in _tiles(image, tiles):
             to_picture = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
-            found += [_map(detection, to_picture, image.shape) for detection in _run(self._detectors[-1], tile)]
+            found += [_map(detection, to_picture, image.shape) for detection in run_model(model, tile)]
         return found
 
     def look_again(self, image: np.ndarray, candidate: Detection) -> Detection | None:
@@ -123,11 +125,13 @@ class FaceDetector:
         reach = SECOND_LOOK_SIZE / SECOND_LOOK / 2
         near = [
             detection
-            for detection in _run(self._detectors[0], crop)
+            for detection in run_model(self.models["short_range"], crop)
             if max(abs(value - SECOND_LOOK_SIZE / 2) for value in _center(detection.box)) < reach
         ]
-        best = max(near, key=lambda detection: detection.score, default=None)
-        return best and _map(best, cv2.invertAffineTransform(matrix), image.shape)
+        if not near:
+            return None
+        best = _map(max(near, key=lambda detection: detection.score), cv2.invertAffineTransform(matrix), image.shape)
+        return best if _area(best.box) > 0 else None
 
     def close(self) -> None:
         """Free the native detectors. Also done when the object is collected and at exit."""
@@ -150,21 +154,22 @@ def suppress(detections: list[Detection]) -> list[Detection]:
     return kept
 
 
-def _open(file: str):
+def _open(file: str) -> vision.FaceDetector:
     options = vision.FaceDetectorOptions(
         base_options=BaseOptions(model_asset_buffer=read_model(file)), min_detection_confidence=CANDIDATE_SCORE
     )
     with _native_stderr_silenced():
         detector = vision.FaceDetector.create_from_options(options)
-        _run(detector, np.zeros((64, 64, 3), np.uint8))  # the first run logs too
+        run_model(detector, np.zeros((64, 64, 3), np.uint8))  # the first run logs too
     return detector
 
 
-def _run(detector, image: np.ndarray) -> list[Detection]:
+def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
+    """What one of FaceDetector.models sees in a picture, uint8 (H, W, 3)."""
     height, width = image.shape[:2]
     frame = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
     detections = []
-    for found in detector.detect(frame).detections:
+    for found in model.detect(frame).detections:
         area = found.bounding_box
         box = _clip(area.origin_x, area.origin_y, area.origin_x + area.width, area.origin_y + area.height, image.shape)
         # MediaPipe's first two keypoints are the person's right and left eye: left and right in the picture.

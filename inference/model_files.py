@@ -38,6 +38,4 @@ def read_model(path: str | Path) -> bytes:
 def write_checksums() -> None:
     """Write models/SHA256SUMS from the model files that are there; called by the export."""
     files = sorted(file for file in MODELS.iterdir() if file.suffix in (".onnx", ".tflite"))
-    CHECKSUMS.write_text(
-        "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
-    )
+    CHECKSUMS.write_text("".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files))

@@ -31,9 +31,7 @@ def album(tmp_path) -> Path:
 
 def test_folder_with_a_broken_file(run, album, tmp_path):
     paths = {name: tmp_path / f"faces.{name}" for name in ("json", "csv")}
-    result = run(
-        "inference", album, "--json", paths["json"], "--csv", paths["csv"], "--annotate", tmp_path / "boxes"
-    )
+    result = run("inference", album, "--json", paths["json"], "--csv", paths["csv"], "--annotate", tmp_path / "boxes")
     assert result.returncode == 1
     assert "broken.jpg" in result.stderr and "1 of 4 photos" in result.stderr and "Traceback" not in result.stderr
     assert "a smile.jpg: 1 happy" in result.stdout and "cat.JPG: no face found" in result.stdout

@@ -135,7 +135,19 @@ PNG = encode(Image.effect_noise((300, 300), 80), "PNG")
         (encode(Image.new("1", (8000, 7000)), "PNG"), "megapixels"),
         (encode(Image.new("1", (20_000, 20_000)), "PNG"), "megapixels|not a picture"),
     ],
-    ids=["empty", "text", "svg", "pdf", "header only", "half jpeg", "half png", "overwritten png", "bytes", "pixels", "bomb"],
+    ids=[
+        "empty",
+        "text",
+        "svg",
+        "pdf",
+        "header only",
+        "half jpeg",
+        "half png",
+        "overwritten png",
+        "bytes",
+        "pixels",
+        "bomb",
+    ],
 )
 def test_bad_input_has_one_clear_sentence(data, says):
     with pytest.raises(ImageError, match=says) as caught:

@@ -177,7 +177,9 @@ def test_all_faces_in_one_call_answer_as_one_by_one(analyzer, astronaut, monkeyp
     scene = crowd(astronaut, 2, 3, 200)
     calls = []
     original = EmotionClassifier.predict
-    monkeypatch.setattr(EmotionClassifier, "predict", lambda self, faces: calls.append(len(faces)) or original(self, faces))
+    monkeypatch.setattr(
+        EmotionClassifier, "predict", lambda self, faces: calls.append(len(faces)) or original(self, faces)
+    )
     result = analyzer.analyze(scene)
     assert calls == [6]
     for face in result.faces:

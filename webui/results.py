@@ -8,15 +8,16 @@ from html import escape
 from inference.types import EMOTIONS, Analysis, Face
 
 NO_FACE = (
-    "No face was found. Faces should be at least 40 pixels wide, turned to the camera and not covered; try a larger, "
-    "sharper or brighter photo."
+    "No face was found. Faces should be turned to the camera and not covered; try a larger, sharper or brighter photo."
 )
 
 
 def summary(result: Analysis) -> str:
     """What was found, which provider ran and how long it took."""
     count = len(result.faces)
-    found = f"<strong>{count} face{'s' if count > 1 else ''} found.</strong>" if count else f"<strong>{NO_FACE}</strong>"
+    found = (
+        f"<strong>{count} face{'s' if count > 1 else ''} found.</strong>" if count else f"<strong>{NO_FACE}</strong>"
+    )
     return message(
         f"{found} <span class='ifade-timing'>Detection {result.detection_milliseconds:.0f} ms, classification "
         f"{result.classification_milliseconds:.0f} ms with {escape(result.provider)}; photo of {result.width} x "
