@@ -77,7 +77,7 @@ def main() -> int:
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(1000)  # the photograph fades in
         args.file.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=args.file)
+        page.screenshot(path=args.file, full_page=True)
         browser.close()
     print(args.file)
     return 0
