@@ -45,6 +45,9 @@ def quantize(source: Path, target: Path, faces: Faces) -> None:
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        nodes = onnx.load(prepared).graph.node
+        # The last layer and the softmax stay in float32: in 256 steps the probabilities would not sum to one.
+        last_layer = max(index for index, node in enumerate(nodes) if node.op_type in ("MatMul", "Gemm"))
         quantize_static(
             prepared,
             target,
@@ -53,6 +56,7 @@ def quantize(source: Path, target: Path, faces: Faces) -> None:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in nodes[last_layer:]],
         )
     graph = onnx.load(target)
     onnx.helper.set_model_props(graph, {entry.key: entry.value for entry in onnx.load(source).metadata_props})

@@ -1,0 +1,41 @@
+"""The 8-bit network answers nearly as the one it was made from."""
+
+import json
+import numpy as np
+import pytest
+import sys
+
+from export import quantize
+from inference.emotion import EmotionClassifier
+from inference.model_files import MODELS
+from inference.types import EMOTIONS
+from training.evaluate import score
+
+
+def test_quantized_network(exported, synthetic, tmp_path):
+    target = tmp_path / "int8.onnx"
+    quantize.quantize(exported, target, synthetic)
+    assert target.stat().st_size < exported.stat().st_size / 3
+    before, after = (EmotionClassifier(path, threads=1).predict(synthetic.images) for path in (exported, target))
+    assert after.shape == (len(synthetic), len(EMOTIONS)) and np.allclose(after.sum(axis=1), 1, atol=1e-4)
+    assert 0 < np.abs(after - before).mean() < 0.02
+
+
+def test_nothing_is_written_where_too_much_is_lost(exported, synthetic_dir, tmp_path, monkeypatch, capsys):
+    target = tmp_path / "int8.onnx"
+    monkeypatch.setattr(quantize, "LARGEST_LOSS", -1.0)
+    monkeypatch.setattr(
+        sys, "argv", ["quantize", str(exported), str(target), "--data", str(synthetic_dir), "--unofficial"]
+    )
+    assert quantize.main() == 1
+    assert "PublicTest accuracy falls" in capsys.readouterr().err and not target.exists()
+
+
+def test_released_quantized_network_keeps_its_figures(fer2013):
+    metrics = json.loads((MODELS / "metrics.json").read_text())
+    public = fer2013.split("PublicTest")
+    classifier = EmotionClassifier("emotion_int8.onnx", threads=1)
+    accuracy = score(classifier.predict(public.images), public.labels)["accuracy"]
+    assert accuracy == pytest.approx(metrics["int8"]["metrics"]["PublicTest"]["accuracy"], abs=2e-3)
+    assert metrics["metrics"]["PublicTest"]["accuracy"] - accuracy <= 0.005 + 2e-3
+    assert classifier.metrics == metrics["int8"]["metrics"]
