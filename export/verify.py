@@ -1,6 +1,6 @@
 """Do Keras and ONNX Runtime give the same answers?
 
-    python -m export.verify MODEL.keras MODEL.onnx [--data DIR]
+    python -m export.verify MODEL.keras [MODEL.keras ...] MODEL.onnx [--data DIR]
 
 Without FER-2013 (--data, or FER2013_DIR in the environment) the faces of the example photographs are compared.
 """
@@ -26,10 +26,10 @@ class VerificationError(RuntimeError):
 
 
 def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
-    """Compare a network with its export on 256 random faces and on real ones, one by one and in batches.
+    """Compare every output of a network with its export's on 256 random faces and on real ones, one by one and in batches.
 
     Args:
-        model: what was exported, (N, S, S, 1) -> (N, 7).
+        model: what was exported, (N, S, S, 1) -> dict of outputs.
         path: the .onnx file.
         faces: real faces, uint8 (N, S, S) grey.
 
@@ -37,7 +37,7 @@ def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
         A line that says how large the difference was, on how many faces.
 
     Raises:
-        VerificationError: a probability differs by 1e-4 or more, a real face gets another class, or there is no face.
+        VerificationError: a value differs by 1e-4 or more (logits of `activation`: 1e-3), a real face gets another class, or there is no face.
         ModelError: the file is missing or not an ONNX model.
     """
     if not len(faces):
@@ -51,18 +51,24 @@ def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
         expected = model.predict(images, batch_size=256, verbose=0)
         batches = [images[i : i + 1] for i in range(min(len(images), 8))]
         batches += [images[i : i + 256] for i in range(len(batches), len(images), 256)]
-        answers = np.concatenate([session.run(["probabilities"], {"image": batch})[0] for batch in batches])
-        difference = float(np.abs(answers - expected).max())
-        if not difference < TOLERANCE:  # also true for NaN
-            raise VerificationError(
-                f"on {kind} faces a probability differs by {difference:.1e} ({TOLERANCE:.0e} allowed)."
-            )
-        changed = int((answers.argmax(axis=1) != expected.argmax(axis=1)).sum())
+        outputs = list(expected)
+        runs = [session.run(outputs, {"image": batch}) for batch in batches]
+        answers = {name: np.concatenate(parts) for name, parts in zip(outputs, zip(*runs))}
+        for name in outputs:
+            difference = float(np.abs(answers[name] - expected[name]).max())
+            allowed = TOLERANCE * (10 if name == "activation" else 1)
+            if not difference < allowed:  # also true for NaN
+                raise VerificationError(
+                    f"on {kind} faces a value of {name} differs by {difference:.1e} ({allowed:.0e} allowed)."
+                )
+            if name == "probabilities":
+                worst = max(worst, difference)
+        classes = answers["probabilities"].argmax(axis=1), expected["probabilities"].argmax(axis=1)
+        changed = int((classes[0] != classes[1]).sum())
         if kind == "real" and changed:
             raise VerificationError(f"{changed} of {len(faces)} real faces get another class.")
-        worst = max(worst, difference)
     return (
-        f"Keras and ONNX Runtime agree: max difference {worst:.1e}, {len(random)} random and {len(faces):,} real faces"
+        f"Keras and ONNX Runtime agree: max difference {worst:.1e} of a probability, {len(random)} random and {len(faces):,} real faces"
     )
 
 
@@ -80,18 +86,19 @@ def example_faces(size: int = 48) -> np.ndarray:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.verify", description="Compare a network with its export.")
-    parser.add_argument("model", type=Path, help=".keras file")
-    parser.add_argument("onnx", type=Path, help=".onnx file made from it")
+    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.keras")
+    parser.add_argument("onnx", type=Path, metavar="MODEL.onnx", help="the file made from them")
     add_data_arguments(parser, required=False)
     args = parser.parse_args()
-    from export.to_onnx import with_temperature
+    from export.to_onnx import serving_network
 
     try:
         real = load_fer2013(args.data, official=not args.unofficial) if args.data else None
-        model = keras.models.load_model(args.model, compile=False)
+        networks = [keras.models.load_model(path, compile=False) for path in args.models]
         metadata = create_session(args.onnx.resolve(), cuda=False).get_modelmeta().custom_metadata_map
+        temperatures = [float(metadata.get(name, 1)) for name in ("temperature", "crowd_temperature")]
         faces = example_faces() if real is None else real.images[real.splits > 0]
-        print(verify(with_temperature(model, float(metadata["temperature"])), args.onnx, faces))
+        print(verify(serving_network(networks, *temperatures), args.onnx, faces))
     except (DataError, ModelError, VerificationError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven classes of FER-2013, in its label order (0 to 6)."""
 
+CROWD = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+"""The emotions of FERPlus (Barsoum et al. 2016, arXiv:1608.01041), in the order of its columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:

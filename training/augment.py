@@ -4,43 +4,148 @@ import cv2
 import numpy as np
 from dataclasses import dataclass
 
+Range = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Augmentation:
     """Ranges of the random distortions; each is drawn uniformly and independently for every face.
 
+    The first six are how a face comes to be framed and lit. The four after them are what a webcam does to a face and
+    FER-2013's photographs do not show: a network that never saw them loses ten points and more on such faces.
+
     Attributes:
         flip: mirror half of the faces left to right.
         stretch: width and height are scaled independently by 1 - stretch to 1 + stretch.
+        scale: the face is scaled by a factor of this range.
         shift: the face moves by up to this part of its side, in x and in y.
+        rotation: the face turns by up to this many degrees, either way.
+        brightness: up to this many grey values are added or taken away.
+        contrast: differences from mid-grey are multiplied by 1 - contrast to 1 + contrast.
+        degraded: the part of the faces that gets each of the following four.
+        blur: standard deviation of a Gaussian blur, in pixels of a 48-pixel face.
+        shrink: the face is shrunk to this part of its side and enlarged again.
+        noise: standard deviation of added Gaussian noise, in grey values.
+        jpeg: quality of a JPEG compression.
+        erased: the part of the faces of which a rectangle is filled with noise (Zhong et al. 2020, arXiv:1708.04896).
     """
 
     flip: bool = False
     stretch: float = 0.0
+    scale: Range = (1.0, 1.0)
     shift: float = 0.0
+    rotation: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    degraded: float = 0.0
+    blur: Range = (0.4, 1.4)
+    shrink: Range = (0.4, 0.8)
+    noise: Range = (2.0, 16.0)
+    jpeg: Range = (25.0, 80.0)
+    erased: float = 0.0
 
 
-def augment(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
+def augment(
+    images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator, side: int | None = None
+) -> np.ndarray:
     """Distort every face once.
 
     Args:
         images: uint8 (N, S, S).
         augmentation: the ranges.
         rng: the source of randomness; the same state gives the same faces.
+        side: side of the result in pixels; S where None.
 
     Returns:
-        A new uint8 (N, S, S) array. Pixels from outside a face repeat its border.
+        A new uint8 (N, side, side) array. Pixels from outside a face repeat its border.
     """
+    result = _transform(images, augmentation, rng)
+    if augmentation.brightness or augmentation.contrast:
+        result = _relight(result, augmentation, rng)
+    if augmentation.degraded:
+        _degrade(result, augmentation, rng)
+    if augmentation.erased:
+        _erase(result, augmentation.erased, rng)
+    if side is None or side == images.shape[-1]:
+        return result
+    return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in result])
+
+
+def _transform(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Flip, scale, turn and shift: one affine map a face."""
     count, side = len(images), images.shape[-1]
     scale = rng.uniform(1 - augmentation.stretch, 1 + augmentation.stretch, (count, 2))
     shift = rng.uniform(-augmentation.shift, augmentation.shift, (count, 2)) * side
     if augmentation.flip:
         scale[rng.random(count) < 0.5, 0] *= -1
+    scale *= rng.uniform(*augmentation.scale, (count, 1))
+    angle = np.radians(rng.uniform(-augmentation.rotation, augmentation.rotation, count))
     center = (side - 1) / 2
     matrices = np.zeros((count, 2, 3))
-    matrices[:, 0, 0], matrices[:, 1, 1] = scale.T
-    matrices[:, :, 2] = center - scale * center + shift
+    matrices[:, 0, :2] = np.stack([np.cos(angle), -np.sin(angle)], axis=1) * scale
+    matrices[:, 1, :2] = np.stack([np.sin(angle), np.cos(angle)], axis=1) * scale
+    matrices[:, :, 2] = center - matrices[:, :, :2].sum(axis=2) * center + shift
     result = np.empty_like(images)
     for image, matrix, out in zip(images, matrices, result):
         cv2.warpAffine(image, matrix, (side, side), dst=out, borderMode=cv2.BORDER_REPLICATE)
     return result
+
+
+def _relight(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """A new array: contrast about mid-grey, then brightness, by one table of 256 grey values a face."""
+    contrast = rng.uniform(1 - augmentation.contrast, 1 + augmentation.contrast, (len(images), 1))
+    brightness = rng.uniform(-augmentation.brightness, augmentation.brightness, (len(images), 1))
+    tables = ((np.arange(256) - 127.5) * contrast + 127.5 + brightness).round().clip(0, 255).astype(np.uint8)
+    return np.stack([table[image] for table, image in zip(tables, images)]) if len(images) else images.copy()
+
+
+def _degrade(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> None:
+    """Blur, shrink, add noise and compress, in the order in which a camera and a line do it; in place."""
+
+    def drawn(values: Range):
+        """(index, value) of the faces that get a distortion."""
+        index = np.flatnonzero(rng.random(len(images)) < augmentation.degraded)
+        return zip(index, rng.uniform(*values, len(index)))
+
+    for index, sigma in drawn(augmentation.blur):
+        images[index] = blur(images[index], sigma)
+    for index, factor in drawn(augmentation.shrink):
+        images[index] = shrink(images[index], factor)
+    for index, deviation in drawn(augmentation.noise):
+        images[index] = add_noise(images[index], deviation, rng)
+    for index, quality in drawn(augmentation.jpeg):
+        images[index] = compress(images[index], quality)
+
+
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """A uint8 (H, W) image under a Gaussian blur with a standard deviation in pixels."""
+    return cv2.GaussianBlur(image, (0, 0), sigma)
+
+
+def shrink(image: np.ndarray, factor: float) -> np.ndarray:
+    """A uint8 (H, W) image shrunk to a part of its side by area averaging, and enlarged again linearly."""
+    height, width = image.shape
+    small = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height))
+
+
+def add_noise(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
+    """A uint8 image (any shape) with Gaussian noise of a standard deviation in grey values."""
+    noise = rng.standard_normal(image.shape, np.float32) * np.float32(deviation)
+    return (image + noise).round().clip(0, 255).astype(np.uint8)
+
+
+def compress(image: np.ndarray, quality: float) -> np.ndarray:
+    """A uint8 (H, W) image after JPEG compression at a quality of 1 to 100."""
+    encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, round(quality)))[1]
+    return cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+
+
+def _erase(images: np.ndarray, part: float, rng: np.random.Generator) -> None:
+    """Fill a rectangle with noise, of 15 to 45 percent of the side each way; in place."""
+    side = images.shape[-1]
+    for index in np.flatnonzero(rng.random(len(images)) < part):
+        height, width = rng.integers(round(0.15 * side), round(0.45 * side), 2, endpoint=True)
+        top, left = rng.integers(side - height, endpoint=True), rng.integers(side - width, endpoint=True)
+        noise = rng.integers(256, size=(height, width), dtype=np.uint8)
+        images[index, top : top + height, left : left + width] = noise

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterator
 
-from inference.types import EMOTIONS
+from inference.types import CROWD, EMOTIONS
 
 SPLITS = ("Training", "PublicTest", "PrivateTest", "Test")
 """The official splits; "Test" holds the test faces of an image folder whose file names do not say which half they are
 from (the two halves together are the 7,178 faces of the paper)."""
 
-VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+VOTES = (*CROWD, "unknown", "NF")
 """The columns of FERPlus (Barsoum et al. 2016, arXiv:1608.01041); NF means "not a face"."""
 
 OFFICIAL_COUNTS = {
@@ -261,10 +261,34 @@ def _load_folders(root: Path, official: bool) -> Faces:
     return faces
 
 
+def crowd_distribution(votes: np.ndarray) -> np.ndarray:
+    """FERPlus votes (N, 10) as distributions over CROWD, float32 (N, 8); uniform where nobody named an emotion.
+
+    Every row sums to 1, which a loss computed from logits takes for granted.
+    """
+    emotions = votes[:, : len(CROWD)].astype(np.float32)
+    total = emotions.sum(axis=1, keepdims=True)
+    return np.where(total, emotions / np.maximum(total, 1), np.float32(1 / len(CROWD)))
+
+
 def is_blank(images: np.ndarray) -> np.ndarray:
     """Which of the uint8 images (N, S, S) are one constant grey: bool (N,)."""
     flat = images.reshape(len(images), -1)
     return flat.min(axis=1) == flat.max(axis=1)
+
+
+def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces]:
+    """Training without its blank images, and what to validate on.
+
+    That is PublicTest; where a data set does not name it (image folders with plain file names), a tenth of Training is
+    drawn and held out, so that the test faces are never used for choosing.
+    """
+    training, validation = faces.split("Training"), faces.split("PublicTest")
+    training = training.select(~is_blank(training.images))
+    if not len(validation):
+        held_out = np.random.default_rng(seed).permutation(len(training)) < len(training) // 10
+        training, validation = training.select(~held_out), training.select(held_out)
+    return training, validation
 
 
 def near_duplicates(images: np.ndarray, references: np.ndarray, cosine: float = NEAR_DUPLICATE_COSINE) -> np.ndarray:

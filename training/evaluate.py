@@ -102,18 +102,24 @@ def evaluate(model: str | Path, faces: Faces) -> dict[str, dict]:
     return {name: score(probabilities[mask], faces.labels[mask]) for name, mask in sets.items()}
 
 
-def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The T that minimises the NLL of softmax(log(probabilities) / T): Guo et al. 2017, arXiv:1706.04599.
+def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
+    """The T that minimises the cross-entropy of softmax(log(probabilities) / T): Guo et al. 2017, arXiv:1706.04599.
 
     Searched between 1/4 and 4 in steps of half a percent; fit it on PublicTest.
+
+    Args:
+        probabilities: (N, K).
+        targets: labels (N,) or distributions (N, K).
     """
     logits = np.log(np.clip(probabilities, 1e-12, 1)).astype(np.float64)
+    if targets.ndim == 1:
+        targets = np.eye(logits.shape[1])[targets]
 
-    def nll(temperature: float) -> float:
+    def loss(temperature: float) -> float:
         scaled = logits / temperature
-        return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(labels)), labels]).mean())
+        return float((np.log(np.exp(scaled).sum(axis=1)) - (scaled * targets).sum(axis=1)).mean())
 
-    return float(min(np.exp(np.arange(-np.log(4), np.log(4), 0.005)), key=nll))
+    return float(min(np.exp(np.arange(-np.log(4), np.log(4), 0.005)), key=loss))
 
 
 def to_markdown(model: str, results: dict[str, dict]) -> str:

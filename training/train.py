@@ -27,32 +27,27 @@ import keras
 import numpy as np
 
 from training.augment import augment
-from training.data import DataError, Faces, add_data_arguments, is_blank, load_fer2013
+from inference.types import EMOTIONS
+from training.data import (
+    DataError,
+    Faces,
+    add_data_arguments,
+    crowd_distribution,
+    load_fer2013,
+    training_and_validation,
+)
 from training.model import RECIPES, Recipe
+from training.teach import Teacher
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
-def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces]:
-    """Training without its blank images, and what to validate on.
-
-    That is PublicTest; where a data set does not name it (image folders with plain file names), a tenth of Training is
-    drawn and held out, so that the test faces are never used for choosing.
-    """
-    training, validation = faces.split("Training"), faces.split("PublicTest")
-    training = training.select(~is_blank(training.images))
-    if not len(validation):
-        held_out = np.random.default_rng(seed).permutation(len(training)) < len(training) // 10
-        training, validation = training.select(~held_out), training.select(held_out)
-    return training, validation
-
-
 class Run:
     """One training run in its output folder; everything that outlives a kill is on disk after every epoch."""
 
-    def __init__(self, recipe: Recipe, out: Path, settings: dict):
-        self.recipe, self.out, self.settings = recipe, out, settings
+    def __init__(self, recipe: Recipe, out: Path, settings: dict, teacher: Teacher | None = None):
+        self.recipe, self.out, self.settings, self.teacher = recipe, out, settings, teacher
         self.checkpoint = out / "checkpoint.keras"
         out.mkdir(parents=True, exist_ok=True)
         settings_file = out / "run.json"
@@ -73,7 +68,16 @@ class Run:
             self.history = _read(out / "history.csv", lambda: read_history(out))
         else:
             self.model = recipe.build()
-            self.model.compile(recipe.optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
+            if settings["start"]:
+                self.model.set_weights(keras.models.load_model(settings["start"], compile=False).get_weights())
+            steps = settings["epochs"] * -(-settings["training_faces"] // recipe.batch_size)
+            weights = {"probabilities": 1.0, "crowd": recipe.crowd_weight}
+            self.model.compile(
+                recipe.optimizer(steps),
+                {name: "categorical_crossentropy" for name in self.model.output_names},
+                loss_weights={name: weights[name] for name in self.model.output_names},
+                metrics={"probabilities": ["accuracy"]},
+            )
 
     def train(self, training: Faces, validation: Faces) -> None:
         """Train to the last epoch.
@@ -82,6 +86,7 @@ class Run:
             KeyboardInterrupt: `interrupt` was called; between two steps.
         """
         steps = -(-len(training) // self.recipe.batch_size)
+        self.accuracy = "accuracy" if len(self.model.output_names) == 1 else "probabilities_accuracy"
         done = int(self.model.optimizer.iterations) // steps
         if len(self.history) < done:
             raise _damaged(self.out / "history.csv", f"{len(self.history)} rows, but {done} epochs were done")
@@ -89,30 +94,67 @@ class Run:
         self.history = self.history[:done]
         for epoch in range(done, self.settings["epochs"]):
             started = time.perf_counter()
-            # Drawn from seed and epoch alone, so that a resumed run sees what an uninterrupted one sees.
-            rng = np.random.default_rng((self.settings["seed"], epoch))
-            order = rng.permutation(len(training))
-            images = augment(training.images[order], self.recipe.augmentation, rng)
-            self._seed_dropout(rng)
+            images, targets = self.epoch_data(training, epoch)
+            stop = _Stop(self)
             logs = self.model.fit(
-                images[..., None],
-                training.labels[order],
+                images,
+                targets,
                 batch_size=self.recipe.batch_size,
-                validation_data=(validation.images[..., None], validation.labels),
-                validation_batch_size=256,
                 initial_epoch=epoch,
                 epochs=self.settings["epochs"],
-                callbacks=[_Stop(self)],
+                callbacks=[stop],
                 shuffle=False,
                 verbose=1 if sys.stdout.isatty() else 2,
             ).history
-            row = {name: round(float(values[-1]), 6) for name, values in logs.items()}
+            # Keras has put the running average of the weights in their place, where the optimizer keeps one.
+            row = self.validate(validation)
+            row = {"loss": logs["loss"][-1], "accuracy": logs[self.accuracy][-1], **row}
+            row = {name: round(float(value), 6) for name, value in row.items()}
             self.history.append({"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - started, 1)})
             if row["val_accuracy"] >= max(entry["val_accuracy"] for entry in self.history):
                 self.save_model()
+            for variable, value in zip(self.model.trainable_variables, stop.weights):
+                variable.assign(value)
             _replace(self.out / "history.csv", self._write_history)
             _replace(self.checkpoint, self.model.save)
         plot_history(self.history, self.out / "curves.png")
+
+    def epoch_data(self, training: Faces, epoch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The faces (N, S, S, 1) of one epoch, distorted and in a new order, and the targets of each output (N, K).
+
+        Drawn from seed and epoch alone, so that a resumed run sees what an uninterrupted one sees.
+        """
+        recipe = self.recipe
+        rng = np.random.default_rng((self.settings["seed"], epoch))
+        side = recipe.side(epoch / self.settings["epochs"])
+        labels = np.eye(len(EMOTIONS), dtype=np.float32)[training.labels]
+        targets = {"probabilities": labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / len(EMOTIONS)}
+        if "crowd" in self.model.output_names:
+            targets["crowd"] = crowd_distribution(training.votes)
+        order = rng.permutation(len(training))
+        if self.teacher:
+            images, answers = self.teacher.view(epoch, training.images, side)
+            images = images[order]
+            targets = {
+                name: (1 - recipe.teacher_weight) * target + recipe.teacher_weight * answers[name]
+                for name, target in targets.items()
+            }
+        else:
+            images = augment(training.images[order], recipe.augmentation, rng, side)
+        targets = {name: target[order] for name, target in targets.items()}
+        if recipe.mixup:
+            images, targets = mix(images, targets, recipe.mixup, rng)
+        self._seed_dropout(rng)
+        return images[..., None], targets
+
+    def validate(self, validation: Faces) -> dict[str, float]:
+        """Loss of the output `probabilities` in nats and its accuracy."""
+        probabilities = self.model.predict(validation.images[..., None], batch_size=256, verbose=0)["probabilities"]
+        of_label = probabilities[np.arange(len(validation)), validation.labels]
+        return {
+            "val_loss": -np.log(np.maximum(of_label, 1e-7)).mean(),
+            "val_accuracy": (probabilities.argmax(axis=1) == validation.labels).mean(),
+        }
 
     def _seed_dropout(self, rng: np.random.Generator) -> None:
         """Draw the state of the dropout layers anew: Keras does not save it with the model."""
@@ -141,6 +183,20 @@ class Run:
             rows.writerows(self.history)
 
 
+def mix(
+    images: np.ndarray, targets: dict[str, np.ndarray], alpha: float, rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Mix each face and its targets with another's, in parts drawn from Beta(alpha, alpha): arXiv:1710.09412."""
+    part = rng.beta(alpha, alpha, len(images)).astype(np.float32)
+    other = rng.permutation(len(images))
+
+    def mixed(values: np.ndarray) -> np.ndarray:
+        weight = part.reshape(-1, *[1] * (values.ndim - 1))
+        return weight * values + (1 - weight) * values[other]
+
+    return mixed(images).round().astype(np.uint8), {name: mixed(target) for name, target in targets.items()}
+
+
 class _Stop(keras.callbacks.Callback):
     """Ends a fit: after one epoch, because every epoch is a fit of its own over newly distorted faces, or on Ctrl-C.
 
@@ -150,15 +206,16 @@ class _Stop(keras.callbacks.Callback):
     def __init__(self, run: Run):
         super().__init__()
         self.run = run
+        self.weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        self.weights = [variable.numpy() for variable in self.model.trainable_variables]
         self.model.stop_training = True
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         if self.run.interrupted:
             raise KeyboardInterrupt
 
-    on_test_batch_end = on_train_batch_end
 
 
 def _replace(path: Path, write) -> None:
@@ -218,6 +275,8 @@ def main() -> int:
     )
     parser.add_argument("--epochs", type=int, help="length of the schedule (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, metavar="MODEL.keras", help="begin with the weights of a trained network")
+    parser.add_argument("--teacher", type=Path, metavar="DIR", help="learn from the answers that training.teach kept")
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -233,6 +292,9 @@ def main() -> int:
         training, validation = training_and_validation(faces, args.seed)
         if not len(training) or not len(validation):
             raise DataError(f"{args.data}: has {len(training)} faces to train on and {len(validation)} to validate on.")
+        if recipe.crowd_weight and training.votes is None:
+            raise DataError(f"{args.data}: the recipe {args.recipe} needs FERPlus' fer2013new.csv beside the csv.")
+        teacher = Teacher(args.teacher, training) if args.teacher else None
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -242,11 +304,13 @@ def main() -> int:
         "epochs": args.epochs or recipe.epochs,
         "batch_size": recipe.batch_size,
         "seed": args.seed,
+        "start": str(args.start) if args.start else None,
+        "teacher": teacher.settings if teacher else None,
         "precision": args.precision,
         "training_faces": len(training),
         "validation_faces": len(validation),
     }
-    run = Run(recipe, args.out, settings)
+    run = Run(recipe, args.out, settings, teacher)
     default = signal.signal(signal.SIGINT, run.interrupt)
     print(f"{len(training):,} training faces, {len(validation):,} validation faces, Keras on {keras.backend.backend()}")
     try:
