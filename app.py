@@ -105,8 +105,8 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             photo,
             answer,
             api_name="analyze",
-            api_description="All faces of a photo: width, height, faces (box, score, emotion, probabilities), provider, "
-            "milliseconds.",
+            api_description="All faces of a photo: width, height, faces (box, score, emotion, probabilities, shown, "
+            "sure, consensus, crowd), provider, milliseconds.",
             concurrency_limit=2,
             concurrency_id="photo",
         )

@@ -9,6 +9,8 @@ import json
 import re
 from pathlib import Path
 
+from training.evaluate import accuracy_table, stress_tables
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -29,29 +31,24 @@ def write_section(name: str, markdown: str) -> None:
 def accuracy_section() -> str:
     """models/metrics.json as tables."""
     report = json.loads((ROOT / "models" / "metrics.json").read_text())
-    rows = ["| set | faces | accuracy | macro-F1 | ECE | NLL |", "|---|---|---|---|---|---|"]
-    sets = list(report["metrics"].items())
-    sets += [
-        (f"{name}, {report['int8']['model']}", row) for name, row in report.get("int8", {}).get("metrics", {}).items()
-    ]
-    for name, figures in sets:
-        rows.append(
-            f"| {name} | {figures['faces']:,} | {figures['accuracy']:.2%} ± {figures['standard_error']:.2%} | "
-            f"{figures['macro_f1']:.3f} | {figures['ece']:.3f} | {figures['nll']:.3f} |"
-        )
     recall = report["metrics"]["PrivateTest"]["recall"]
-    rows += ["", f"| recall on PrivateTest | {' | '.join(recall)} |", "|---" * (len(recall) + 1) + "|"]
-    rows.append("| | " + " | ".join(f"{value:.1%}" for value in recall.values()) + " |")
-    return "\n".join(
-        [
-            *rows,
-            "",
-            f"Recipe `{report['recipe']}`, {int(report['parameters']):,} parameters, trained on {report['dataset']}; "
-            "epoch and temperature were chosen on PublicTest. ± is one standard error, ECE the expected calibration "
-            "error (15 bins), NLL in nats. Measured on the exported file by `python -m export.to_onnx`, which writes "
-            "[models/metrics.json](models/metrics.json); `python -m benchmarks.readme` writes this table.",
-        ]
-    )
+    lines = [
+        *accuracy_table(report["metrics"]),
+        "",
+        f"| recall on PrivateTest | {' | '.join(recall)} |",
+        "|---" * (len(recall) + 1) + "|",
+        "| | " + " | ".join(f"{value:.1%}" for value in recall.values()) + " |",
+        "",
+        f"Recipe `{report['recipe']}`, {int(report['parameters']):,} parameters, trained on {report['dataset']}; epoch and "
+        "temperature were chosen on PublicTest. Measured on the exported file by `python -m export.to_onnx`, which writes "
+        "[models/metrics.json](models/metrics.json); `python -m benchmarks.readme` writes this section.",
+        "",
+        *stress_tables(report["stress"]),
+    ]
+    for name in ("fast", "int8"):
+        if name in report:
+            lines += ["", f"The same for `{report[name]['model']}`:", "", *accuracy_table(report[name]["metrics"])[:-2]]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

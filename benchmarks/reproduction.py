@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.readme import ROOT, write_section
 from inference.types import EMOTIONS
 from training.data import DataError, Faces, add_data_arguments, load_fer2013
-from training.evaluate import evaluate, plot_confusion, predict, to_markdown
+from training.evaluate import evaluate, plot_confusion, predictor, to_markdown
 from training.train import plot_history, read_history
 
 # Tables 3.1 and 3.2 of Sahin and Aydemir, "Emotional Analysis with Deep Learning".
@@ -46,7 +46,7 @@ def plot_answers(model: Path, faces: Faces, path: Path, columns: int = 7, rows: 
     test = test.select(np.random.default_rng(0).choice(len(test), columns * rows, replace=False))
     figure = Figure(figsize=(1.7 * columns, 1.95 * rows), layout="constrained")
     for axes, image, label, probabilities in zip(
-        figure.subplots(rows, columns).flat, test.images, test.labels, predict(model, test.images)
+        figure.subplots(rows, columns).flat, test.images, test.labels, predictor(model)(test.images)["probabilities"]
     ):
         answer = int(probabilities.argmax())
         right = answer == label

@@ -31,7 +31,7 @@ from export.verify import VerificationError, example_faces, verify
 from inference.model_files import MODELS, write_checksums
 from inference.types import CROWD, EMOTIONS
 from training.data import DataError, add_data_arguments, crowd_distribution, load_fer2013
-from training.evaluate import evaluate, fit_temperature
+from training.evaluate import evaluate, fit_temperature, stress
 from training.model import INPUT_SIZE
 
 OPSET = 17
@@ -56,11 +56,12 @@ def serving_network(
     """
     image = keras.Input((INPUT_SIZE, INPUT_SIZE, 1), name="image")
     logits, crowd_logits, maps = [], [], []
-    for network in map(fold_batch_norm, networks):
-        names = {layer.name for layer in network.layers}
+    for trained in networks:
+        names = {layer.name for layer in trained.layers}
         wanted = [name for name in ("features", "logits", "crowd_logits") if name in names]
         if "logits" not in wanted:
-            raise ValueError(f"{network.name} has no layer named logits.")
+            raise ValueError(f"{trained.name} has no layer named logits.")
+        network = fold_batch_norm(trained)
         found = keras.Model(network.inputs, {name: network.get_layer(name).output for name in wanted})(image)
         if "features" in found:
             # The head before the pooling instead of after it: the same logits, and a map on the way.
@@ -177,7 +178,7 @@ def main() -> int:
         "parameters": str(sum(network.count_params() for network in networks)),
         "version": datetime.date.today().isoformat(),
     }
-    if "crowd" in calibrated.output_names:
+    if "crowd" in calibrated.output:
         metadata |= {"crowd_labels": json.dumps(CROWD), "crowd_temperature": f"{temperatures['crowd']:.4f}"}
         metadata["dataset"] += ", and its FERPlus votes"
     graph = convert(calibrated, metadata)
@@ -190,7 +191,7 @@ def main() -> int:
         except VerificationError as error:
             print(f"error: not exported: {error}", file=sys.stderr)
             return 1
-        results = {} if faces is None else evaluate(candidate, faces)
+        results, stressed = ({}, {}) if faces is None else (evaluate(candidate, faces), stress(candidate, faces))
     metrics = {
         name: {key: value for key, value in figures.items() if key != "confusion"} for name, figures in results.items()
     }
@@ -201,7 +202,7 @@ def main() -> int:
         write_checksums()
     if metrics:
         report = {"model": args.out.name, "command": "python -m export.to_onnx", **metadata, "metrics": metrics}
-        report["labels"] = EMOTIONS
+        report |= {"labels": EMOTIONS, "stress": stressed}
         (args.out.parent / "metrics.json").write_text(json.dumps(report, indent=2) + "\n")
     size = args.out.stat().st_size / 1e6
     accuracy = ", ".join(f"{name} {figures['accuracy']:.2%}" for name, figures in metrics.items()) or "not measured"

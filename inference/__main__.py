@@ -49,7 +49,10 @@ def find_photos(sources: list[Path]) -> list[tuple[Path, Path]]:
 
 def summary(result: Analysis) -> str:
     """One line for the terminal."""
-    faces = [f"{number} {face.emotion} {face.probabilities.max():.0%}" for number, face in enumerate(result.faces, 1)]
+    faces = [
+        f"{number} {face.shown} {face.consensus.max():.0%}{'' if face.sure else ' (not sure)'}"
+        for number, face in enumerate(result.faces, 1)
+    ]
     return ", ".join(faces) or "no face found"
 
 

@@ -41,12 +41,15 @@ class FaceAnalyzer:
             cv2.cvtColor(align_face(image, detection, self.classifier.input_size), cv2.COLOR_RGB2GRAY)
             for detection in detections
         ]
-        probabilities = self.classifier.predict(np.stack(crops)) if crops else []
+        answers = self.classifier.answers(np.stack(crops)) if crops else {}
         classified = time.perf_counter()
         return Analysis(
             width=image.shape[1],
             height=image.shape[0],
-            faces=[Face(*parts) for parts in zip(detections, crops, probabilities)],
+            faces=[
+                Face(detection, crop, **{name: values[number] for name, values in answers.items()})
+                for number, (detection, crop) in enumerate(zip(detections, crops))
+            ],
             provider=self.classifier.provider,
             detection_milliseconds=(detected - started) * 1e3,
             classification_milliseconds=(classified - detected) * 1e3,

@@ -11,7 +11,7 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(image: np.ndarray, faces: list[Face]) -> np.ndarray:
-    """Draw a numbered box with the leading emotion around every face.
+    """Draw a numbered box with the shown emotion, and a question mark where it is not sure, around every face.
 
     Lines and letters grow with the picture; a label that would leave it at the top stands inside the box.
 
@@ -30,7 +30,7 @@ def annotate(image: np.ndarray, faces: list[Face]) -> np.ndarray:
         unit = max(min(picture_unit, (x2 - x1) / 60), picture_unit / 2)  # small faces have smaller labels
         stroke = max(round(unit), 1)
         cv2.rectangle(scene, (x1, y1), (x2, y2), BOX_COLOR, max(round(2 * unit), 1), cv2.LINE_AA)
-        text = f"{number} {face.emotion}"
+        text = f"{number} {face.shown}{'' if face.sure else '?'}"
         scale = max(0.5 * unit, 0.35)
         (text_width, text_height), below = cv2.getTextSize(text, FONT, scale, stroke)
         pad = max(round(3 * unit), 2)

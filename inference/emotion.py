@@ -1,4 +1,4 @@
-"""Seven emotion probabilities for each face."""
+"""What the expression of each face is, by an ONNX model."""
 
 import cv2
 import json
@@ -7,13 +7,17 @@ from pathlib import Path
 
 from inference.model_files import ModelError
 from inference.session import active_provider, create_session
-from inference.types import EMOTIONS
+from inference.types import CROWD, EMOTIONS
+
+OUTPUTS = ("probabilities", "crowd", "activation")
+"""What a model may answer; the first is in every model."""
 
 
 class EmotionClassifier:
     """An emotion model that follows the project's contract, in an ONNX Runtime session; may be shared by threads.
 
-    Input `image` (N, S, S, 1), grey values 0..255; output `probabilities` (N, 7); the metadata names the labels.
+    Input `image` (N, S, S, 1), grey values 0..255; outputs `probabilities` (N, 7) and, in some models, `crowd` (N, 8)
+    and `activation` (N, h, w, 7); the metadata names the labels. `inference.types.Face` says what the outputs mean.
 
     Args:
         model: a file name in models/ or a path.
@@ -23,7 +27,9 @@ class EmotionClassifier:
         ModelError: the file is missing, altered, or does not follow the contract.
 
     Attributes:
+        outputs: those of OUTPUTS that the model has.
         input_size: S, the side of a face in pixels.
+        temperature: by which the logits of `probabilities` are divided; fitted on validation faces.
         metrics: what was measured on this model, from its metadata.
         provider: the active ONNX Runtime execution provider.
     """
@@ -33,9 +39,17 @@ class EmotionClassifier:
         metadata = self._session.get_modelmeta().custom_metadata_map
         inputs, outputs = self._session.get_inputs(), [node.name for node in self._session.get_outputs()]
         labels = tuple(json.loads(metadata.get("labels", "[]")))
-        if [node.name for node in inputs] != ["image"] or "probabilities" not in outputs or labels != EMOTIONS:
+        crowd_labels = tuple(json.loads(metadata.get("crowd_labels", json.dumps(CROWD))))
+        if (
+            [node.name for node in inputs] != ["image"]
+            or "probabilities" not in outputs
+            or labels != EMOTIONS
+            or ("crowd" in outputs and crowd_labels != CROWD)
+        ):
             raise ModelError(f"{model} is not an emotion model of this project: its inputs, outputs or labels differ.")
+        self.outputs = tuple(name for name in OUTPUTS if name in outputs)
         self.input_size = int(metadata["input_size"])
+        self.temperature = float(metadata.get("temperature", 1))
         self.metrics = json.loads(metadata.get("metrics", "{}"))
         self.provider = active_provider(self._session)
         self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
@@ -58,3 +72,19 @@ class EmotionClassifier:
         if not len(faces):
             return np.zeros((0, len(EMOTIONS)), np.float32)
         return self._session.run(["probabilities"], {"image": self.preprocess(faces)})[0]
+
+    def answers(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """All that the model says of all faces, in one run.
+
+        Args:
+            faces: as for `predict`.
+
+        Returns:
+            By the names in `outputs`, each float32 (N, ...).
+        """
+        # Only a run tells the shapes, so that no faces are answered like one, of which nothing is kept.
+        batch = self.preprocess(faces if len(faces) else np.zeros((1, self.input_size, self.input_size), np.uint8))
+        return {
+            name: values[: len(faces)]
+            for name, values in zip(self.outputs, self._session.run(self.outputs, {"image": batch}))
+        }

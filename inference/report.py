@@ -4,11 +4,17 @@ import csv
 import json
 from pathlib import Path
 
-from inference.types import EMOTIONS, Analysis
+from inference.types import CROWD, EMOTIONS, Analysis
 
-CSV_COLUMNS = ("file", "face", "x1", "y1", "x2", "y2", "score", "emotion", *EMOTIONS)
+CSV_COLUMNS = (
+    *("file", "face", "x1", "y1", "x2", "y2", "score", "emotion", *EMOTIONS, "shown", "sure"),
+    *(f"consensus_{label}" for label in EMOTIONS),
+    *(f"crowd_{label}" for label in CROWD),
+)
 """One row a face: the photo, the face's number in it from 1, its box in pixels, the detector's confidence (0 to 1), the
-leading emotion, and the seven probabilities."""
+leading emotion of the seven probabilities, and these; then the leading emotion of the consensus, whether it is sure
+(True or False), the consensus, and the crowd's answers, which are empty where the model has none. `inference.types.Face`
+says what they mean."""
 
 
 class JsonReport:
@@ -45,9 +51,9 @@ class CsvReport:
             return
         for number, face in enumerate(result.faces, start=1):
             fields = face.to_dict()
-            self._rows.writerow(
-                [name, number, *fields["box"], fields["score"], fields["emotion"], *fields["probabilities"].values()]
-            )
+            row = [name, number, *fields["box"], fields["score"], fields["emotion"], *fields["probabilities"].values()]
+            row += [fields["shown"], fields["sure"], *fields["consensus"].values()]
+            self._rows.writerow(row + list(fields.get("crowd", dict.fromkeys(CROWD)).values()))
         self._file.flush()
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from gradio_client.exceptions import AppError
 from pathlib import Path
 from PIL import Image
 
-from inference.types import EMOTIONS
+from inference.types import CROWD, EMOTIONS
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -48,6 +48,8 @@ def test_analyze(client):
     x1, y1, x2, y2 = face["box"]
     assert 150 < x1 < 223 < x2 < 300 and 50 < y1 < 120 < y2 < 200
     assert face["emotion"] == "happy" and set(face["probabilities"]) == set(EMOTIONS)
+    assert face["shown"] == "happy" and face["sure"] is True and set(face["consensus"]) == set(EMOTIONS)
+    assert abs(sum(face["consensus"].values()) - 1) < 1e-3 and set(face.get("crowd", CROWD)) == set(CROWD)
     assert abs(sum(face["probabilities"].values()) - 1) < 1e-3 and 0.5 < face["score"] <= 1
     assert client.predict(handle_file(EXAMPLES / "cat.jpg"), api_name="/analyze")["faces"] == []
 

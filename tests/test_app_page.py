@@ -1,14 +1,19 @@
 """The page in headless Chromium, with real photographs."""
 
 import base64
+import numpy as np
 import pytest
 import re
 from pathlib import Path
 from playwright.sync_api import expect
 
-from inference.types import EMOTIONS
+from inference.analyzer import FaceAnalyzer
+from inference.images import load_image
+from inference.types import EMOTIONS, Detection, Face
+from webui.results import TWO_ANSWERS, UNSURE, face_cards
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
 LOCAL = ("http://127.0.0.1:", "data:", "blob:")
 VIEWS = {
     "desktop, light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
@@ -39,7 +44,10 @@ def test_a_photo_comes_back_with_its_face(page):
     bars = page.locator(".ifade-bar")
     assert [label.strip() for label in bars.locator(".ifade-label").all_inner_texts()] == list(EMOTIONS)
     percents = [float(text.rstrip("%")) for text in bars.locator(".ifade-percent").all_inner_texts()]
-    assert abs(sum(percents) - 100) < 0.5 and max(percents) == percents[EMOTIONS.index("happy")]
+    (face,) = FaceAnalyzer().analyze(load_image(EXAMPLES / "astronaut.jpg")).faces
+    assert np.abs(np.array(percents) - 100 * face.consensus).max() < 0.11
+    assert page.locator(".ifade-leading .ifade-label").all_inner_texts() == ["happy"]
+    assert page.locator(".ifade-face").get_attribute("aria-label") == "Face 1: happy"
     # Each bar is as long as its number.
     lengths = bars.evaluate_all(
         "bars => bars.map(bar => { const track = bar.querySelector('.ifade-track');"
@@ -48,12 +56,17 @@ def test_a_photo_comes_back_with_its_face(page):
     assert all(abs(length - percent) < 1.5 for length, percent in zip(lengths, percents))
     message = page.locator(".ifade-message").inner_text()
     assert "1 face found" in message and re.search(r"Detection \d+ ms, classification \d+ ms with \w+Provider", message)
-    crop = page.locator(".ifade-face img")
+    crop = page.locator(".ifade-face img").first
     assert base64.b64decode(crop.get_attribute("src").split(",")[1]).startswith(b"\x89PNG")
     assert crop.evaluate("image => image.naturalWidth") == 48
     annotated = page.locator(".ifade-photo img").last
     expect(annotated).to_be_visible()
     assert annotated.evaluate("image => image.naturalWidth") == 512
+    # Reasons are there where the model gives any.
+    reasons = page.locator(".ifade-face details")
+    assert reasons.count() == (face.crowd is not None or face.activation is not None)
+    for summary in reasons.locator("summary").all():
+        summary.click()
     # Nothing sticks out sideways, and nothing is asked of other servers.
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.outside == []
@@ -117,3 +130,86 @@ def test_a_photo_from_the_camera(page):
     capture.click()
     wait_for_answer(page)
     expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
+
+
+# Cards of made-up faces
+
+SAD_OR_HAPPY = [0.05, 0.01, 0.01, 0.4, 0.5, 0.01, 0.02]
+HAPPY_CROWD = [0.1, 0.7, 0.02, 0.05, 0.01, 0.01, 0.01, 0.1]
+NOTHING_LEADS = [0.3, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1]
+
+
+def face_saying(probabilities, crowd=None, activation=None) -> Face:
+    crop = np.full((48, 48), 120, np.uint8)
+    crowd = None if crowd is None else np.array(crowd)
+    return Face(Detection((0, 0, 9, 9), 0.9, (3, 4), (6, 4)), crop, np.array(probabilities), crowd, activation)
+
+
+@pytest.fixture(params=VIEWS)
+def show(request, browser):
+    """A function that shows the cards of faces, and returns the page."""
+    context = browser.new_context(**VIEWS[request.param])
+
+    def show_cards(*faces: Face):
+        page = context.new_page()
+        style = (ROOT / "webui" / "style.css").read_text()
+        page.set_content(f"<meta name=viewport content='width=device-width'><style>{style}</style>{face_cards(faces)}")
+        return page
+
+    yield show_cards
+    context.close()
+
+
+def test_a_card_shows_the_consensus_and_its_reasons(show):
+    activation = np.zeros((6, 6, 7), np.float32)
+    activation[1, 1, EMOTIONS.index("happy")] = 5
+    activation[4, 4, EMOTIONS.index("sad")] = 9
+    face = face_saying(SAD_OR_HAPPY, HAPPY_CROWD, activation)
+    page = show(face)
+    card = page.get_by_role("region", name="Face 1: happy")
+    assert page.locator(".ifade-leading .ifade-label").all_inner_texts() == ["happy"]
+    meters = [float(value) for value in card.get_by_role("meter").evaluate_all("all => all.map(m => m.ariaValueNow)")]
+    assert np.abs(np.array(meters) - 100 * face.consensus).max() < 0.06
+    assert page.locator(".ifade-note").inner_text() == TWO_ANSWERS
+    assert "not sure" not in page.inner_text("body")
+
+    picture = card.get_by_alt_text(re.compile("tinted .* spoke for happy"))
+    expect(picture).to_be_hidden()
+    card.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(picture).to_be_visible()
+    assert "Warm: what spoke for «happy»." in card.inner_text()
+    # The map is of the shown emotion and its warm place is warm: red and blue were not exchanged.
+    colors = picture.evaluate(
+        """image => {
+          const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight).getContext("2d");
+          canvas.drawImage(image, 0, 0);
+          return [0.25, 0.75].map(place => [...canvas.getImageData(
+            place * image.naturalWidth, place * image.naturalHeight, 1, 1).data]);
+        }"""
+    )
+    assert colors[0][0] > colors[0][2] + 60 and max(colors[1][:3]) - min(colors[1][:3]) < 10
+    rows = [row.split() for row in card.locator("tbody tr").all_inner_texts()]
+    assert [row[0] for row in rows] == [*EMOTIONS, "contempt"]
+    assert rows[EMOTIONS.index("happy")] == ["happy", "40.0%", "70.0%"]
+    assert rows[EMOTIONS.index("sad")] == ["sad", "50.0%", "5.0%"] and rows[-1] == ["contempt", "–", "10.0%"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_doubtful_face_says_so_in_words(show):
+    page = show(face_saying(SAD_OR_HAPPY), face_saying(NOTHING_LEADS))
+    card = page.get_by_role("region", name="Face 2: not sure")
+    expect(card.get_by_text("not sure")).to_be_visible()
+    assert card.locator(".ifade-bar").count() == 7 and card.locator(".ifade-leading").count() == 0
+    assert page.get_by_role("region", name="Face 1: sad").locator(".ifade-leading").count() == 1
+    assert page.locator(".ifade-note").inner_text() == UNSURE
+
+
+def test_reasons_are_only_those_that_the_model_gives(show):
+    activation = np.zeros((6, 6, 7), np.float32)
+    page = show(face_saying(SAD_OR_HAPPY))
+    assert page.locator("details, .ifade-note").count() == 0
+    page = show(face_saying(SAD_OR_HAPPY, activation=activation))
+    assert page.locator("details img").count() == 1 and page.locator("details table, .ifade-note").count() == 0
+    page = show(face_saying(SAD_OR_HAPPY, HAPPY_CROWD))
+    assert page.locator("details table").count() == 1 and page.locator("details img").count() == 0

@@ -52,7 +52,12 @@ def test_packages(folder, forbidden):
 
 
 def test_training_sees_little_of_inference():
-    allowed = ("inference.types.", "inference.alignment.", "inference.images.", "inference.emotion.")
+    allowed = (
+        "inference.types.",
+        "inference.alignment.",
+        "inference.images.",
+        "inference.emotion.",
+    )
     seen = {name for text in sources("training").values() for name in imports(text) if name.startswith("inference")}
     assert "inference.types.EMOTIONS" in seen
     assert {name for name in seen if not name.startswith(allowed)} == set()

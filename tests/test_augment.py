@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.augment import Augmentation, augment
+from training.augment import Augmentation, add_noise, augment, blur, compress, shrink
 
 SIDE, COUNT = 48, 400
 ALL = Augmentation(flip=True, stretch=0.1, shift=0.1)
@@ -41,7 +41,20 @@ def test_no_ranges_change_nothing(faces):
     np.testing.assert_array_equal(augment(faces, Augmentation(), np.random.default_rng(0)), faces)
 
 
-@pytest.mark.parametrize("one_range", [{"flip": True}, {"stretch": 0.1}, {"shift": 0.1}])
+@pytest.mark.parametrize(
+    "one_range",
+    [
+        {"flip": True},
+        {"stretch": 0.1},
+        {"scale": (0.8, 1.2)},
+        {"shift": 0.1},
+        {"rotation": 12},
+        {"brightness": 30},
+        {"contrast": 0.3},
+        {"degraded": 0.5},
+        {"erased": 0.5},
+    ],
+)
 def test_same_state_same_faces(faces, one_range):
     """All randomness comes from the generator that is given, and each distortion from its next numbers."""
     one, same, other = (augment(faces, Augmentation(**one_range), np.random.default_rng(seed)) for seed in (1, 1, 2))
@@ -95,3 +108,86 @@ def test_border_is_repeated():
     bright = np.full((COUNT, SIDE, SIDE), 200, np.uint8)
     result = augment(bright, Augmentation(flip=True, stretch=0.3, shift=0.3), np.random.default_rng(0))
     np.testing.assert_array_equal(result, bright)
+
+
+def test_scale_stays_in_range():
+    """Width and height together."""
+    center = (SIDE - 1) / 2
+    result = augment(dots(center + 12, center - 12), Augmentation(scale=(0.7, 1.3)), np.random.default_rng(0))
+    factors = (centroids(result) - center) / [12, -12]
+    assert 0.69 < factors.min() < 0.73 and 1.27 < factors.max() < 1.31
+    assert factors[:, 0] == pytest.approx(factors[:, 1], abs=0.02)
+
+
+def test_rotation_stays_in_range():
+    """About the centre, both ways."""
+    center = (SIDE - 1) / 2
+    moved = centroids(augment(dots(center + 15, center), Augmentation(rotation=12), np.random.default_rng(0))) - center
+    angles = np.degrees(np.arctan2(moved[:, 1], moved[:, 0]))
+    assert -12.2 < angles.min() < -11 and 11 < angles.max() < 12.2
+    assert np.hypot(*moved.T) == pytest.approx(15, abs=0.3)
+
+
+def test_light_stays_in_range():
+    flat = np.full((COUNT, SIDE, SIDE), 100, np.uint8)
+    brighter = augment(flat, Augmentation(brightness=30), np.random.default_rng(0))[:, 0, 0].astype(int) - 100
+    assert -30 <= brighter.min() < -27 and 27 < brighter.max() <= 30
+    flat[:] = 227  # 99.5 above mid-grey
+    contrast = (augment(flat, Augmentation(contrast=0.2), np.random.default_rng(0))[:, 0, 0] - 127.5) / 99.5
+    assert 0.79 < contrast.min() < 0.82 and 1.18 < contrast.max() < 1.21
+
+
+def test_light_does_not_wrap_around(faces):
+    result = augment(faces, Augmentation(brightness=200), np.random.default_rng(0)).astype(int)
+    differences = np.sign(result - faces.astype(int)).reshape(len(faces), -1)
+    assert ((differences >= 0).all(axis=1) | (differences <= 0).all(axis=1)).all()
+
+
+def test_degraded_is_the_part_of_the_faces_for_each_of_the_four():
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 256, (COUNT, SIDE, SIDE), np.uint8)
+    changed = (augment(faces, Augmentation(degraded=0.2), np.random.default_rng(1)) != faces).any(axis=(1, 2)).mean()
+    assert changed == pytest.approx(1 - 0.8**4, abs=0.07)
+
+
+def test_blur_and_shrink_take_detail_away():
+    checkers = (np.indices((SIDE, SIDE)).sum(axis=0) % 2 * 200).astype(np.uint8)
+    assert blur(checkers, 1.0).std() < 10 and blur(checkers, 0.4).std() > blur(checkers, 0.8).std()
+    assert shrink(checkers, 0.5).std() < 1 and shrink(checkers, 1.0).tolist() == checkers.tolist()
+    assert shrink(checkers, 0.001).shape == checkers.shape
+
+
+def test_noise_has_its_standard_deviation():
+    grey = np.full((200, 200), 127, np.uint8)
+    noisy = add_noise(grey, 10, np.random.default_rng(0)).astype(float)
+    assert noisy.std() == pytest.approx(10, rel=0.03) and noisy.mean() == pytest.approx(127, abs=0.3)
+    assert add_noise(np.full((9, 9), 255, np.uint8), 20, np.random.default_rng(0)).min() > 150  # clipped, not wrapped
+
+
+def test_compression_is_the_worse_the_lower_its_quality(faces):
+    errors = [
+        np.mean([np.abs(compress(face, quality).astype(int) - face).mean() for face in faces[:20]])
+        for quality in (90, 50, 10)
+    ]
+    assert errors[0] < errors[1] < errors[2]
+
+
+def test_erased_is_one_rectangle_of_half_of_the_faces():
+    flat = np.full((COUNT, SIDE, SIDE), 100, np.uint8)
+    result = augment(flat, Augmentation(erased=0.5), np.random.default_rng(0)) != 100
+    assert result.any(axis=(1, 2)).mean() == pytest.approx(0.5, abs=0.07)
+    for mask in result[result.any(axis=(1, 2))]:
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+        assert 6 <= height <= 22 and 6 <= width <= 22
+        assert mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].mean() > 0.9
+
+
+def test_another_side_is_the_same_view(faces):
+    """Teacher and student see the same distortions at two sizes."""
+    augmentation = Augmentation(flip=True, shift=0.1, rotation=12, degraded=0.2, erased=0.2)
+    full = augment(faces, augmentation, np.random.default_rng(0))
+    small = augment(faces, augmentation, np.random.default_rng(0), side=24)
+    assert small.shape == (len(faces), 24, 24) and small.dtype == np.uint8
+    halved = full.reshape(len(faces), 24, 2, 24, 2).mean(axis=(2, 4))
+    assert np.abs(halved - small).max() <= 1

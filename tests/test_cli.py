@@ -2,6 +2,7 @@
 
 import csv
 import json
+import numpy as np
 import pytest
 import shutil
 import signal
@@ -10,8 +11,9 @@ import time
 from pathlib import Path
 from PIL import Image
 
-from inference.report import CSV_COLUMNS
-from inference.types import EMOTIONS
+from inference.__main__ import summary
+from inference.report import CSV_COLUMNS, CsvReport
+from inference.types import CROWD, EMOTIONS, Analysis, Detection, Face
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -40,7 +42,7 @@ def test_folder_with_a_broken_file(run, album, tmp_path):
     assert set(entries) == {"a smile.jpg", "cat.JPG", "broken.jpg", "smile.png"}
     assert "damaged" in entries["broken.jpg"]["error"] and entries["cat.JPG"]["faces"] == []
     (face,) = entries["a smile.jpg"]["faces"]
-    assert face["emotion"] == "happy" and set(face["probabilities"]) == set(EMOTIONS)
+    assert face["emotion"] == face["shown"] == "happy" and set(face["probabilities"]) == set(EMOTIONS)
 
     with open(paths["csv"], newline="") as file:
         rows = list(csv.DictReader(file))
@@ -48,11 +50,52 @@ def test_folder_with_a_broken_file(run, album, tmp_path):
     row = next(row for row in rows if row["file"].endswith("a smile.jpg"))
     assert [int(row[name]) for name in ("x1", "y1", "x2", "y2")] == face["box"]
     assert float(row["happy"]) == face["probabilities"]["happy"] and row["face"] == "1"
+    assert float(row["consensus_happy"]) == face["consensus"]["happy"] and row["shown"] == "happy"
+    assert row["crowd_happiness"] == str(face.get("crowd", {}).get("happiness", ""))
 
     boxes = sorted(path.relative_to(tmp_path / "boxes").as_posix() for path in (tmp_path / "boxes").rglob("*.*"))
     assert boxes == ["album/a smile.jpg", "album/cat.JPG.jpg", "album/deep/er/smile.png.jpg"]
     with Image.open(tmp_path / "boxes" / "album" / "a smile.jpg") as annotated:
         assert annotated.size == (512, 512)
+
+
+def analysis(*faces: Face) -> Analysis:
+    return Analysis(100, 100, list(faces), "CPUExecutionProvider", 1.0, 1.0)
+
+
+def face_saying(probabilities, crowd=None) -> Face:
+    detection = Detection((0, 0, 90, 90), 0.9, (30, 40), (60, 40))
+    crowd = None if crowd is None else np.array(crowd)
+    return Face(detection, np.zeros((48, 48), np.uint8), np.array(probabilities), crowd)
+
+
+def test_line_of_a_photo_tells_the_consensus_and_doubts():
+    sad_or_happy = face_saying([0, 0, 0, 0.4, 0.6, 0, 0], [0, 1, 0, 0, 0, 0, 0, 0])
+    unsure = face_saying([0.4, 0.3, 0.3, 0, 0, 0, 0])
+    assert summary(analysis(sad_or_happy, unsure)) == "1 happy 70%, 2 angry 40% (not sure)"
+
+
+def test_every_column_of_the_csv(tmp_path):
+    probabilities, crowd = np.arange(1, 8) / 28, np.array([2, 11, 3, 4, 5, 1, 6, 8]) / 40
+    report = CsvReport(tmp_path / "faces.csv")
+    report.add("photo.jpg", analysis(face_saying(probabilities, crowd), face_saying([0, 0, 0, 1, 0, 0, 0])))
+    report.close()
+    with open(tmp_path / "faces.csv", newline="") as file:
+        header, *lines = csv.reader(file)
+    assert tuple(header) == CSV_COLUMNS and [len(line) for line in lines] == [len(header)] * 2
+    # New columns come after those that programs already read by position.
+    assert header[:15] == ["file", "face", "x1", "y1", "x2", "y2", "score", "emotion", *EMOTIONS]
+    with_crowd, without = (dict(zip(header, line)) for line in lines)
+    face = face_saying(probabilities, crowd).to_dict()
+    for label in EMOTIONS:
+        assert float(with_crowd[label]) == face["probabilities"][label]
+        assert float(with_crowd[f"consensus_{label}"]) == face["consensus"][label]
+        assert float(without[f"consensus_{label}"]) == (label == "happy")
+    for label in CROWD:
+        assert float(with_crowd[f"crowd_{label}"]) == face["crowd"][label]
+        assert without[f"crowd_{label}"] == ""
+    assert (with_crowd["emotion"], with_crowd["shown"], with_crowd["sure"]) == ("neutral", "happy", "False")
+    assert (without["shown"], without["sure"]) == ("happy", "True")
 
 
 def test_single_photo_prints_its_answer(run):

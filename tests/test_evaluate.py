@@ -8,7 +8,19 @@ import pytest
 from inference.types import EMOTIONS
 from synthetic import write_csv
 from training.data import Faces
-from training.evaluate import evaluate, fit_temperature, main, predict, score
+from training.evaluate import (
+    at_temperature,
+    coverage,
+    crowd_agreement,
+    evaluate,
+    fit_temperature,
+    main,
+    majority,
+    predictor,
+    score,
+    stress,
+    to_markdown,
+)
 from training.evaluate import test_sets as reported_sets  # pytest would take it for a test
 
 METRICS = ("accuracy", "standard_error", "macro_f1", "ece", "nll")
@@ -91,6 +103,69 @@ class TestTemperature:
         assert fit_temperature(np.eye(7)[[1] * 9], np.zeros(9, int)) == pytest.approx(4, rel=0.01)
 
 
+    def test_distributions_as_targets(self):
+        """The temperature at which the answers are nearest to the distributions, and the same as of one-hot labels."""
+        rng = np.random.default_rng(0)
+        logits = rng.normal(0, 2, (2_000, 8))
+        assert fit_temperature(self.softmax(logits), self.softmax(logits / 1.7)) == pytest.approx(1.7, rel=0.01)
+        labels = rng.integers(0, 8, 2_000)
+        assert fit_temperature(self.softmax(logits), labels) == fit_temperature(self.softmax(logits), np.eye(8)[labels])
+
+    def test_at_temperature(self):
+        logits = np.random.default_rng(0).normal(0, 2, (50, 7))
+        np.testing.assert_allclose(
+            at_temperature(self.softmax(logits), 2.5), self.softmax(logits / 2.5), rtol=0, atol=1e-9
+        )
+
+
+class TestCrowd:
+    # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, not a face
+    VOTES = np.array(
+        [
+            [1, 8, 1, 0, 0, 0, 0, 0, 0, 0],  # happiness
+            [4, 4, 0, 0, 0, 0, 0, 0, 2, 0],  # a tie
+            [1, 0, 0, 0, 1, 0, 0, 8, 0, 0],  # contempt
+            [2, 0, 0, 0, 3, 0, 0, 0, 5, 0],  # unknown
+            [0, 0, 0, 0, 3, 0, 0, 0, 0, 7],  # not a face
+            [1, 0, 0, 0, 7, 0, 1, 0, 1, 0],  # anger
+        ],
+        np.uint8,
+    )
+
+    def test_majority(self):
+        assert majority(self.VOTES).tolist() == [1, -1, 7, -1, -1, 4]
+
+    def test_agreement(self):
+        """Three faces have a majority; of FER-2013's classes none means contempt."""
+        happy_angry = np.eye(7)[[3, 3, 0, 0, 0, 3]]
+        assert crowd_agreement({"probabilities": happy_angry}, self.VOTES) == {"faces": 3, "probabilities": 0.3333}
+        crowd = np.eye(8)[[0, 0, 7, 0, 0, 4]]
+        both = crowd_agreement({"probabilities": 0.9 * happy_angry, "crowd": crowd}, self.VOTES)
+        # The mean of happy and anger at 0.45 to 0.5 is anger; the crowd named neutral where it is happiness.
+        assert both == {"faces": 3, "probabilities": 0.3333, "crowd": 0.6667, "consensus": 0.3333}
+
+
+class TestCoverage:
+    def test_by_hand(self):
+        answers = rows((0, 0.35), (1, 0.55), (2, 0.65), (3, 0.95))
+        found = {row["threshold"]: row for row in coverage(answers, np.array([0, 0, 2, 3]))}
+        assert found[0.0] == {"threshold": 0.0, "answered": 1.0, "accuracy": 0.75}
+        assert found[0.5] == {"threshold": 0.5, "answered": 0.75, "accuracy": 0.6667}
+        assert found[0.6] == {"threshold": 0.6, "answered": 0.5, "accuracy": 1.0}
+
+    def test_nothing_is_answered(self):
+        last = coverage(rows((0, 0.5)), np.array([0]))[-1]
+        assert last["answered"] == 0 and last["accuracy"] is None
+        assert "| 90% | 0.0% |  |" in to_markdown("model", *self.report(last))
+
+    @staticmethod
+    def report(row):
+        figures = score(rows((0, 0.5)), np.array([0]))
+        calibration = {"temperature": 1.0, "before": {"ece": 0.1, "nll": 1.0}, "after": {"ece": 0.1, "nll": 1.0}}
+        stressed = {"set": "Test", "calibration": calibration, "coverage": [row], "robustness": []}
+        return {"Test": figures}, stressed
+
+
 class TestSets:
     def test_csv(self, synthetic):
         """One face of PrivateTest, at 165, is a twin of one in Training."""
@@ -133,11 +208,12 @@ def plain(trained, tmp_path_factory):
     """The trained network as ONNX at temperature 1."""
     import keras
 
-    from export.to_onnx import convert
+    from export.to_onnx import convert, serving_network
 
     path = tmp_path_factory.mktemp("plain") / "plain.onnx"
-    metadata = {"labels": json.dumps(EMOTIONS), "input_size": "48"}
-    onnx.save(convert(keras.models.load_model(trained / "model.keras", compile=False), metadata), path)
+    metadata = {"labels": json.dumps(EMOTIONS), "input_size": "48", "temperature": "1"}
+    network = keras.models.load_model(trained / "model.keras", compile=False)
+    onnx.save(convert(serving_network([network]), metadata), path)
     return path
 
 
@@ -150,16 +226,19 @@ class TestModels:
             assert [one[name][key] for key in METRICS] == pytest.approx([other[name][key] for key in METRICS], abs=2e-4)
 
     def test_evaluate_scores_each_set(self, plain, synthetic):
-        probabilities = predict(plain, synthetic.images)
+        probabilities = predictor(plain)(synthetic.images)["probabilities"]
         assert probabilities.shape == (182, 7) and probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
         results = evaluate(plain, synthetic)
         for name, mask in reported_sets(synthetic).items():
-            assert results[name] == score(probabilities[mask], synthetic.labels[mask])
+            figures = dict(results[name])
+            agreement = figures.pop("crowd_agreement")
+            assert figures == score(probabilities[mask], synthetic.labels[mask])
+            assert agreement == crowd_agreement({"probabilities": probabilities[mask]}, synthetic.votes[mask])
 
     def test_batches(self, plain, synthetic):
         """More faces than one batch holds, in their order."""
         images = np.concatenate([synthetic.images, synthetic.images])
-        twice = predict(plain, images)
+        twice = predictor(plain)(images)["probabilities"]
         np.testing.assert_allclose(twice[:182], twice[182:], atol=1e-6)
 
 
@@ -170,7 +249,7 @@ class TestCommand:
         assert {file.name for file in out.iterdir()} == {"report.json", "report.md", "confusion.png"}
         report = json.loads((out / "report.json").read_text())
         results = evaluate(plain, synthetic)
-        assert report == {"model": "plain.onnx", "sets": results}
+        assert report == {"model": "plain.onnx", "sets": results, "stress": stress(plain, synthetic)}
         text = (out / "report.md").read_text()
         assert text in capsys.readouterr().out
         for name, figures in results.items():

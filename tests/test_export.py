@@ -10,12 +10,13 @@ import pytest
 from keras import layers
 
 from export import to_onnx, verify
-from export.to_onnx import convert, with_temperature
+from export.to_onnx import convert, fold_batch_norm, serving_network
 from export.verify import VerificationError
 from inference.emotion import EmotionClassifier
 from inference.model_files import CHECKSUMS, MODELS
-from inference.types import EMOTIONS
-from training.evaluate import fit_temperature, score
+from inference.types import CROWD, EMOTIONS
+from training.evaluate import at_temperature, fit_temperature, score
+from training.model import RECIPES, plain_cnn, resnet
 
 RELEASED = MODELS / "emotion.onnx"
 
@@ -36,12 +37,12 @@ def network(trained) -> keras.Model:
     return keras.models.load_model(trained / "model.keras", compile=False)
 
 
-def answers(path, images: np.ndarray) -> np.ndarray:
+def answers(path, images: np.ndarray, output: str = "probabilities") -> np.ndarray:
     """What ONNX Runtime says of uint8 (N, 48, 48), without any code of the project."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # threads of its own would wait for busy processors
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return session.run(["probabilities"], {"image": images[..., None].astype(np.float32)})[0]
+    return session.run([output], {"image": images[..., None].astype(np.float32)})[0]
 
 
 def shape(node: onnx.ValueInfoProto) -> list[str | int]:
@@ -50,11 +51,6 @@ def shape(node: onnx.ValueInfoProto) -> list[str | int]:
 
 def metadata_of(path) -> dict[str, str]:
     return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
-
-
-def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    powers = np.exp(np.log(probabilities.astype(np.float64)) / temperature)
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def alter(path_or_graph, change) -> onnx.ModelProto:
@@ -69,10 +65,12 @@ class TestContract:
     def test_inputs_and_outputs(self, model_file):
         model = onnx.load(model_file)
         onnx.checker.check_model(model, full_check=True)
-        (image,), (probabilities,) = model.graph.input, model.graph.output
-        assert (image.name, probabilities.name) == ("image", "probabilities")
-        assert shape(image) == ["N", 48, 48, 1] and shape(probabilities) == ["N", 7]
-        assert image.type.tensor_type.elem_type == probabilities.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+        (image,), outputs = model.graph.input, {output.name: shape(output) for output in model.graph.output}
+        assert image.name == "image" and shape(image) == ["N", 48, 48, 1]
+        assert outputs.pop("probabilities") == ["N", 7]
+        assert outputs in ({}, {"crowd": ["N", 8], "activation": ["N", 6, 6, 7]})
+        types = {node.type.tensor_type.elem_type for node in (image, *model.graph.output)}
+        assert types == {onnx.TensorProto.FLOAT}
         assert {entry.domain: entry.version for entry in model.opset_import}[""] == 17
         assert {node.domain for node in model.graph.node} <= {"", "ai.onnx"}
         assert model_file.stat().st_size < 10_000_000
@@ -82,6 +80,9 @@ class TestContract:
         assert json.loads(metadata["labels"]) == list(EMOTIONS)
         assert (metadata["input_size"], metadata["channels"]) == ("48", "1")
         assert 0.25 <= float(metadata["temperature"]) <= 4.1
+        if "crowd" in {output.name for output in onnx.load(model_file).graph.output}:
+            assert json.loads(metadata["crowd_labels"]) == list(CROWD)
+            assert 0.25 <= float(metadata["crowd_temperature"]) <= 4.1
         assert int(metadata["parameters"]) > 0 and metadata["recipe"] and metadata["dataset"] and metadata["version"]
         report = json.loads((model_file.parent / "metrics.json").read_text())
         assert report["metrics"] == json.loads(metadata["metrics"])
@@ -112,14 +113,14 @@ class TestExported:
     def test_answers_are_the_networks_at_the_temperature(self, exported, network, synthetic, count):
         images = synthetic.images[-count:]
         metadata = metadata_of(exported)
-        plain = network.predict(images[..., None], verbose=0)
+        plain = network.predict(images[..., None], verbose=0)["probabilities"]
         np.testing.assert_allclose(
             answers(exported, images), at_temperature(plain, float(metadata["temperature"])), atol=1e-4
         )
 
     def test_temperature_was_fitted_on_public_test(self, exported, network, synthetic):
         public = synthetic.split("PublicTest")
-        fitted = fit_temperature(network.predict(public.images[..., None], verbose=0), public.labels)
+        fitted = fit_temperature(network.predict(public.images[..., None], verbose=0)["probabilities"], public.labels)
         metadata = metadata_of(exported)
         assert float(metadata["temperature"]) == pytest.approx(fitted, abs=1e-4)
         assert fitted != pytest.approx(1, abs=0.05), "this network shows nothing about the temperature"
@@ -137,19 +138,136 @@ class TestExported:
         assert metadata["parameters"] == str(network.count_params()) == "2345607"
         assert metadata["recipe"] == "paper" and "FER-2013" in metadata["dataset"]
 
+    def test_stress_is_of_the_file(self, exported, synthetic):
+        """What metrics.json says of disturbances and calibration was measured on the file, at its temperature."""
+        stress = json.loads((exported.parent / "metrics.json").read_text())["stress"]
+        private = synthetic.split("PrivateTest")
+        found = answers(exported, private.images)
+        assert stress["set"] == "PrivateTest"
+        assert stress["calibration"]["after"]["nll"] == pytest.approx(score(found, private.labels)["nll"], abs=2e-3)
+        assert len(stress["robustness"]) > 20 and len(stress["coverage"]) > 5
+
+
+def with_running_statistics(network: keras.Model, seed: int) -> keras.Model:
+    """The network with random offsets, means and variances in its batch norms: it has seen no face."""
+    rng = np.random.default_rng(seed)
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            beta, mean, variance = layer.get_weights()
+            shape = beta.shape
+            layer.set_weights([rng.normal(0, 0.5, shape), rng.normal(0, 0.5, shape), rng.uniform(0.2, 3, shape)])
+    return network
+
+
+@pytest.fixture(scope="module")
+def pair() -> list[keras.Model]:
+    """Two small networks of the two kinds, each with two heads."""
+    keras.utils.set_random_seed(0)
+    plain = plain_cnn("plain", ((4,), (6, 6), (8, 8)))
+    residual = resnet("residual", 4, ((6, 1), (8, 2)))
+    return [with_running_statistics(network, seed) for seed, network in enumerate((plain, residual))]
+
+
+def logits(network: keras.Model, name: str, images: np.ndarray) -> np.ndarray:
+    return keras.Model(network.inputs, network.get_layer(name).output).predict(images[..., None], verbose=0)
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    powers = np.exp(values - values.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+class TestServingNetwork:
     @pytest.mark.parametrize("temperature", [0.5, 2.5])
-    def test_with_temperature(self, network, synthetic, tmp_path, temperature):
+    def test_temperature(self, network, synthetic, tmp_path, temperature):
         path = tmp_path / "model.onnx"
-        onnx.save(convert(with_temperature(network, temperature), {}), path)
-        plain = network.predict(synthetic.images[:20, ..., None], verbose=0)
+        onnx.save(convert(serving_network([network], temperature), {}), path)
+        plain = network.predict(synthetic.images[:20, ..., None], verbose=0)["probabilities"]
         expected = at_temperature(plain, temperature)
         assert np.abs(expected - plain).max() > 1e-3
         np.testing.assert_allclose(answers(path, synthetic.images[:20]), expected, atol=1e-5)
 
-    def test_temperature_needs_a_softmax(self):
-        model = keras.Sequential([keras.Input((48, 48, 1)), layers.Flatten(), layers.Dense(7, "softmax")])
-        with pytest.raises(ValueError, match="must be a Softmax, not Dense"):
-            with_temperature(model, 1.0)
+    def test_mean_of_the_logits(self, pair, synthetic, tmp_path):
+        """Both heads, each at its own temperature."""
+        images, path = synthetic.images[:20], tmp_path / "model.onnx"
+        onnx.save(convert(serving_network(pair, 0.7, 1.9), {}), path)
+        for output, name, temperature in (("probabilities", "logits", 0.7), ("crowd", "crowd_logits", 1.9)):
+            both = [logits(network, name, images) for network in pair]
+            assert np.abs(both[0] - both[1]).max() > 0.1
+            expected = softmax(np.mean(both, axis=0) / temperature)
+            np.testing.assert_allclose(answers(path, images, output), expected, atol=1e-4)
+
+    def test_activation_is_where_the_logits_come_from(self, pair, synthetic, tmp_path):
+        images, path = synthetic.images[:20], tmp_path / "model.onnx"
+        onnx.save(convert(serving_network(pair[:1], 1.6), {}), path)
+        maps = answers(path, images, "activation")
+        assert maps.shape == (20, 12, 12, 7) and maps.std(axis=(1, 2)).max() > 1e-2
+        np.testing.assert_allclose(maps.mean(axis=(1, 2)), logits(pair[0], "logits", images) / 1.6, atol=1e-4)
+
+    def test_outputs_that_all_can_give(self, network, pair):
+        assert set(serving_network(pair).output) == {"probabilities", "crowd"} | {"activation"}
+        assert set(serving_network([pair[0], network]).output) == {"probabilities"}
+
+    def test_no_logits(self):
+        model = keras.Sequential([keras.Input((48, 48, 1)), layers.Flatten(), layers.Dense(7, "softmax")], name="odd")
+        with pytest.raises(ValueError, match="odd has no layer named logits"):
+            serving_network([model])
+
+    @pytest.mark.parametrize("number", [0, 1])
+    def test_batch_norm_is_folded(self, pair, synthetic, number):
+        """Through a max pooling too; the function stays the same."""
+        folded = fold_batch_norm(pair[number])
+        assert not any(isinstance(layer, layers.BatchNormalization) for layer in folded.layers)
+        images = synthetic.images[:20, ..., None]
+        before, after = (network.predict(images, verbose=0) for network in (pair[number], folded))
+        for name in before:
+            assert before[name].std(axis=0).max() > 1e-4
+            np.testing.assert_allclose(after[name], before[name], atol=1e-5)
+
+    def test_no_batch_norm_in_the_file(self, pair):
+        kinds = [node.op_type for node in convert(serving_network(pair[:1]), {}).graph.node]
+        assert "BatchNormalization" not in kinds
+        convolutions = kinds.count("Conv")
+        assert convolutions == 5 + 1  # those of the network and the head of the map
+
+    @pytest.mark.parametrize("name", [name for name in RECIPES if name not in ("resnet18", "vgg9")])
+    def test_every_recipe_that_is_shipped_fits(self, name):
+        assert RECIPES[name].build().count_params() * 4 < 11e6
+
+
+@pytest.fixture(scope="module")
+def two_exported(tmp_path_factory, run, pair, synthetic_dir):
+    """The two small networks exported by the command as one file, and their own files."""
+    folder = tmp_path_factory.mktemp("pair")
+    for network in pair:
+        network.save(folder / f"{network.name}.keras")
+    sources = [folder / "plain.keras", folder / "residual.keras"]
+    path = folder / "out" / "emotion.onnx"
+    result = run("export.to_onnx", *sources, path, "--data", synthetic_dir, "--unofficial")
+    assert result.returncode == 0, result.stderr
+    return path, sources
+
+
+class TestTwoNetworks:
+    def test_metadata(self, two_exported, pair):
+        metadata = metadata_of(two_exported[0])
+        assert metadata["recipe"] == "plain + residual" and "FERPlus" in metadata["dataset"]
+        assert int(metadata["parameters"]) == sum(network.count_params() for network in pair)
+
+    def test_crowd_temperature_was_fitted_on_the_votes(self, two_exported, pair, synthetic):
+        public = synthetic.split("PublicTest")
+        mean = np.mean([logits(network, "crowd_logits", public.images) for network in pair], axis=0)
+        votes = public.votes[:, :8] / public.votes[:, :8].sum(axis=1, keepdims=True)
+        fitted = fit_temperature(softmax(mean), votes)
+        assert float(metadata_of(two_exported[0])["crowd_temperature"]) == pytest.approx(fitted, rel=0.01)
+
+    def test_verify_command(self, two_exported, synthetic_dir, call, capsys):
+        path, sources = two_exported
+        data = ("--data", synthetic_dir, "--unofficial")
+        assert call(verify.main, *sources, path, *data) == 0
+        assert "agree" in capsys.readouterr().out
+        assert call(verify.main, sources[0], path, *data) == 1
+        assert "differs by" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
@@ -157,16 +275,18 @@ def tie():
     """Two networks: one answers angry to everything, by a hair, the other disgust."""
     models = []
     for biases in ([1e-5, 0, -9, -9, -9, -9, -9], [0, 1e-5, -9, -9, -9, -9, -9]):
-        model = keras.Sequential([keras.Input((48, 48, 1)), layers.Flatten(), layers.Dense(7), layers.Softmax()])
-        model.layers[1].set_weights([np.zeros((48 * 48, 7)), np.array(biases)])
-        models.append(model)
+        image = keras.Input((48, 48, 1))
+        head = layers.Dense(7, name="logits")
+        answer = layers.Softmax(name="probabilities")(head(layers.Flatten()(image)))
+        head.set_weights([np.zeros((48 * 48, 7)), np.array(biases)])
+        models.append(keras.Model(image, {"probabilities": answer}))
     return models
 
 
 class TestVerify:
     def test_agreement(self, network, exported, synthetic):
         metadata = metadata_of(exported)
-        line = verify.verify(with_temperature(network, float(metadata["temperature"])), exported, synthetic.images)
+        line = verify.verify(serving_network([network], float(metadata["temperature"])), exported, synthetic.images)
         assert "agree" in line and "256 random and 182 real faces" in line
 
     @pytest.mark.parametrize(
@@ -174,7 +294,7 @@ class TestVerify:
     )
     def test_altered_weights(self, network, synthetic, tmp_path, change):
         onnx.save(alter(convert(network, {}), change), tmp_path / "model.onnx")
-        with pytest.raises(VerificationError, match="a probability differs by"):
+        with pytest.raises(VerificationError, match="a value of probabilities differs by"):
             verify.verify(network, tmp_path / "model.onnx", synthetic.images)
 
     def test_another_class(self, tie, synthetic, tmp_path):
@@ -195,7 +315,7 @@ class TestVerify:
         assert "Keras and ONNX Runtime agree" in capsys.readouterr().out
         onnx.save(alter(exported, lambda weights: weights * np.float32(1.5)), tmp_path / "altered.onnx")
         assert call(verify.main, trained / "model.keras", tmp_path / "altered.onnx", *data) == 1
-        assert "error: on random faces a probability differs by" in capsys.readouterr().err
+        assert "error: on random faces a value of probabilities differs by" in capsys.readouterr().err
         (tmp_path / "broken.onnx").write_bytes(b"no model")
         for name in ("broken.onnx", "missing.onnx"):
             assert call(verify.main, trained / "model.keras", tmp_path / name, *data) == 1
@@ -210,7 +330,7 @@ class TestRefusal:
         out = tmp_path / "models" / "emotion.onnx"
         arguments = (trained / "model.keras", out, "--data", synthetic_dir, "--unofficial")
         assert call(to_onnx.main, *arguments) == 1
-        assert "error: not exported: on random faces a probability differs" in capsys.readouterr().err
+        assert "error: not exported: on random faces a value of probabilities differs" in capsys.readouterr().err
         assert not out.parent.exists()
 
     @pytest.mark.parametrize("content", [None, b"PK\3\4 cut off"])

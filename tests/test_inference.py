@@ -2,8 +2,10 @@
 
 import cv2
 import hashlib
+import json
 import math
 import numpy as np
+import onnx
 import onnxruntime
 import os
 import pytest
@@ -11,6 +13,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from onnx import TensorProto, helper, numpy_helper
 from pathlib import Path
 
 import inference.model_files
@@ -23,7 +26,7 @@ from inference.emotion import EmotionClassifier
 from inference.images import load_image
 from inference.model_files import MODELS, ModelError, read_model
 from inference.session import create_session
-from inference.types import EMOTIONS, Detection
+from inference.types import CROWD, EMOTIONS, Detection, Face, consensus
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,7 +46,7 @@ def analyzer() -> FaceAnalyzer:
     return FaceAnalyzer()
 
 
-def crowd(face: np.ndarray, rows: int, columns: int, width: int) -> np.ndarray:
+def many_faces(face: np.ndarray, rows: int, columns: int, width: int) -> np.ndarray:
     """A scene with the same head again and again, `width` pixels wide."""
     head = cv2.resize(face[20:240, 120:320], (width, round(width * 1.1)), interpolation=cv2.INTER_AREA)
     return np.tile(head, (rows, columns, 1))
@@ -174,23 +177,24 @@ def test_coinciding_eyes_still_give_a_crop():
 
 
 def test_all_faces_in_one_call_answer_as_one_by_one(analyzer, astronaut, monkeypatch):
-    scene = crowd(astronaut, 2, 3, 200)
+    scene = many_faces(astronaut, 2, 3, 200)
     calls = []
-    original = EmotionClassifier.predict
+    original = EmotionClassifier.answers
     monkeypatch.setattr(
-        EmotionClassifier, "predict", lambda self, faces: calls.append(len(faces)) or original(self, faces)
+        EmotionClassifier, "answers", lambda self, faces: calls.append(len(faces)) or original(self, faces)
     )
     result = analyzer.analyze(scene)
     assert calls == [6]
     for face in result.faces:
         assert face.crop.shape == (48, 48) and face.crop.dtype == np.uint8
         assert face.probabilities.shape == (7,) and abs(face.probabilities.sum() - 1) < 1e-5
-        assert np.abs(original(analyzer.classifier, face.crop[None])[0] - face.probabilities).max() < 1e-5
+        for name, values in original(analyzer.classifier, face.crop[None]).items():
+            assert np.abs(values[0] - getattr(face, name)).max() < 1e-4
     assert len({face.detection.box for face in result.faces}) == 6
 
 
 def test_fifty_faces(analyzer, astronaut):
-    result = analyzer.analyze(crowd(astronaut, 5, 10, 160))
+    result = analyzer.analyze(many_faces(astronaut, 5, 10, 160))
     assert 49 <= len(result.faces) <= 51
 
 
@@ -201,7 +205,9 @@ def test_a_smile_is_happy_and_the_dictionary_says_so(analyzer, astronaut):
     assert result["provider"] in ("CPUExecutionProvider", "CUDAExecutionProvider") and result["milliseconds"] > 0
     (face,) = result["faces"]
     assert face["emotion"] == "happy" == max(face["probabilities"], key=face["probabilities"].get)
-    assert list(face["probabilities"]) == list(EMOTIONS)
+    assert face["shown"] == "happy" == max(face["consensus"], key=face["consensus"].get) and face["sure"] is True
+    assert list(face["probabilities"]) == list(face["consensus"]) == list(EMOTIONS)
+    assert ("crowd" in face) == ("crowd" in analyzer.classifier.outputs)
     assert all(isinstance(value, int) for value in face["box"]) and len(face["box"]) == 4
 
 
@@ -211,6 +217,168 @@ def test_grey_and_rgb_faces_and_none(analyzer):
     rgb = np.repeat(grey[..., None], 3, axis=3)
     assert np.abs(classifier.predict(grey) - classifier.predict(rgb)).max() < 1e-6
     assert classifier.predict(grey[:0]).shape == (0, 7)
+
+
+def small_model(path: Path, outputs=("activation", "crowd", "probabilities"), **metadata) -> Path:
+    """An emotion model for faces of 8 pixels: a random linear map of each quarter, with the given outputs."""
+    random = np.random.default_rng(0)
+    weights = {
+        "kernel": random.normal(0, 0.002, (7, 1, 4, 4)).astype(np.float32),
+        "to_crowd": random.normal(0, 1, (7, 8)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["image"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["planes", "kernel"], ["maps"], strides=[4, 4]),
+        helper.make_node("Transpose", ["maps"], ["activation"], perm=[0, 2, 3, 1]),
+        helper.make_node("ReduceMean", ["activation"], ["logits"], axes=[1, 2], keepdims=0),
+        helper.make_node("Softmax", ["logits"], ["probabilities"]),
+        helper.make_node("MatMul", ["probabilities", "to_crowd"], ["crowd_logits"]),
+        helper.make_node("Softmax", ["crowd_logits"], ["crowd"]),
+    ]
+    shapes = {"activation": ["N", 2, 2, 7], "crowd": ["N", 8], "probabilities": ["N", 7]}
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 8, 8, 1])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name]) for name in outputs],
+        [numpy_helper.from_array(values, name) for name, values in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"labels": json.dumps(EMOTIONS), "input_size": "8", **metadata})
+    onnx.save(model, path)
+    return path
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    return np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+
+
+def test_all_answers_come_from_one_run(tmp_path, monkeypatch):
+    classifier = EmotionClassifier(small_model(tmp_path / "three.onnx", crowd_labels=json.dumps(CROWD)))
+    assert classifier.outputs == ("probabilities", "crowd", "activation")
+    faces = np.random.default_rng(1).integers(0, 256, (5, 8, 8), np.uint8)
+    runs, run = [], classifier._session.run
+    monkeypatch.setattr(
+        classifier._session, "run", lambda names, feed: runs.append(len(feed["image"])) or run(names, feed)
+    )
+    answers = classifier.answers(faces)
+    assert runs == [5]
+    assert {name: values.shape for name, values in answers.items()} == {
+        "probabilities": (5, 7),
+        "crowd": (5, 8),
+        "activation": (5, 2, 2, 7),
+    }
+    assert np.abs(softmax(answers["activation"].mean(axis=(1, 2))) - answers["probabilities"]).max() < 1e-5
+    assert np.array_equal(classifier.predict(faces), answers["probabilities"])
+    assert {name: values.shape for name, values in classifier.answers(faces[:0]).items()} == {
+        "probabilities": (0, 7),
+        "crowd": (0, 8),
+        "activation": (0, 2, 2, 7),
+    }
+
+
+def test_a_model_without_the_later_outputs(tmp_path):
+    classifier = EmotionClassifier(small_model(tmp_path / "one.onnx", ["probabilities"]))
+    assert classifier.outputs == ("probabilities",)
+    assert set(classifier.answers(np.zeros((2, 8, 8), np.uint8))) == {"probabilities"}
+    # The labels of a crowd that is not there do not matter.
+    EmotionClassifier(small_model(tmp_path / "one.onnx", ["probabilities"], crowd_labels='["joy"]'))
+
+
+def test_a_crowd_in_another_order_is_refused(tmp_path):
+    EmotionClassifier(small_model(tmp_path / "unsaid.onnx"))
+    with pytest.raises(ModelError, match="other.onnx"):
+        EmotionClassifier(small_model(tmp_path / "other.onnx", crowd_labels=json.dumps(CROWD[::-1])))
+
+
+@pytest.mark.parametrize("outputs", [("activation", "crowd", "probabilities"), ("probabilities",)])
+def test_every_face_gets_its_own_answers(tmp_path, astronaut, outputs):
+    classifier = EmotionClassifier(small_model(tmp_path / "small.onnx", outputs))
+    scene = np.hstack([astronaut, astronaut // 3])
+    faces = FaceAnalyzer(FaceDetector(tiled=True), classifier).analyze(scene).faces
+    assert len(faces) == 2 and np.abs(faces[0].probabilities - faces[1].probabilities).max() > 0.01
+    for face in faces:
+        answers = classifier.answers(face.crop[None])
+        for name in ("probabilities", "crowd", "activation"):
+            if name in outputs:
+                assert np.allclose(getattr(face, name), answers[name][0], atol=1e-4)
+            else:
+                assert getattr(face, name) is None
+
+
+# Consensus
+
+
+def one_hot(size: int, index: int) -> np.ndarray:
+    return np.eye(size, dtype=np.float32)[index]
+
+
+def face_saying(probabilities, crowd=None, box=(0, 0, 90, 90)) -> Face:
+    crowd = None if crowd is None else np.asarray(crowd, np.float32)
+    detection = Detection(box, 0.9, (30, 40), (60, 40))
+    return Face(detection, np.zeros((48, 48), np.uint8), np.asarray(probabilities, np.float32), crowd)
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("anger", "angry"),
+        ("happiness", "happy"),
+        ("sadness", "sad"),
+        *((name, name) for name in EMOTIONS if name in CROWD),
+    ],
+)
+def test_each_answer_of_the_crowd_counts_half_for_its_class(said, means):
+    probabilities = np.full(7, 1 / 7, np.float32)
+    result = consensus(probabilities, one_hot(8, CROWD.index(said)))
+    assert np.allclose(result, (probabilities + one_hot(7, EMOTIONS.index(means))) / 2, atol=1e-6)
+
+
+def test_contempt_has_no_say():
+    votes = one_hot(8, CROWD.index("contempt")) * 0.6 + one_hot(8, CROWD.index("fear")) * 0.4
+    assert np.allclose(consensus(one_hot(7, 0), votes), [0.5, 0, 0.5, 0, 0, 0, 0], atol=1e-6)
+    nothing_else = consensus(one_hot(7, 0), one_hot(8, CROWD.index("contempt")))
+    assert abs(nothing_else.sum() - 1) < 1e-6 and nothing_else.argmax() == 0
+
+
+def test_consensus_of_many_faces_and_without_a_crowd():
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(7), (4, 3)).astype(np.float32)
+    crowd = random.dirichlet(np.ones(8), (4, 3)).astype(np.float32)
+    together = consensus(probabilities, crowd)
+    assert together.shape == (4, 3, 7) and together.dtype == np.float32 and np.allclose(together.sum(axis=-1), 1)
+    assert np.allclose(together[2, 1], consensus(probabilities[2, 1], crowd[2, 1]))
+    assert np.array_equal(consensus(probabilities, None), probabilities)
+
+
+def test_what_is_shown_may_differ_from_the_benchmarked_answer():
+    face = face_saying([0.05, 0, 0, 0.4, 0.5, 0, 0.05], [0.1, 0.9, 0, 0, 0, 0, 0, 0])
+    assert (face.emotion, face.shown, face.sure) == ("sad", "happy", True)
+    fields = face.to_dict()
+    assert (fields["emotion"], fields["shown"], fields["sure"]) == ("sad", "happy", True)
+    assert fields["probabilities"]["sad"] == 0.5 and fields["crowd"] == {
+        **dict.fromkeys(CROWD, 0),
+        "neutral": 0.1,
+        "happiness": 0.9,
+    }
+    assert abs(fields["consensus"]["happy"] - 0.65) < 1e-5
+    assert json.loads(json.dumps(fields)) == fields
+    assert "crowd" not in face_saying(face.probabilities).to_dict()
+
+
+def test_half_is_sure_and_less_is_not():
+    assert face_saying([0.5, 0.3, 0.2, 0, 0, 0, 0]).sure
+    assert not face_saying([0.499, 0.3, 0.201, 0, 0, 0, 0]).sure
+    # It is the consensus that counts.
+    assert not face_saying(one_hot(7, 3) * 0.8 + 0.2 / 7, one_hot(8, CROWD.index("fear")) * 0.9 + 0.1 / 8).sure
+
+
+def test_labels_in_the_picture_are_what_is_shown(monkeypatch):
+    texts = []
+    monkeypatch.setattr(cv2, "putText", lambda scene, text, *rest: texts.append(text))
+    sure = face_saying([0, 0, 0, 0.4, 0.6, 0, 0], [0, 1, 0, 0, 0, 0, 0, 0])
+    annotate(np.zeros((100, 100, 3), np.uint8), [sure, face_saying([0.4, 0.3, 0.3, 0, 0, 0, 0])])
+    assert texts == ["1 happy", "2 angry?"]
 
 
 def test_threads_share_one_analyzer(analyzer, astronaut, cat):
@@ -274,7 +442,7 @@ def test_cuda_is_used_only_where_a_run_on_it_succeeds(monkeypatch):
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")
     assert session.get_providers() == ["CPUExecutionProvider"]
-    assert session.run(None, {"image": np.zeros((1, 48, 48, 1), np.float32)})[0].shape == (1, 7)
+    assert session.run(["probabilities"], {"image": np.zeros((1, 48, 48, 1), np.float32)})[0].shape == (1, 7)
 
 
 def test_cuda_runs_where_there_is_a_gpu():

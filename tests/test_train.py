@@ -12,9 +12,10 @@ import time
 from keras import layers
 
 from inference.types import EMOTIONS
-from training.data import SPLITS, Faces
-from training.model import RECIPES, paper_cnn
-from training.train import main, read_history, training_and_validation
+from training.data import SPLITS, Faces, crowd_distribution
+from training import teach, train
+from training.model import RECIPES, FusedBatchNormalization, paper_cnn, sgd
+from training.train import main, mix, read_history, training_and_validation
 
 FILES = {"model.keras", "checkpoint.keras", "history.csv", "curves.png", "run.json"}
 METRICS = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -66,6 +67,7 @@ class TestPaperNetwork:
             else:
                 described.append(type(layer).__name__)
         assert described == [
+            "InputLayer",
             "Rescaling",
             ("Conv2D", 32, "valid", "relu"),
             ("Conv2D", 64, "valid", "relu"),
@@ -84,24 +86,70 @@ class TestPaperNetwork:
         ]
 
     def test_form(self, network, synthetic):
-        assert network.input_shape == (None, 48, 48, 1) and network.output_shape == (None, len(EMOTIONS))
+        assert network.input_shape == (None, 48, 48, 1)
+        assert {name: output.shape for name, output in network.output.items()} == {"probabilities": (None, len(EMOTIONS))}
         sides = [layer.output.shape[1] for layer in network.layers if len(layer.output.shape) == 4]
-        assert sides == [48, 46, 44, 22, 22, 20, 10, 8, 4, 4]
-        probabilities = network.predict(synthetic.images[:9, ..., None], verbose=0)
+        assert sides == [48, 48, 46, 44, 22, 22, 20, 10, 8, 4, 4]
+        probabilities = network.predict(synthetic.images[:9, ..., None], verbose=0)["probabilities"]
         assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5) and (probabilities >= 0).all()
 
     def test_rescaling_is_inside(self, network, synthetic):
         """Grey values 0..255 go in: behind the first layer the network sees 0..1."""
         images = synthetic.images[:9, ..., None].astype(np.float32)
-        rest = keras.Sequential([keras.Input((48, 48, 1)), *network.layers[1:]])
-        difference = network.predict(images, verbose=0) - rest.predict(images / 255, verbose=0)
-        assert np.abs(difference).max() < 1e-5
-        assert np.abs(network.predict(images, verbose=0) - rest.predict(images, verbose=0)).max() > 1e-2
+        rest = keras.Sequential([keras.Input((48, 48, 1)), *network.layers[2:]])
+        found = network.predict(images, verbose=0)["probabilities"]
+        assert np.abs(found - rest.predict(images / 255, verbose=0)).max() < 1e-5
+        assert np.abs(found - rest.predict(images, verbose=0)).max() > 1e-2
 
     def test_recipe(self):
         recipe = RECIPES["paper"]
         assert (recipe.epochs, recipe.batch_size) == (102, 128) and recipe.augmentation.flip
-        assert recipe.build is paper_cnn and isinstance(recipe.optimizer(), keras.optimizers.Adam)
+        assert recipe.build is paper_cnn and isinstance(recipe.optimizer(1000), keras.optimizers.Adam)
+
+
+class TestOtherNetworks:
+    @pytest.mark.parametrize("name", [name for name in RECIPES if name != "paper"])
+    def test_form(self, name, synthetic):
+        """Two heads over faces of either size that the recipe trains on."""
+        recipe = RECIPES[name]
+        network = recipe.build()
+        assert network.name == name.removesuffix("-student")
+        for side in sorted({side for side, _ in recipe.sizes}):
+            answers = network.predict(np.resize(synthetic.images, (3, side, side, 1)), verbose=0)
+            assert answers["probabilities"].shape == (3, 7) and answers["crowd"].shape == (3, 8)
+            for values in answers.values():
+                assert values.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+    def test_light_and_gain_do_not_matter(self, synthetic):
+        """Each face is normalised within the network."""
+        network = RECIPES["vgg7"].build()
+        faces = synthetic.images[20:29, ..., None].astype(np.float32)
+        found, brighter = (network.predict(images, verbose=0)["crowd"] for images in (faces, faces * 0.8 + 20))
+        np.testing.assert_allclose(found, brighter, atol=5e-5)
+        assert np.abs(found - found[:1]).max() > 2e-4
+
+    def test_fused_batch_norm_is_batch_norm(self):
+        """In training and in use: the same answers and the same running statistics, but for rounding."""
+        values = np.random.default_rng(0).normal(1, 2, (64, 6, 6, 5)).astype(np.float32)
+        pair = layers.BatchNormalization(scale=False, momentum=0.9), FusedBatchNormalization(scale=False, momentum=0.9)
+        trained = [np.array(layer(values, training=True)) for layer in pair]
+        np.testing.assert_allclose(*trained, atol=1e-4)
+        assert abs(trained[0].mean()) < 1e-4
+        used = [np.array(layer(values, training=False)) for layer in pair]
+        np.testing.assert_allclose(*used, atol=5e-3)
+        assert used[0].mean() > 0.5
+        for weight, other in zip(*(layer.get_weights() for layer in pair)):
+            np.testing.assert_allclose(weight, other, atol=2e-3)
+
+    def test_learning_rate(self):
+        """Up over a twentieth of the steps, and down to zero."""
+        schedule = sgd(0.1)(1000)._learning_rate
+        rates = np.array([float(schedule(step)) for step in (0, 25, 50, 525, 1000)])
+        assert rates == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-3)
+
+    def test_sizes(self):
+        recipe = RECIPES["vgg7"]
+        assert [recipe.side(progress) for progress in (0, 0.59, 0.6, 0.99)] == [40, 40, 48, 48]
 
 
 class TestTrainingAndValidation:
@@ -137,7 +185,8 @@ class TestRun:
 
     def test_model_is_of_the_best_epoch(self, trained, synthetic):
         validation = synthetic.split("PublicTest")
-        found = load(trained / "model.keras").predict(validation.images[..., None], verbose=0).argmax(axis=1)
+        found = load(trained / "model.keras").predict(validation.images[..., None], verbose=0)
+        found = found["probabilities"].argmax(axis=1)
         best = max(row["val_accuracy"] for row in read_history(trained))
         assert (found == validation.labels).mean() == pytest.approx(best, abs=1e-5)
 
@@ -163,7 +212,7 @@ class TestRun:
         model = load(out / "model.keras")
         assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
         assert {str(weight.dtype) for weight in model.get_weights()} == {"float32"}
-        assert model.predict(np.zeros((1, 48, 48, 1), np.float32), verbose=0).dtype == np.float32
+        assert model.predict(np.zeros((1, 48, 48, 1), np.float32), verbose=0)["probabilities"].dtype == np.float32
 
     @pytest.mark.parametrize("epochs", ["0", "-1"])
     def test_no_epochs(self, train_arguments, tmp_path, call, capsys, epochs):
@@ -240,6 +289,154 @@ class TestResume:
         assert f"error: {out / name} of the run to resume is damaged" in message and "delete the folder" in message
 
 
+@pytest.fixture(scope="module")
+def vgg7_arguments(synthetic_dir) -> tuple:
+    """A short run of the recipe vgg7, whose second epoch and third are at another size than its first."""
+    return ("--recipe", "vgg7", "--data", synthetic_dir, "--unofficial", "--epochs", 3)
+
+
+@pytest.fixture(scope="module")
+def vgg7_run(tmp_path_factory, run, vgg7_arguments):
+    """The folder of an uninterrupted run; shared, so only to be read."""
+    out = tmp_path_factory.mktemp("vgg7")
+    result = run("training.train", *vgg7_arguments, "--out", out)
+    assert result.returncode == 0, result.stderr
+    return out
+
+
+class TestTwoHeads:
+    def test_interrupted_run_ends_as_an_uninterrupted_one(self, vgg7_run, vgg7_arguments, tmp_path, call, monkeypatch):
+        """With a schedule, momentum, a running average of the weights, and two sizes."""
+        replace, out = train._replace, tmp_path / "run"
+
+        def stop_after_the_first_checkpoint(path, write):
+            replace(path, write)
+            if path.name == "checkpoint.keras":
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(train, "_replace", stop_after_the_first_checkpoint)
+            assert call(main, *vgg7_arguments, "--out", out) == 130
+        assert len(read_history(out)) == 1
+        assert call(main, *vgg7_arguments, "--out", out) == 0
+        assert_same_run(out, vgg7_run)
+
+    def test_what_is_kept_is_the_running_average(self, vgg7_run):
+        """The checkpoint goes on with the weights themselves."""
+        average, weights = load(vgg7_run / "model.keras"), load(vgg7_run / "checkpoint.keras")
+        assert np.abs(average.get_weights()[0] - weights.get_weights()[0]).max() > 1e-4
+
+    def test_votes_are_needed(self, vgg7_arguments, synthetic_dir, tmp_path, call, capsys):
+        shutil.copy(synthetic_dir / "fer2013.csv", tmp_path)
+        arguments = [tmp_path if argument == synthetic_dir else argument for argument in vgg7_arguments]
+        assert call(main, *arguments, "--out", tmp_path / "run") == 1
+        assert "needs FERPlus' fer2013new.csv" in capsys.readouterr().err
+
+    def test_start(self, vgg7_run, tmp_path):
+        """A run can begin with trained weights."""
+        settings = json.loads((vgg7_run / "run.json").read_text()) | {"start": str(vgg7_run / "model.keras")}
+        started = train.Run(RECIPES["vgg7"], tmp_path / "run", settings).model
+        for weight, other in zip(started.get_weights(), load(vgg7_run / "model.keras").get_weights(), strict=True):
+            np.testing.assert_array_equal(weight, other)
+
+    def test_targets(self, synthetic):
+        """Smoothed labels, and the votes as distributions; the faces and their targets stay together."""
+        settings = {"seed": 0, "epochs": 2}
+        faces = synthetic.split("Training").select(np.arange(30, 40))
+        prepared = train.Run.__new__(train.Run)
+        prepared.recipe, prepared.settings, prepared.teacher = RECIPES["vgg7"], settings, None
+        prepared.model = RECIPES["vgg7"].build()
+        images, targets = prepared.epoch_data(faces, 0)
+        assert images.shape == (10, 40, 40, 1) and images.dtype == np.uint8
+        order = np.random.default_rng((0, 0)).permutation(10)
+        np.testing.assert_array_equal(targets["probabilities"].argmax(axis=1), faces.labels[order])
+        assert targets["probabilities"].max(axis=1) == pytest.approx(0.9 + 0.1 / 7)
+        np.testing.assert_allclose(targets["crowd"], crowd_distribution(faces.votes)[order])
+
+
+def test_mix():
+    rng = np.random.default_rng(0)
+    images = (np.arange(200, dtype=np.uint8)[:, None, None] * np.ones((1, 4, 4), np.uint8)).astype(np.uint8)
+    targets = {"probabilities": np.eye(200, dtype=np.float32)}
+    mixed, answers = mix(images, targets, 0.4, rng)
+    assert mixed.dtype == np.uint8 and answers["probabilities"].sum(axis=1) == pytest.approx(1, abs=1e-5)
+    # The grey value of a mixture is that of its parts, in the parts that its target says.
+    np.testing.assert_allclose(mixed[:, 0, 0], answers["probabilities"] @ np.arange(200), atol=0.51)
+    assert (answers["probabilities"].max(axis=1) < 0.9).mean() > 0.3
+
+
+def test_crowd_distribution():
+    votes = np.array([[5, 3, 0, 0, 0, 0, 0, 0, 2, 0], [0, 0, 0, 0, 0, 0, 0, 0, 1, 9]], np.uint8)
+    np.testing.assert_allclose(crowd_distribution(votes), [[5 / 8, 3 / 8, 0, 0, 0, 0, 0, 0], [1 / 8] * 8])
+
+
+class TestTeacher:
+    @pytest.fixture(scope="class")
+    def answers(self, tmp_path_factory, run, vgg7_run, synthetic_dir):
+        """Two views, made in two parts; shared, so only to be read."""
+        out = tmp_path_factory.mktemp("teacher")
+        data = ("--data", synthetic_dir, "--unofficial", "--recipe", "vgg7", "--views", 2, "--out", out)
+        for part in ("1/2", "2/2"):
+            result = run("training.teach", vgg7_run / "model.keras", *data, "--part", part)
+            assert result.returncode == 0, result.stderr
+        return out
+
+    def test_answers_are_the_teachers_to_the_view_and_its_mirror_image(self, answers, vgg7_run, synthetic):
+        training, _ = training_and_validation(synthetic, 0)
+        network = load(vgg7_run / "model.keras")
+        for epoch in (0, 1, 3):
+            faces, kept = teach.Teacher(answers, training).view(epoch, training.images, 48)
+            both = [network.predict(view[..., None], verbose=0) for view in (faces, faces[:, :, ::-1])]
+            for name in ("probabilities", "crowd"):
+                np.testing.assert_allclose(kept[name], (both[0][name] + both[1][name]) / 2, atol=2e-3)
+        first, again, other = (
+            teach.Teacher(answers, training).view(epoch, training.images, 48)[0] for epoch in (0, 2, 1)
+        )
+        np.testing.assert_array_equal(first, again)
+        assert (first != other).any()
+
+    def test_student(self, answers, vgg7_arguments, tmp_path, call, synthetic):
+        """Its targets are mostly the teacher's answers, in the order of its faces."""
+        out = tmp_path / "student"
+        assert call(main, *vgg7_arguments, "--out", out, "--teacher", answers) == 0
+        assert json.loads((out / "run.json").read_text())["teacher"]["views"] == 2
+        training, _ = training_and_validation(synthetic, 0)
+        prepared = train.Run.__new__(train.Run)
+        prepared.recipe, prepared.settings = RECIPES["vgg7"], {"seed": 0, "epochs": 3}
+        prepared.model, prepared.teacher = RECIPES["vgg7"].build(), teach.Teacher(answers, training)
+        images, targets = prepared.epoch_data(training, 2)
+        order = np.random.default_rng((0, 2)).permutation(len(training))
+        view, kept = prepared.teacher.view(2, training.images, 48)
+        same = (images[..., 0] == view[order]).all(axis=(1, 2))
+        mirrored = (images[..., 0] == view[order][:, :, ::-1]).all(axis=(1, 2))
+        assert (same | mirrored).all() and 0.35 < mirrored.mean() < 0.65
+        hard = 0.9 * np.eye(7)[training.labels] + 0.1 / 7
+        np.testing.assert_allclose(
+            targets["probabilities"], (0.2 * hard + 0.8 * kept["probabilities"])[order], atol=1e-5
+        )
+
+    def test_it_goes_on_where_it_was_stopped(self, answers, vgg7_run, synthetic_dir, tmp_path, call, capsys):
+        out = shutil.copytree(answers, tmp_path / "teacher")
+        (out / "view001.npz").unlink()
+        before = (out / "view000.npz").stat().st_mtime_ns
+        arguments = ("--data", synthetic_dir, "--unofficial", "--recipe", "vgg7", "--views", 2, "--out", out)
+        assert call(teach.main, vgg7_run / "model.keras", *arguments) == 0
+        assert "view001.npz" in capsys.readouterr().out and (out / "view000.npz").stat().st_mtime_ns == before
+        with np.load(out / "view001.npz") as new, np.load(answers / "view001.npz") as old:
+            np.testing.assert_allclose(new["crowd"], old["crowd"], atol=1e-3)
+        assert call(teach.main, vgg7_run / "model.keras", *arguments[:-3], 3, "--out", out) == 1
+        assert "other teachers" in capsys.readouterr().err
+
+    def test_incomplete_or_of_other_faces(self, answers, vgg7_arguments, tmp_path, call, capsys, synthetic):
+        out = shutil.copytree(answers, tmp_path / "teacher")
+        (out / "view001.npz").unlink()
+        for folder, message in ((out, "1 of 2 views are missing"), (tmp_path / "none", "holds no teacher's answers")):
+            assert call(main, *vgg7_arguments, "--out", tmp_path / "run", "--teacher", folder) == 1
+            assert message in capsys.readouterr().err
+        with pytest.raises(ValueError, match="other training faces"):
+            teach.Teacher(answers, synthetic.select(np.arange(50)))
+
+
 def test_interrupted_in_the_first_epoch(train_arguments, tmp_path, command):
     """Ctrl-C leaves a model that can be used."""
     out = tmp_path / "run"
@@ -257,18 +454,21 @@ def test_interrupted_in_the_first_epoch(train_arguments, tmp_path, command):
     assert process.returncode == 130, errors
     assert "model.keras is usable" in errors and "Traceback" not in errors
     assert not (out / "history.csv").exists(), "an epoch was finished: this test was too slow"
-    probabilities = load(out / "model.keras").predict(np.zeros((2, 48, 48, 1), np.uint8), verbose=0)
+    probabilities = load(out / "model.keras").predict(np.zeros((2, 48, 48, 1), np.uint8), verbose=0)["probabilities"]
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
-def test_jax(train_arguments, tmp_path, run, synthetic):
+@pytest.mark.parametrize("recipe", ["paper", "vgg7"])
+def test_jax(recipe, synthetic_dir, tmp_path, run, synthetic):
     """The same code trains under jax, and its model loads under TensorFlow."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed: pip install jax")
     out = tmp_path / "run"
-    result = run("training.train", *train_arguments, "--out", out, "--epochs", 1, KERAS_BACKEND="jax")
+    arguments = ("--recipe", recipe, "--data", synthetic_dir, "--unofficial", "--epochs", 2, "--out", out)
+    result = run("training.train", *arguments, KERAS_BACKEND="jax")
     assert result.returncode == 0, result.stderr
     assert "Keras on jax" in result.stdout
-    (row,) = read_history(out)
-    found = load(out / "model.keras").predict(synthetic.split("PublicTest").images[..., None], verbose=0).argmax(axis=1)
-    assert (found == synthetic.split("PublicTest").labels).mean() == pytest.approx(row["val_accuracy"], abs=1e-5)
+    best = max(read_history(out), key=lambda row: row["val_accuracy"])
+    found = load(out / "model.keras").predict(synthetic.split("PublicTest").images[..., None], verbose=0)
+    found = found["probabilities"].argmax(axis=1)
+    assert (found == synthetic.split("PublicTest").labels).mean() == pytest.approx(best["val_accuracy"], abs=1e-5)

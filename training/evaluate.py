@@ -12,25 +12,43 @@ import numpy as np
 import os
 import sys
 from pathlib import Path
+from typing import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorFlow
 
-from inference.types import EMOTIONS
+from inference.types import COLUMNS_IN_CROWD, CROWD, EMOTIONS, consensus
 from training.data import DataError, Faces, add_data_arguments, load_fer2013, near_duplicates
+from training.robustness import robustness
 
 ECE_BINS = 15
+NOT_SURE_THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-def predict(model: str | Path, images: np.ndarray) -> np.ndarray:
-    """Probabilities float32 (N, 7) of a .keras or .onnx model for uint8 faces (N, 48, 48)."""
+def predictor(model: str | Path) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Open a .keras or .onnx model.
+
+    Returns:
+        A function from faces uint8 (N, 48, 48) to answers: `probabilities` float32 (N, 7), and `crowd` (N, 8) where the
+        model has a second head.
+    """
     if Path(model).suffix == ".onnx":
         from inference.emotion import EmotionClassifier
 
         classifier = EmotionClassifier(Path(model).resolve())
-        return np.concatenate([classifier.predict(images[i : i + 256]) for i in range(0, len(images), 256)])
+
+        def predict(images: np.ndarray) -> dict[str, np.ndarray]:
+            answers = [classifier.answers(images[i : i + 256]) for i in range(0, len(images), 256)]
+            return {
+                name: np.concatenate([each[name] for each in answers])
+                for name in ("probabilities", "crowd")
+                if name in answers[0]
+            }
+
+        return predict
     import keras
 
-    return keras.models.load_model(model, compile=False).predict(images[..., None], batch_size=256, verbose=0)
+    network = keras.models.load_model(model, compile=False)
+    return lambda images: network.predict(images[..., None], batch_size=256, verbose=0)
 
 
 def test_sets(faces: Faces) -> dict[str, np.ndarray]:
@@ -87,8 +105,60 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict:
     }
 
 
+def majority(votes: np.ndarray) -> np.ndarray:
+    """The answer that most of FERPlus' ten people gave to each face: int (N,), an index into CROWD, or -1.
+
+    -1 stands where two answers share the first place or where it is "unknown" or "not a face".
+    """
+    first = votes.argmax(axis=1)
+    clear = (votes == votes.max(axis=1, keepdims=True)).sum(axis=1) == 1
+    return np.where(clear & (first < len(CROWD)), first, -1)
+
+
+def crowd_agreement(answers: dict[str, np.ndarray], votes: np.ndarray) -> dict:
+    """How often the first answer is the one that most people gave.
+
+    Args:
+        answers: outputs by name, (N, K).
+        votes: FERPlus votes (N, 10).
+
+    Returns:
+        faces: how many have a clear majority; and by distribution the part of them, 0 to 1: probabilities, and, of a model
+        with a second head, crowd and consensus. FER-2013 has no contempt, so only the crowd can name it.
+    """
+    most = majority(votes)
+    voted = most >= 0
+    figures = {"faces": int(voted.sum())}
+    for name, values in distributions(answers).items():
+        first = values.argmax(axis=1)
+        right = (first if name == "crowd" else np.array(COLUMNS_IN_CROWD)[first]) == most
+        figures[name] = round(float(right[voted].mean()), 4)
+    return figures
+
+
+def distributions(answers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The distributions that the page could show: probabilities; with a second head also crowd and consensus."""
+    if "crowd" not in answers:
+        return {"probabilities": answers["probabilities"]}
+    both = answers["probabilities"], answers["crowd"]
+    return {"probabilities": both[0], "crowd": both[1], "consensus": consensus(*both)}
+
+
+def coverage(probabilities: np.ndarray, labels: np.ndarray) -> list[dict]:
+    """What thresholds of "not sure" do: for each, the part of the faces that is answered and the accuracy on it."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    rows = []
+    for threshold in NOT_SURE_THRESHOLDS:
+        answered = confidence >= threshold
+        accuracy = round(float(right[answered].mean()), 4) if answered.any() else None
+        rows.append({"threshold": threshold, "answered": round(float(answered.mean()), 4), "accuracy": accuracy})
+    return rows
+
+
 def evaluate(model: str | Path, faces: Faces) -> dict[str, dict]:
-    """The figures of `score` for each of `test_sets`.
+    """The figures of `score` for each of `test_sets`, which are those of `probabilities`.
+
+    Of a model with a second head also consensus_accuracy; where FERPlus' votes are at hand also `crowd_agreement`.
 
     Raises:
         DataError: the data has no test faces.
@@ -96,10 +166,63 @@ def evaluate(model: str | Path, faces: Faces) -> dict[str, dict]:
     sets = test_sets(faces)
     if not sets:
         raise DataError("The data has none of the splits PublicTest, PrivateTest and Test.")
-    any_set = np.logical_or.reduce(list(sets.values()))
-    probabilities = np.zeros((len(faces), len(EMOTIONS)), np.float32)
-    probabilities[any_set] = predict(model, faces.images[any_set])
-    return {name: score(probabilities[mask], faces.labels[mask]) for name, mask in sets.items()}
+    tested = np.flatnonzero(np.logical_or.reduce(list(sets.values())))
+    answers = predictor(model)(faces.images[tested])
+    results = {}
+    for name, mask in sets.items():
+        chosen = mask[tested]
+        results[name] = score(answers["probabilities"][chosen], faces.labels[mask])
+        of_set = {output: values[chosen] for output, values in answers.items()}
+        if "crowd" in answers:
+            right = distributions(of_set)["consensus"].argmax(axis=1) == faces.labels[mask]
+            results[name]["consensus_accuracy"] = round(float(right.mean()), 4)
+        if faces.votes is not None and (majority(faces.votes[mask]) >= 0).any():
+            results[name]["crowd_agreement"] = crowd_agreement(of_set, faces.votes[mask])
+    return results
+
+
+def stress(model: str | Path, faces: Faces) -> dict:
+    """What `evaluate` leaves out, on the last of the test splits that the data has.
+
+    Returns:
+        set: its name; calibration: ECE and NLL (see `score`) at temperature 1 and at the one fitted on PublicTest;
+        coverage of what the page shows (the consensus where there is one); robustness.
+    """
+    name = next(name for name in ("PrivateTest", "Test", "PublicTest") if len(faces.split(name)))
+    test = faces.split(name)
+    predict = predictor(model)
+    answers = predict(test.images)
+    shown = list(distributions(answers).values())[-1]
+    return {
+        "set": name,
+        "calibration": _calibration(model, predict, answers["probabilities"], test.labels, faces.split("PublicTest")),
+        "coverage": coverage(shown, test.labels),
+        "robustness": robustness(lambda images: predict(images)["probabilities"], test.images, test.labels),
+    }
+
+
+def _calibration(
+    model: str | Path, predict: Callable, probabilities: np.ndarray, labels: np.ndarray, public: Faces
+) -> dict:
+    """A .keras file answers at temperature 1; in an .onnx file the fitted temperature is at work already."""
+    if Path(model).suffix == ".onnx":
+        from inference.emotion import EmotionClassifier
+
+        temperature = EmotionClassifier(Path(model).resolve()).temperature
+        before, after = at_temperature(probabilities, 1 / temperature), probabilities
+    else:
+        temperature = fit_temperature(predict(public.images)["probabilities"], public.labels) if len(public) else 1.0
+        before, after = probabilities, at_temperature(probabilities, temperature)
+    rows = {key: score(values, labels) for key, values in (("before", before), ("after", after))}
+    return {"temperature": round(temperature, 4)} | {
+        key: {"ece": row["ece"], "nll": row["nll"]} for key, row in rows.items()
+    }
+
+
+def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """softmax(log(probabilities) / temperature), float64 (N, K)."""
+    powers = np.clip(probabilities, 1e-12, 1).astype(np.float64) ** (1 / temperature)
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
@@ -122,26 +245,63 @@ def fit_temperature(probabilities: np.ndarray, targets: np.ndarray) -> float:
     return float(min(np.exp(np.arange(-np.log(4), np.log(4), 0.005)), key=loss))
 
 
-def to_markdown(model: str, results: dict[str, dict]) -> str:
-    """The report as Markdown tables."""
-    lines = [
-        f"# {model} on FER-2013",
-        "",
-        "| set | faces | accuracy | macro-F1 | ECE | NLL |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, figures in results.items():
-        lines.append(
-            f"| {name} | {figures['faces']:,} | {figures['accuracy']:.2%} ± {figures['standard_error']:.2%} | "
-            f"{figures['macro_f1']:.4f} | {figures['ece']:.4f} | {figures['nll']:.4f} |"
-        )
-    lines += ["", "± is one standard error. ECE: 15 equal bins of the top class. NLL in nats.", ""]
+def to_markdown(model: str, results: dict[str, dict], stress: dict | None = None) -> str:
+    """The report as Markdown tables: the results of `evaluate` and, if given, those of `stress`."""
+    lines = [f"# {model} on FER-2013", "", *accuracy_table(results), ""]
     for metric in ("recall", "precision"):
         lines += [f"## {metric.capitalize()} by class", "", f"| set | {' | '.join(EMOTIONS)} |", "|---" * 8 + "|"]
         for name, figures in results.items():
             lines.append(f"| {name} | " + " | ".join(f"{figures[metric][label]:.1%}" for label in EMOTIONS) + " |")
         lines.append("")
+    if stress:
+        lines += ["## Calibration, doubt and disturbances", "", *stress_tables(stress)]
     return "\n".join(lines)
+
+
+def accuracy_table(results: dict[str, dict]) -> list[str]:
+    """Accuracy, macro-F1, calibration and agreement with FERPlus' majority of every set, as lines of Markdown."""
+    last = list(results.values())[-1]
+    agreements = [name for name in ("probabilities", "crowd", "consensus") if name in last.get("crowd_agreement", {})]
+    consensus_column = "consensus_accuracy" in last
+    heads = ["set", "faces", "accuracy", *["accuracy of the consensus"] * consensus_column, "macro-F1", "ECE", "NLL"]
+    heads += [f"FER+ by {name}" for name in agreements]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, row in results.items():
+        cells = [name, f"{row['faces']:,}", f"{row['accuracy']:.2%} ± {row['standard_error']:.2%}"]
+        cells += [f"{row['consensus_accuracy']:.2%}"] * consensus_column
+        cells += [f"{row['macro_f1']:.3f}", f"{row['ece']:.3f}", f"{row['nll']:.3f}"]
+        cells += [f"{row['crowd_agreement'][agreement]:.1%}" for agreement in agreements]
+        lines.append(f"| {' | '.join(cells)} |")
+    notes = ["± is one standard error. ECE: expected calibration error, 15 equal bins of the top class. NLL in nats."]
+    if agreements:
+        notes.append(
+            "FER+: how often the first answer is the one that most of FERPlus' ten people gave, on the faces that have a "
+            f"clear one ({last['crowd_agreement']['faces']:,} in the last set)."
+        )
+    if consensus_column:
+        notes.append("Consensus: the mean of `probabilities` and of `crowd` folded to seven classes.")
+    return [*lines, "", " ".join(notes)]
+
+
+def stress_tables(stress: dict) -> list[str]:
+    """The results of `stress` as lines of Markdown."""
+    calibration, rows = stress["calibration"], stress["robustness"]
+    lines = [
+        f"On {stress['set']}. The temperature {calibration['temperature']:.3f}, fitted on PublicTest, takes the ECE from "
+        f"{calibration['before']['ece']:.3f} to {calibration['after']['ece']:.3f} and the NLL from "
+        f"{calibration['before']['nll']:.3f} to {calibration['after']['nll']:.3f}.",
+        "",
+        '| "not sure" below | faces answered | accuracy on them |',
+        "|---|---|---|",
+    ]
+    for row in stress["coverage"]:
+        accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
+        lines.append(f"| {row['threshold']:.0%} | {row['answered']:.1%} | {accuracy} |")
+    lines += ["", "| disturbance | accuracy at each strength |", "|---|---|"]
+    for name in dict.fromkeys(row["disturbance"] for row in rows):
+        cells = [f"{row['strength']:g}: {row['accuracy']:.1%}" for row in rows if row["disturbance"] == name]
+        lines.append(f"| {name} | {', '.join(cells)} |")
+    return lines
 
 
 def plot_confusion(results: dict[str, dict], path: Path) -> None:
@@ -178,14 +338,17 @@ def main() -> int:
         print(f"error: {args.model}: no such model file.", file=sys.stderr)
         return 1
     try:
-        results = evaluate(args.model, load_fer2013(args.data, official=not args.unofficial))
+        faces = load_fer2013(args.data, official=not args.unofficial)
+        results, stressed = evaluate(args.model, faces), stress(args.model, faces)
     except (ValueError, RuntimeError, OSError) as error:  # DataError, ModelError and what Keras raises on a bad file
         print(f"error: {error}", file=sys.stderr)
         return 1
     out = args.out or Path("runs/evaluate") / args.model.stem
     out.mkdir(parents=True, exist_ok=True)
-    report = to_markdown(args.model.name, results)
-    (out / "report.json").write_text(json.dumps({"model": args.model.name, "sets": results}, indent=2) + "\n")
+    report = to_markdown(args.model.name, results, stressed)
+    (out / "report.json").write_text(
+        json.dumps({"model": args.model.name, "sets": results, "stress": stressed}, indent=2) + "\n"
+    )
     (out / "report.md").write_text(report)
     plot_confusion(results, out / "confusion.png")
     print(report)

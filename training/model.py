@@ -10,7 +10,7 @@ layers that the export looks for are named: "features" are the last feature maps
 """
 
 import keras
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from keras import layers
 from typing import Callable
 
@@ -20,34 +20,42 @@ from training.augment import Augmentation
 INPUT_SIZE = 48
 
 
-def paper_cnn() -> keras.Model:
-    """The network of Sahin and Aydemir, "Emotional Analysis with Deep Learning": 2,345,607 parameters, no padding."""
+def paper_cnn(width: float = 1.0, dropout: float = 1.0) -> keras.Model:
+    """The network of Sahin and Aydemir, "Emotional Analysis with Deep Learning": 2,345,607 parameters, no padding.
+
+    Args:
+        width, dropout: factors on the numbers of filters and on the dropout rates; the paper's are 1.
+    """
     image = x = keras.Input((INPUT_SIZE, INPUT_SIZE, 1), name="image")
     x = layers.Rescaling(1 / 255)(x)
-    x = layers.Conv2D(32, 3, activation="relu")(x)
-    x = layers.Conv2D(64, 3, activation="relu")(x)
+    x = layers.Conv2D(round(32 * width), 3, activation="relu")(x)
+    x = layers.Conv2D(round(64 * width), 3, activation="relu")(x)
     x = layers.MaxPooling2D(2)(x)
-    x = layers.Dropout(0.25)(x)
-    x = layers.Conv2D(128, 3, activation="relu")(x)
+    x = layers.Dropout(0.25 * dropout)(x)
+    x = layers.Conv2D(round(128 * width), 3, activation="relu")(x)
     x = layers.MaxPooling2D(2)(x)
-    x = layers.Conv2D(128, 3, activation="relu")(x)
+    x = layers.Conv2D(round(128 * width), 3, activation="relu")(x)
     x = layers.MaxPooling2D(2)(x)
-    x = layers.Dropout(0.25)(x)
+    x = layers.Dropout(0.25 * dropout)(x)
     x = layers.Flatten()(x)
     x = layers.Dense(1024, activation="relu")(x)
-    x = layers.Dropout(0.5)(x)
+    x = layers.Dropout(0.5 * dropout)(x)
     x = layers.Dense(len(EMOTIONS), dtype="float32", name="logits")(x)
     return keras.Model(image, {"probabilities": layers.Softmax(dtype="float32", name="probabilities")(x)}, name="paper")
 
 
-def plain_cnn(name: str, stages: tuple[tuple[int, ...], ...]) -> keras.Model:
+def plain_cnn(
+    name: str, stages: tuple[tuple[int, ...], ...], crowd: bool = True, normalized: bool = True
+) -> keras.Model:
     """3x3 convolutions, a max pooling between two stages, global average pooling.
 
     Args:
         name: of the network.
         stages: the widths of each stage's convolutions.
+        crowd: with the second head.
+        normalized: with mean 0 and variance 1 for each face.
     """
-    image, x = _normalized_input()
+    image, x = _input(normalized)
     for index, widths in enumerate(stages):
         for position, width in enumerate(widths):
             x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
@@ -57,7 +65,7 @@ def plain_cnn(name: str, stages: tuple[tuple[int, ...], ...]) -> keras.Model:
                 x = layers.MaxPooling2D(2)(x)
             x = _batch_norm()(x)
             x = layers.ReLU(name="features" if last and index == len(stages) - 1 else None)(x)
-    return _heads(name, image, x)
+    return _heads(name, image, x, crowd)
 
 
 def resnet(name: str, stem: int, stages: tuple[tuple[int, int], ...]) -> keras.Model:
@@ -69,7 +77,7 @@ def resnet(name: str, stem: int, stages: tuple[tuple[int, int], ...]) -> keras.M
         stages: (width, blocks) of each stage; all but the first halve the size, by max pooling before the shortcut
             splits off, because a convolution with stride 2 and padding "same" is not symmetric in TensorFlow.
     """
-    image, x = _normalized_input()
+    image, x = _input()
     x = layers.Conv2D(stem, 3, padding="same", use_bias=False)(x)
     x = layers.MaxPooling2D(2)(x)
     x = layers.ReLU()(_batch_norm()(x))
@@ -89,11 +97,13 @@ def resnet(name: str, stem: int, stages: tuple[tuple[int, int], ...]) -> keras.M
     return _heads(name, image, x)
 
 
-def _normalized_input():
+def _input(normalized: bool = True):
     """The input, and the faces with mean 0 and variance 1 each: what the light and the camera's gain do is undone."""
     image = keras.Input((None, None, 1), name="image")
     x = layers.Rescaling(1 / 255)(image)
-    return image, layers.LayerNormalization(axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False)(x)
+    if normalized:
+        x = layers.LayerNormalization(axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False)(x)
+    return image, x
 
 
 def _batch_norm() -> layers.Layer:
@@ -127,13 +137,14 @@ class FusedBatchNormalization(layers.BatchNormalization):
         return output
 
 
-def _heads(name: str, image, features) -> keras.Model:
+def _heads(name: str, image, features, crowd: bool = True) -> keras.Model:
     x = layers.GlobalAveragePooling2D()(features)
-    outputs = {}
-    for output, count, logits in (("probabilities", len(EMOTIONS), "logits"), ("crowd", len(CROWD), "crowd_logits")):
-        # The heads stay in float32 so that the probabilities sum to one under mixed_bfloat16 too.
-        head = layers.Dense(count, dtype="float32", name=logits)(x)
-        outputs[output] = layers.Softmax(dtype="float32", name=output)(head)
+    # The heads stay in float32 so that the probabilities sum to one under mixed_bfloat16 too.
+    logits = layers.Dense(len(EMOTIONS), dtype="float32", name="logits")(x)
+    outputs = {"probabilities": layers.Softmax(dtype="float32", name="probabilities")(logits)}
+    if crowd:
+        crowd_logits = layers.Dense(len(CROWD), dtype="float32", name="crowd_logits")(x)
+        outputs["crowd"] = layers.Softmax(dtype="float32", name="crowd")(crowd_logits)
     return keras.Model(image, outputs, name=name)
 
 
@@ -209,21 +220,30 @@ WEBCAM = Augmentation(
     degraded=0.12,
     erased=0.25,
 )
-SMALL_THEN_FULL = ((40, 0.0), (INPUT_SIZE, 0.6))
 
 
-def _recipe(build: Callable[[], keras.Model]) -> Recipe:
+def _recipe(build: Callable[[], keras.Model], epochs: int) -> Recipe:
+    """What all but the paper's network share."""
     return Recipe(
         build=build,
         optimizer=sgd(0.1, ema=0.998),
-        epochs=70,
+        epochs=epochs,
         batch_size=128,
         augmentation=WEBCAM,
         label_smoothing=0.1,
         crowd_weight=0.5,
-        sizes=SMALL_THEN_FULL,
+        sizes=((40, 0.0), (INPUT_SIZE, 0.6)),
     )
 
+
+def _student(recipe: Recipe) -> Recipe:
+    """A trained network goes on (--start) with what teachers say (--teacher), at half the learning rate."""
+    return replace(recipe, optimizer=sgd(0.05, ema=0.998), sizes=((40, 0.0), (INPUT_SIZE, 0.4)))
+
+
+VGG7 = ((32,), (64, 64), (128, 128), (256, 256))
+_vgg7 = _recipe(lambda: plain_cnn("vgg7", VGG7), epochs=56)
+_vgg9s = _recipe(lambda: plain_cnn("vgg9s", ((32,), (64, 64), (112, 112, 112), (192, 192, 192))), epochs=56)
 
 RECIPES = {
     # Expected: 62.97 % validation accuracy (the paper). The paper gives neither learning rate nor dropout after the
@@ -236,6 +256,11 @@ RECIPES = {
         batch_size=128,
         augmentation=Augmentation(flip=True, stretch=0.1, shift=0.1),
     ),
-    "vgg7": _recipe(lambda: plain_cnn("vgg7", ((32,), (64, 64), (128, 128), (256, 256)))),
-    "vgg9s": _recipe(lambda: plain_cnn("vgg9s", ((32,), (64, 64), (112, 112, 112), (192, 192, 192)))),
+    "vgg7": _vgg7,
+    "vgg9s": _vgg9s,
+    "vgg7-student": _student(_vgg7),
+    "vgg9s-student": _student(_vgg9s),
+    "resnet": _recipe(lambda: resnet("resnet", 32, ((64, 1), (128, 2), (256, 2))), epochs=60),
+    "resnet18": _recipe(lambda: resnet("resnet18", 64, ((64, 2), (128, 2), (256, 2), (512, 2))), epochs=100),
+    "vgg9": _recipe(lambda: plain_cnn("vgg9", ((64,), (128, 128), (256, 256, 256), (512, 512, 512))), epochs=120),
 }

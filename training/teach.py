@@ -4,7 +4,7 @@
     python -m training.train --recipe vgg7 --teacher runs/teacher --data DIR --out runs/student
 
 A view is one distortion of every training face by the recipe's augmentation. A student sees the same views, one an epoch,
-and its targets are the mean answer of all teachers to the view and to its mirror image: "consistent teaching", Beyer et
+half of the faces mirrored, and its targets are the mean answer of all teachers to the view and to its mirror image: "consistent teaching", Beyer et
 al. 2021, arXiv:2106.05237. The same command goes on where it was stopped; several at once share the work with --part.
 """
 

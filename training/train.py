@@ -43,6 +43,22 @@ HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "sec
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
+def run_settings(name: str, recipe: Recipe, args: argparse.Namespace, training: Faces, validation: Faces) -> dict:
+    """What run.json holds: a run is only resumed with the same settings."""
+    return {
+        "recipe": name,
+        "augmentation": json.loads(json.dumps(asdict(recipe.augmentation))),
+        "epochs": args.epochs or recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "seed": args.seed,
+        "start": None,
+        "teacher": None,
+        "precision": args.precision,
+        "training_faces": len(training),
+        "validation_faces": len(validation),
+    }
+
+
 class Run:
     """One training run in its output folder; everything that outlives a kill is on disk after every epoch."""
 
@@ -106,7 +122,9 @@ class Run:
                 shuffle=False,
                 verbose=1 if sys.stdout.isatty() else 2,
             ).history
-            # Keras has put the running average of the weights in their place, where the optimizer keeps one.
+            # Keras has put the running average of the weights in their place, where the optimizer keeps one. Under jax
+            # both are the same array then, and what donates the one deletes the other: so copy.
+            self.model.set_weights([np.array(weight) for weight in self.model.get_weights()])
             row = self.validate(validation)
             row = {"loss": logs["loss"][-1], "accuracy": logs[self.accuracy][-1], **row}
             row = {name: round(float(value), 6) for name, value in row.items()}
@@ -135,6 +153,9 @@ class Run:
         if self.teacher:
             images, answers = self.teacher.view(epoch, training.images, side)
             images = images[order]
+            # The answers are those to a view and to its mirror image, so that either may be shown.
+            mirrored = rng.random(len(images)) < 0.5
+            images[mirrored] = images[mirrored, :, ::-1]
             targets = {
                 name: (1 - recipe.teacher_weight) * target + recipe.teacher_weight * answers[name]
                 for name, target in targets.items()
@@ -209,7 +230,7 @@ class _Stop(keras.callbacks.Callback):
         self.weights: list[np.ndarray] = []
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.weights = [variable.numpy() for variable in self.model.trainable_variables]
+        self.weights = [np.array(variable.numpy()) for variable in self.model.trainable_variables]
         self.model.stop_training = True
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
@@ -298,18 +319,8 @@ def main() -> int:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    settings = {
-        "recipe": args.recipe,
-        "augmentation": asdict(recipe.augmentation),
-        "epochs": args.epochs or recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "seed": args.seed,
-        "start": str(args.start) if args.start else None,
-        "teacher": teacher.settings if teacher else None,
-        "precision": args.precision,
-        "training_faces": len(training),
-        "validation_faces": len(validation),
-    }
+    settings = run_settings(args.recipe, recipe, args, training, validation)
+    settings |= {"start": str(args.start) if args.start else None, "teacher": teacher.settings if teacher else None}
     run = Run(recipe, args.out, settings, teacher)
     default = signal.signal(signal.SIGINT, run.interrupt)
     print(f"{len(training):,} training faces, {len(validation):,} validation faces, Keras on {keras.backend.backend()}")

@@ -1,0 +1,75 @@
+"""What a network still knows of faces that are blurred, small, noisy, compressed, badly lit or badly framed."""
+
+import cv2
+import numpy as np
+from typing import Callable
+
+from training.augment import add_noise, blur, compress, shrink
+
+SEED = 0
+
+
+def reframe(image: np.ndarray, side: float = 1.0, shift: float = 0.0, roll: float = 0.0, direction: float = 0.0):
+    """What a wrong crop shows of a face.
+
+    Args:
+        image: uint8 (S, S).
+        side: of the crop, as a part of the right one.
+        shift: of the crop, as a part of S.
+        roll: by how many degrees the crop is turned.
+        direction: of the shift, in radians.
+
+    Returns:
+        uint8 (S, S). What lies outside the picture repeats its border.
+    """
+    size = image.shape[0]
+    center = (size - 1) / 2
+    matrix = cv2.getRotationMatrix2D((center, center), roll, 1 / side)
+    matrix[:, 2] += shift * size * np.array([np.cos(direction), np.sin(direction)]) / side
+    return cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+
+
+def _relight(image: np.ndarray, brightness: float = 0.0, contrast: float = 1.0) -> np.ndarray:
+    return ((image - 127.5) * contrast + 127.5 + brightness).round().clip(0, 255).astype(np.uint8)
+
+
+# (what, strengths, function of face, strength and random generator)
+DISTURBANCES: tuple[tuple[str, tuple[float, ...], Callable], ...] = (
+    ("shrunk to a part of the side", (0.75, 0.5, 0.35, 0.25), lambda face, x, rng: shrink(face, x)),
+    ("blur, standard deviation in pixels", (0.5, 1.0, 1.5, 2.0), lambda face, x, rng: blur(face, x)),
+    ("noise, standard deviation in grey values", (5, 10, 20, 30), lambda face, x, rng: add_noise(face, x, rng)),
+    ("JPEG, quality", (50, 25, 10), lambda face, x, rng: compress(face, x)),
+    ("brightness, grey values added", (-80, -40, 40, 80), lambda face, x, rng: _relight(face, brightness=x)),
+    ("contrast, factor", (0.5, 0.25), lambda face, x, rng: _relight(face, contrast=x)),
+    ("crop's side, factor", (0.8, 0.9, 1.1, 1.2, 1.35), lambda face, x, rng: reframe(face, side=x)),
+    (
+        "crop's shift, part of the side",
+        (0.05, 0.1, 0.15),
+        lambda face, x, rng: reframe(face, shift=x, direction=rng.uniform(0, 2 * np.pi)),
+    ),
+    ("crop's roll, degrees", (10, 20, 30), lambda face, x, rng: reframe(face, roll=x * rng.choice((-1, 1)))),
+)
+
+
+def robustness(predict: Callable[[np.ndarray], np.ndarray], faces: np.ndarray, labels: np.ndarray) -> list[dict]:
+    """Accuracy under every disturbance at every strength.
+
+    Args:
+        predict: faces uint8 (N, S, S) to probabilities (N, 7).
+        faces: uint8 (N, S, S).
+        labels: (N,) indices into EMOTIONS.
+
+    Returns:
+        One dict a measurement: disturbance, strength, accuracy (0 to 1), and lost, the accuracy on the untouched faces
+        minus that. The randomness is the same at every call.
+    """
+    untouched = (predict(faces).argmax(axis=1) == labels).mean()
+    rows = []
+    for name, strengths, disturb in DISTURBANCES:
+        for strength in strengths:
+            rng = np.random.default_rng(SEED)
+            disturbed = np.stack([disturb(face, strength, rng) for face in faces])
+            accuracy = float((predict(disturbed).argmax(axis=1) == labels).mean())
+            row = {"disturbance": name, "strength": strength, "accuracy": round(accuracy, 4)}
+            rows.append({**row, "lost": round(float(untouched - accuracy), 4)})
+    return rows
