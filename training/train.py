@@ -26,8 +26,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorF
 import keras
 import numpy as np
 
-from training.augment import augment
 from inference.types import EMOTIONS
+from training.augment import augment
 from training.data import (
     DataError,
     Faces,
@@ -102,7 +102,6 @@ class Run:
             KeyboardInterrupt: `interrupt` was called; between two steps.
         """
         steps = -(-len(training) // self.recipe.batch_size)
-        self.accuracy = "accuracy" if len(self.model.output_names) == 1 else "probabilities_accuracy"
         done = int(self.model.optimizer.iterations) // steps
         if len(self.history) < done:
             raise _damaged(self.out / "history.csv", f"{len(self.history)} rows, but {done} epochs were done")
@@ -110,32 +109,32 @@ class Run:
         self.history = self.history[:done]
         for epoch in range(done, self.settings["epochs"]):
             started = time.perf_counter()
-            images, targets = self.epoch_data(training, epoch)
-            stop = _Stop(self)
-            logs = self.model.fit(
-                images,
-                targets,
-                batch_size=self.recipe.batch_size,
-                initial_epoch=epoch,
-                epochs=self.settings["epochs"],
-                callbacks=[stop],
-                shuffle=False,
-                verbose=1 if sys.stdout.isatty() else 2,
-            ).history
-            # Keras has put the running average of the weights in their place, where the optimizer keeps one. Under jax
-            # both are the same array then, and what donates the one deletes the other: so copy.
-            self.model.set_weights([np.array(weight) for weight in self.model.get_weights()])
-            row = self.validate(validation)
-            row = {"loss": logs["loss"][-1], "accuracy": logs[self.accuracy][-1], **row}
+            row = {**self.train_epoch(training, epoch), **self.validate_average(validation)}
             row = {name: round(float(value), 6) for name, value in row.items()}
             self.history.append({"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - started, 1)})
-            if row["val_accuracy"] >= max(entry["val_accuracy"] for entry in self.history):
-                self.save_model()
-            for variable, value in zip(self.model.trainable_variables, stop.weights):
-                variable.assign(value)
+            print(", ".join(f"{name} {value:g}" for name, value in self.history[-1].items()), flush=True)
             _replace(self.out / "history.csv", self._write_history)
             _replace(self.checkpoint, self.model.save)
         plot_history(self.history, self.out / "curves.png")
+
+    def train_epoch(self, training: Faces, epoch: int) -> dict[str, float]:
+        """Train on every face once; the loss of all outputs together and the accuracy of `probabilities`.
+
+        Batch by batch instead of with Keras' fit, which would wait between two epochs for threads of its input pipeline
+        that sleep for up to a minute.
+        """
+        images, targets = self.epoch_data(training, epoch)
+        self.model.reset_metrics()
+        logs = {}
+        for start in range(0, len(images), self.recipe.batch_size):
+            batch = slice(start, start + self.recipe.batch_size)
+            answers = {name: target[batch] for name, target in targets.items()}
+            logs = self.model.train_on_batch(images[batch], answers, return_dict=True)
+            # Not raised by the handler, wherever the program happens to be: TensorFlow turns it into other errors.
+            if self.interrupted:
+                raise KeyboardInterrupt
+        accuracy = "accuracy" if len(targets) == 1 else "probabilities_accuracy"
+        return {"loss": logs["loss"], "accuracy": logs[accuracy]}
 
     def epoch_data(self, training: Faces, epoch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The faces (N, S, S, 1) of one epoch, distorted and in a new order, and the targets of each output (N, K).
@@ -168,14 +167,23 @@ class Run:
         self._seed_dropout(rng)
         return images[..., None], targets
 
-    def validate(self, validation: Faces) -> dict[str, float]:
-        """Loss of the output `probabilities` in nats and its accuracy."""
-        probabilities = self.model.predict(validation.images[..., None], batch_size=256, verbose=0)["probabilities"]
+    def validate_average(self, validation: Faces) -> dict[str, float]:
+        """Loss of the output `probabilities` in nats and its accuracy; the best network so far becomes model.keras.
+
+        Where the optimizer keeps a running average of the weights, that is what is measured and kept.
+        """
+        weights = [np.array(weight) for weight in self.model.get_weights()]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        # Under jax the average and the weights are the same arrays now, and what donates the one deletes the other.
+        self.model.set_weights([np.array(weight) for weight in self.model.get_weights()])
+        batches = [validation.images[start : start + 256, ..., None] for start in range(0, len(validation), 256)]
+        probabilities = np.concatenate([self.model.predict_on_batch(batch)["probabilities"] for batch in batches])
+        accuracy = (probabilities.argmax(axis=1) == validation.labels).mean()
+        if accuracy >= max((row["val_accuracy"] for row in self.history), default=0):
+            self.save_model()
+        self.model.set_weights(weights)
         of_label = probabilities[np.arange(len(validation)), validation.labels]
-        return {
-            "val_loss": -np.log(np.maximum(of_label, 1e-7)).mean(),
-            "val_accuracy": (probabilities.argmax(axis=1) == validation.labels).mean(),
-        }
+        return {"val_loss": -np.log(np.maximum(of_label, 1e-7)).mean(), "val_accuracy": accuracy}
 
     def _seed_dropout(self, rng: np.random.Generator) -> None:
         """Draw the state of the dropout layers anew: Keras does not save it with the model."""
@@ -216,27 +224,6 @@ def mix(
         return weight * values + (1 - weight) * values[other]
 
     return mixed(images).round().astype(np.uint8), {name: mixed(target) for name, target in targets.items()}
-
-
-class _Stop(keras.callbacks.Callback):
-    """Ends a fit: after one epoch, because every epoch is a fit of its own over newly distorted faces, or on Ctrl-C.
-
-    An interrupt must not be raised wherever the program happens to be: TensorFlow turns it into other errors.
-    """
-
-    def __init__(self, run: Run):
-        super().__init__()
-        self.run = run
-        self.weights: list[np.ndarray] = []
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        self.weights = [np.array(variable.numpy()) for variable in self.model.trainable_variables]
-        self.model.stop_training = True
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        if self.run.interrupted:
-            raise KeyboardInterrupt
-
 
 
 def _replace(path: Path, write) -> None:
