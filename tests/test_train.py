@@ -147,6 +147,11 @@ class TestOtherNetworks:
         rates = np.array([float(schedule(step)) for step in (0, 25, 50, 525, 1000)])
         assert rates == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-3)
 
+    def test_running_average(self):
+        """Over a part of the schedule, however long that is."""
+        assert sgd(0.1, average=0.04)(10_000).ema_momentum == pytest.approx(1 - 1 / 400)
+        assert not sgd(0.1, average=0)(10_000).use_ema and sgd(0.1)(5).ema_momentum == 0
+
     def test_sizes(self):
         recipe = RECIPES["vgg7"]
         assert [recipe.side(progress) for progress in (0, 0.59, 0.6, 0.99)] == [40, 40, 48, 48]
@@ -179,6 +184,10 @@ class TestRun:
         assert [row["epoch"] for row in history] == [1, 2, 3]
         assert all(np.isfinite(list(row.values())).all() for row in history)
         assert history[-1]["loss"] < history[0]["loss"]
+        # Of all faces, not of the last batch alone, which has 11.
+        assert [row["accuracy"] * 139 for row in history] == pytest.approx(
+            [round(row["accuracy"] * 139) for row in history], abs=1e-3
+        )
         assert (trained / "curves.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
         settings = json.loads((trained / "run.json").read_text())
         assert (settings["epochs"], settings["training_faces"], settings["validation_faces"]) == (3, 139, 21)

@@ -148,14 +148,15 @@ def _heads(name: str, image, features, crowd: bool = True) -> keras.Model:
     return keras.Model(image, outputs, name=name)
 
 
-def sgd(rate: float, weight_decay: float = 5e-4, ema: float | None = None) -> Callable[[int], keras.Optimizer]:
+def sgd(rate: float, weight_decay: float = 5e-4, average: float = 0.04) -> Callable[[int], keras.Optimizer]:
     """SGD with Nesterov momentum 0.9: the learning rate rises over the first 5 % of the steps, then falls to zero along
     half a cosine (Loshchilov and Hutter 2016, arXiv:1608.03983).
 
     Args:
         rate: the highest learning rate.
         weight_decay: every step takes rate * weight_decay of each weight away.
-        ema: decay per step of the running average of the weights that is measured and kept; None keeps the weights.
+        average: the network that is measured and kept has the running average of the weights over about this part of the
+            schedule; 0 keeps the weights themselves.
     """
 
     def optimizer(steps: int) -> keras.Optimizer:
@@ -168,8 +169,8 @@ def sgd(rate: float, weight_decay: float = 5e-4, ema: float | None = None) -> Ca
             momentum=0.9,
             nesterov=True,
             weight_decay=weight_decay,
-            use_ema=ema is not None,
-            ema_momentum=ema or 0.0,
+            use_ema=average > 0,
+            ema_momentum=1 - 1 / max(1.0, average * steps),
         )
 
     return optimizer
@@ -226,7 +227,7 @@ def _recipe(build: Callable[[], keras.Model], epochs: int) -> Recipe:
     """What all but the paper's network share."""
     return Recipe(
         build=build,
-        optimizer=sgd(0.1, ema=0.998),
+        optimizer=sgd(0.1),
         epochs=epochs,
         batch_size=128,
         augmentation=WEBCAM,
@@ -238,7 +239,7 @@ def _recipe(build: Callable[[], keras.Model], epochs: int) -> Recipe:
 
 def _student(recipe: Recipe) -> Recipe:
     """A trained network goes on (--start) with what teachers say (--teacher), at half the learning rate."""
-    return replace(recipe, optimizer=sgd(0.05, ema=0.998), sizes=((40, 0.0), (INPUT_SIZE, 0.4)))
+    return replace(recipe, optimizer=sgd(0.05), epochs=60, sizes=((40, 0.0), (INPUT_SIZE, 0.4)))
 
 
 VGG7 = ((32,), (64, 64), (128, 128), (256, 256))

@@ -124,17 +124,18 @@ class Run:
         that sleep for up to a minute.
         """
         images, targets = self.epoch_data(training, epoch)
-        self.model.reset_metrics()
-        logs = {}
+        accuracy = "accuracy" if len(targets) == 1 else "probabilities_accuracy"
+        sums = np.zeros(2)
         for start in range(0, len(images), self.recipe.batch_size):
             batch = slice(start, start + self.recipe.batch_size)
             answers = {name: target[batch] for name, target in targets.items()}
-            logs = self.model.train_on_batch(images[batch], answers, return_dict=True)
+            logs = self.model.train_on_batch(images[batch], answers, return_dict=True)  # of this batch alone
+            sums += np.array([logs["loss"], logs[accuracy]]) * len(images[batch])
             # Not raised by the handler, wherever the program happens to be: TensorFlow turns it into other errors.
             if self.interrupted:
                 raise KeyboardInterrupt
-        accuracy = "accuracy" if len(targets) == 1 else "probabilities_accuracy"
-        return {"loss": logs["loss"], "accuracy": logs[accuracy]}
+        loss, accurate = sums / len(images)
+        return {"loss": loss, "accuracy": accurate}
 
     def epoch_data(self, training: Faces, epoch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The faces (N, S, S, 1) of one epoch, distorted and in a new order, and the targets of each output (N, K).
