@@ -43,11 +43,20 @@ def accuracy_section() -> str:
         "temperature were chosen on PublicTest. Measured on the exported file by `python -m export.to_onnx`, which writes "
         "[models/metrics.json](models/metrics.json); `python -m benchmarks.readme` writes this section.",
         "",
-        *stress_tables(report["stress"]),
     ]
-    for name in ("fast", "int8"):
-        if name in report:
-            lines += ["", f"The same for `{report[name]['model']}`:", "", *accuracy_table(report[name]["metrics"])[:-2]]
+    public = report["metrics"]["PublicTest"]
+    if "consensus_accuracy" in public:
+        both = public["crowd_agreement"]
+        lines += [
+            "Why the page shows the consensus: on PublicTest the first of `probabilities` is FER-2013's label for "
+            f"{public['accuracy']:.1%} and the answer of most of FERPlus' ten people for {both['probabilities']:.1%}; the "
+            f"first of the consensus for {public['consensus_accuracy']:.1%} and {both['consensus']:.1%}, which is more "
+            "together.",
+            "",
+        ]
+    lines += stress_tables(report["stress"])
+    if "int8" in report:
+        lines += ["", f"`{report['int8']['model']}`:", "", *accuracy_table(report["int8"]["metrics"])[:-2]]
     return "\n".join(lines)
 
 

@@ -55,6 +55,8 @@ def to_markdown(runs: dict[str, tuple[list[dict], dict]]) -> str:
             "",
             "![Accuracy over the epochs](docs/runs/curves.png)",
             "",
+            "A student's accuracy in training counts how often its first answer is its target's, which its teachers mostly "
+            "made; nan stands for what was not recorded. "
             f"Trained in {next(iter(runs.values()))[1]['precision']}; every epoch and all settings are in "
             f"[docs/runs](docs/runs). Written by `python -m benchmarks.runs {' '.join(f'runs/{name}' for name in runs)} "
             "--readme`.",
