@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from keras import layers
 
 from inference.types import EMOTIONS
@@ -316,10 +317,10 @@ def vgg7_run(tmp_path_factory, run, vgg7_arguments):
 class TestTwoHeads:
     def test_interrupted_run_ends_as_an_uninterrupted_one(self, vgg7_run, vgg7_arguments, tmp_path, call, monkeypatch):
         """With a schedule, momentum, a running average of the weights, and two sizes."""
-        replace, out = train._replace, tmp_path / "run"
+        write_file, out = train._replace, tmp_path / "run"
 
         def stop_after_the_first_checkpoint(path, write):
-            replace(path, write)
+            write_file(path, write)
             if path.name == "checkpoint.keras":
                 raise KeyboardInterrupt
 
@@ -330,10 +331,22 @@ class TestTwoHeads:
         assert call(main, *vgg7_arguments, "--out", out) == 0
         assert_same_run(out, vgg7_run)
 
-    def test_what_is_kept_is_the_running_average(self, vgg7_run):
+    def test_what_is_kept_is_the_running_average(self, vgg7_run, synthetic, tmp_path):
         """The checkpoint goes on with the weights themselves."""
-        average, weights = load(vgg7_run / "model.keras"), load(vgg7_run / "checkpoint.keras")
-        assert np.abs(average.get_weights()[0] - weights.get_weights()[0]).max() > 1e-4
+        settings = json.loads((vgg7_run / "run.json").read_text())
+        recipe = replace(RECIPES["vgg7"], optimizer=sgd(0.1, average=0.5))
+        training, validation = training_and_validation(synthetic, 0)
+        train.Run(recipe, tmp_path / "run", settings).train(training, validation)
+        weights = load(tmp_path / "run" / "checkpoint.keras").get_weights()[0]
+        (average,) = (
+            variable.numpy()
+            for variable in keras.models.load_model(tmp_path / "run" / "checkpoint.keras").optimizer.variables
+            if "average" in variable.path and variable.shape == weights.shape
+        )
+        history = read_history(tmp_path / "run")
+        assert history[-1]["val_accuracy"] == max(row["val_accuracy"] for row in history), "the last is not the best"
+        np.testing.assert_allclose(load(tmp_path / "run" / "model.keras").get_weights()[0], average, atol=1e-6)
+        assert np.abs(average - weights).max() > 1e-4
 
     def test_votes_are_needed(self, vgg7_arguments, synthetic_dir, tmp_path, call, capsys):
         shutil.copy(synthetic_dir / "fer2013.csv", tmp_path)

@@ -268,7 +268,7 @@ def accuracy_table(results: dict[str, dict]) -> list[str]:
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, row in results.items():
         cells = [name, f"{row['faces']:,}", f"{row['accuracy']:.2%} ± {row['standard_error']:.2%}"]
-        cells += [f"{row['consensus_accuracy']:.2%}"] * consensus_column
+        cells += [f"{row['consensus_accuracy']:.2%}"] if consensus_column else []
         cells += [f"{row['macro_f1']:.3f}", f"{row['ece']:.3f}", f"{row['nll']:.3f}"]
         cells += [f"{row['crowd_agreement'][agreement]:.1%}" for agreement in agreements]
         lines.append(f"| {' | '.join(cells)} |")
