@@ -33,7 +33,10 @@ def main() -> int:
         (DOCS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
         plot(result, DOCS / f"{name}.png")
         parts += [to_markdown(result), "", f"![Accuracy by setting](docs/studies/{name}.png)", ""]
-    commands = " and ".join(f"`python -m training.study {result['study']}`" for result in results)
+    commands = " and ".join(
+        f"`python -m training.study {result['study']} --epochs {result['epochs']} --faces {result['training_faces']}`"
+        for result in results
+    )
     parts.append(
         f"Trained by {commands}, written by `python -m benchmarks.studies {' '.join(map(str, args.studies))} --readme`."
     )
