@@ -26,7 +26,7 @@ class VerificationError(RuntimeError):
 
 
 def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
-    """Compare every output of a network with its export's on 256 random faces and on real ones, one by one and in batches.
+    """Compare every output of a network with its export's, on 256 random faces and real ones, singly and in batches.
 
     Args:
         model: what was exported, (N, S, S, 1) -> dict of outputs.
@@ -37,7 +37,8 @@ def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
         A line that says how large the difference was, on how many faces.
 
     Raises:
-        VerificationError: a value differs by 1e-4 or more (logits of `activation`: 1e-3), a real face gets another class, or there is no face.
+        VerificationError: a value differs by 1e-4 or more (logits of `activation`: 1e-3), a real face gets another class,
+            or there is no face.
         ModelError: the file is missing or not an ONNX model.
     """
     if not len(faces):
@@ -68,7 +69,8 @@ def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
         if kind == "real" and changed:
             raise VerificationError(f"{changed} of {len(faces)} real faces get another class.")
     return (
-        f"Keras and ONNX Runtime agree: max difference {worst:.1e} of a probability, {len(random)} random and {len(faces):,} real faces"
+        f"Keras and ONNX Runtime agree: max difference {worst:.1e} of a probability, {len(random)} random and "
+        f"{len(faces):,} real faces"
     )
 
 

@@ -102,7 +102,6 @@ class TestTemperature:
         assert fit_temperature(rows(*[(0, 0.9)] * 9), np.zeros(9, int)) == pytest.approx(0.25)
         assert fit_temperature(np.eye(7)[[1] * 9], np.zeros(9, int)) == pytest.approx(4, rel=0.01)
 
-
     def test_distributions_as_targets(self):
         """The temperature at which the answers are nearest to the distributions, and the same as of one-hot labels."""
         rng = np.random.default_rng(0)

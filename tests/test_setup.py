@@ -74,7 +74,15 @@ def test_both_opencv_packages_are_the_same_version():
 
 def test_every_generated_section_of_the_readme_is_filled():
     sections = re.findall(r"<!-- begin (\w+) -->\n(.*?)<!-- end \1 -->", README, re.DOTALL)
-    assert {name for name, _ in sections} == {"accuracy", "speed", "alignment", "detection", "reproduction", "runs", "studies"}
+    assert {name for name, _ in sections} == {
+        "accuracy",
+        "speed",
+        "alignment",
+        "detection",
+        "reproduction",
+        "runs",
+        "studies",
+    }
     assert all(len(text) > 100 for _, text in sections)
 
 

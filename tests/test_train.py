@@ -88,7 +88,9 @@ class TestPaperNetwork:
 
     def test_form(self, network, synthetic):
         assert network.input_shape == (None, 48, 48, 1)
-        assert {name: output.shape for name, output in network.output.items()} == {"probabilities": (None, len(EMOTIONS))}
+        assert {name: output.shape for name, output in network.output.items()} == {
+            "probabilities": (None, len(EMOTIONS))
+        }
         sides = [layer.output.shape[1] for layer in network.layers if len(layer.output.shape) == 4]
         assert sides == [48, 48, 46, 44, 22, 22, 20, 10, 8, 4, 4]
         probabilities = network.predict(synthetic.images[:9, ..., None], verbose=0)["probabilities"]
