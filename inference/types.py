@@ -14,6 +14,12 @@ COLUMNS_IN_CROWD = tuple(
 )
 """Where each of EMOTIONS stands in CROWD; FER-2013 has no contempt."""
 
+GENDERS = ("female", "male")
+"""The two answers of the age and gender model, in its order."""
+
+AGES = 101
+"""Bins of an age distribution, a year each: 0 to 100, the last for all above."""
+
 NOT_SURE = 0.5
 """A consensus whose largest value is below this is more likely wrong than right, as it is calibrated."""
 
@@ -63,6 +69,9 @@ class Face:
             where the model does not say.
         activation: float32 (h, w, 7), the logits of `probabilities` before their mean over places of the crop is taken,
             see `inference.saliency`. None where the model does not say.
+        age_distribution: float32 (AGES,), the calibrated probability of each year of apparent age, summing to 1. None
+            where age and gender were not asked for.
+        gender: float32 (2,), in the order of GENDERS, summing to 1. None where it was not asked for.
     """
 
     detection: Detection
@@ -70,6 +79,8 @@ class Face:
     probabilities: np.ndarray
     crowd: np.ndarray | None = None
     activation: np.ndarray | None = None
+    age_distribution: np.ndarray | None = None
+    gender: np.ndarray | None = None
 
     @property
     def emotion(self) -> str:
