@@ -37,23 +37,38 @@ class FaceAnalyzer:
         started = time.perf_counter()
         detections = reading_order(self.detector.detect(image))
         detected = time.perf_counter()
-        crops = [
-            cv2.cvtColor(align_face(image, detection, self.classifier.input_size), cv2.COLOR_RGB2GRAY)
-            for detection in detections
-        ]
-        answers = self.classifier.answers(np.stack(crops)) if crops else {}
+        faces = self.classify(image, detections)
         classified = time.perf_counter()
         return Analysis(
             width=image.shape[1],
             height=image.shape[0],
-            faces=[
-                Face(detection, crop, **{name: values[number] for name, values in answers.items()})
-                for number, (detection, crop) in enumerate(zip(detections, crops))
-            ],
+            faces=faces,
             provider=self.classifier.provider,
             detection_milliseconds=(detected - started) * 1e3,
             classification_milliseconds=(classified - detected) * 1e3,
         )
+
+    def classify(self, image: np.ndarray, detections: list[Detection]) -> list[Face]:
+        """Classify faces that were found already, with one ONNX Runtime call.
+
+        Args:
+            image: uint8 (H, W, 3), RGB, upright.
+            detections: where its faces are.
+
+        Returns:
+            A face for each detection, in the same order.
+        """
+        if not detections:
+            return []
+        crops = [
+            cv2.cvtColor(align_face(image, detection, self.classifier.input_size), cv2.COLOR_RGB2GRAY)
+            for detection in detections
+        ]
+        answers = self.classifier.answers(np.stack(crops))
+        return [
+            Face(detection, crop, **{name: values[number] for name, values in answers.items()})
+            for number, (detection, crop) in enumerate(zip(detections, crops))
+        ]
 
 
 def reading_order(detections: list[Detection]) -> list[Detection]:

@@ -36,6 +36,12 @@ SECOND_LOOK = 2.0
 """Side of the second look in sides of the candidate's box."""
 SECOND_LOOK_SIZE = 128
 """Input size in pixels of the short-range model, which takes the second look."""
+KEEP_SCORE = 0.5
+"""The same for a face that was one in the frame before: a face that turns away for a moment is not lost."""
+FEW_FACES = 2
+"""So many faces of a stream are looked at one by one; more are cheaper to find by one first look at the whole frame."""
+SAME_FACE = 0.3
+"""Intersection over union from which a place of the first look is the face that was expected near it."""
 MAX_OVERLAP = 0.5
 """Of two detections that share more than this part of the smaller box, the one with the lower score is dropped."""
 TILES = 3
@@ -96,16 +102,61 @@ class FaceDetector:
             ValueError: the array is not of that form, or the detector was closed.
         """
         tiles = TILES if self.tiled else 0
-        looks = [self.look_again(image, candidate) for candidate in suppress(self.candidates(image, tiles))]
-        found = suppress([look for look in looks if look is not None and look.score >= self.min_score])
+        candidates = suppress(self.candidates(image, tiles))
+        looks = [self._is_face(image, candidate, self.min_score) for candidate in candidates]
+        found = suppress([look for look in looks if look is not None])
         return sorted(found, key=lambda detection: -_area(detection.box))
 
-    def candidates(self, image: np.ndarray, tiles: int) -> list[Detection]:
-        """The first look, with tiles x tiles tiles: places that may be a face, possibly several for one face."""
+    def follow(self, image: np.ndarray, expected: list[Detection], search: bool, turn: int = 0) -> list[Detection]:
+        """Find the faces of a frame of a stream, most of which were seen in the frame before.
+
+        Up to FEW_FACES get a second look where they are expected. More are found by one first look of the detector's own
+        model, and one of them in turn gets the second look, so that nothing else passes for a face for long.
+
+        Args:
+            image: uint8 (H, W, 3), RGB, any size.
+            expected: where the faces should be by now.
+            search: look for new faces too, in the whole frame; not in tiles.
+            turn: the number of the frame.
+
+        Returns:
+            Detections in pixels of the frame, in no particular order.
+
+        Raises:
+            ValueError: as for `detect`.
+        """
+        self._check(image)
+        models = list(self.models.values())
+        found, missed, places = [], expected, []
+        if len(expected) > FEW_FACES:
+            places, missed = suppress(run_model(models.pop(), image)), []
+            for number, face in enumerate(expected):
+                place = max(places, key=lambda place: _iou(place.box, face.box), default=None)
+                if place is None or _iou(place.box, face.box) < SAME_FACE:
+                    missed.append(face)
+                elif number != turn % len(expected) or self._is_face(image, place, KEEP_SCORE):
+                    found.append(place)
+        found += filter(None, (self._is_face(image, face, KEEP_SCORE) for face in missed))
+        if search or not expected:
+            for model in models if search else models[:1]:
+                places += run_model(model, image)
+            new = suppress([place for place in places if not any(_overlap(place.box, face.box) for face in found)])
+            found += filter(None, (self._is_face(image, place, self.min_score) for place in new))
+        return suppress(found)
+
+    def _is_face(self, image: np.ndarray, place: Detection, min_score: float) -> Detection | None:
+        look = self.look_again(image, place)
+        return look if look is not None and look.score >= min_score else None
+
+    def _check(self, image: np.ndarray) -> None:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
             raise ValueError(f"a picture must be uint8 (H, W, 3) RGB, not {image.dtype} {image.shape}")
         if not self._finalizer.alive:
             raise ValueError("this FaceDetector was closed")
+
+    def candidates(self, image: np.ndarray, tiles: int) -> list[Detection]:
+        """The first look, with tiles x tiles tiles: places that may be a face, possibly several for one face."""
+        self._check(image)
         found = [detection for model in self.models.values() for detection in run_model(model, image)]
         model = list(self.models.values())[-1]
         for x, y, tile in _tiles(image, tiles):
@@ -143,13 +194,7 @@ def suppress(detections: list[Detection]) -> list[Detection]:
     lies inside the whole one with little intersection over union."""
     kept = []
     for detection in sorted(detections, key=lambda detection: -detection.score):
-        x1, y1, x2, y2 = detection.box
-        for other in kept:
-            left, top, right, bottom = other.box
-            shared = _area((max(x1, left), max(y1, top), min(x2, right), min(y2, bottom)))
-            if shared > MAX_OVERLAP * min(_area(detection.box), _area(other.box)):
-                break
-        else:
+        if not any(_overlap(detection.box, other.box) for other in kept):
             kept.append(detection)
     return kept
 
@@ -219,6 +264,20 @@ def _center(box: tuple[float, float, float, float]) -> tuple[float, float]:
 def _area(box: tuple[float, float, float, float]) -> float:
     x1, y1, x2, y2 = box
     return max(x2 - x1, 0) * max(y2 - y1, 0)
+
+
+def _shared(box: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    (x1, y1, x2, y2), (left, top, right, bottom) = box, other
+    return _area((max(x1, left), max(y1, top), min(x2, right), min(y2, bottom)))
+
+
+def _overlap(box: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    return _shared(box, other) > MAX_OVERLAP * min(_area(box), _area(other))
+
+
+def _iou(box: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    shared = _shared(box, other)
+    return shared / max(_area(box) + _area(other) - shared, 1e-9)
 
 
 def _close(detectors: list) -> None:

@@ -19,7 +19,7 @@ class ImageError(ValueError):
     """A picture cannot be used; the message says why and what to do, in words for the person who sent it."""
 
 
-def load_image(source: str | Path | bytes) -> np.ndarray:
+def load_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decode a picture.
 
     The first frame of an animation or of a multi-page file is used, transparency is laid on white, 16-bit grey is
@@ -27,12 +27,13 @@ def load_image(source: str | Path | bytes) -> np.ndarray:
 
     Args:
         source: a path, or the bytes of a file.
+        max_pixels: larger pictures are refused before they are decoded.
 
     Returns:
         uint8 (H, W, 3), RGB, contiguous.
 
     Raises:
-        ImageError: the file is missing, empty, over 30 MB or 50 megapixels, damaged, or of no known format.
+        ImageError: the file is missing, empty, over 30 MB or `max_pixels`, damaged, or of no known format.
     """
     data = source if isinstance(source, bytes) else _read(Path(source))
     if not data:
@@ -45,9 +46,9 @@ def load_image(source: str | Path | bytes) -> np.ndarray:
             warnings.simplefilter("ignore")
             with Image.open(BytesIO(data), formats=FORMATS) as image:
                 width, height = image.size
-                if width * height > MAX_PIXELS:
+                if width * height > max_pixels:
                     raise ImageError(
-                        f"The picture has {width:,} x {height:,} pixels; at most {MAX_PIXELS // 10**6} megapixels are "
+                        f"The picture has {width:,} x {height:,} pixels; at most {max_pixels / 10**6:g} megapixels are "
                         "read. Make it smaller and try again."
                     )
                 return _to_rgb(image)

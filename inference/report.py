@@ -1,10 +1,15 @@
-"""Results as files that are complete and valid after every photo, so that a run cut short loses nothing."""
+"""Results as files: of photos, complete and valid after every one, so that a run cut short loses nothing; and of streams."""
 
 import csv
 import json
+import numpy as np
+from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO, StringIO
 from pathlib import Path
 
-from inference.types import CROWD, EMOTIONS, Analysis
+from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading
+from inference.tracker import TrackedFace
+from inference.types import CROWD, EMOTIONS, NOT_SURE, Analysis
 
 CSV_COLUMNS = (
     *("file", "face", "x1", "y1", "x2", "y2", "score", "emotion", *EMOTIONS, "shown", "sure"),
@@ -58,3 +63,160 @@ class CsvReport:
 
     def close(self) -> None:
         self._file.close()
+
+
+FRAME_COLUMNS = (
+    *("seconds", "person", "x1", "y1", "x2", "y2", "score", "shown", "sure"),
+    *EMOTIONS,
+    *(f"smoothed_{label}" for label in EMOTIONS),
+    *("index", "deviation", "room_index", "room_deviation"),
+)
+"""One row for each face of each analysed frame of a stream: the frame's time from the beginning; the person's id; the box in
+pixels of the camera's or the video's upright picture and the detector's confidence (0 to 1), as found in this frame; the
+emotion that is shown and whether it is sure, of the smoothed probabilities; the seven probabilities (the consensus) of this
+frame alone, and smoothed over time; the satisfaction index of the person and its standard deviation, -1 to 1, and those of
+the room."""
+
+_NUMBERS = len(FRAME_COLUMNS) - len(("shown", "sure"))
+_SMOOTHED = slice(_NUMBERS - 4 - len(EMOTIONS), _NUMBERS - 4)
+CHUNK_ROWS = 2048
+MAX_DRAWN = 8
+"""Most people with a curve of their own in the picture."""
+MAX_ROWS = 200_000
+"""Rows that a session keeps in memory, 20 MB: two hours of one face at 25 frames a second."""
+
+
+def frame_values(
+    seconds: float, people: Iterable[TrackedFace], room: Reading | None, readings: Mapping[int, Reading]
+) -> np.ndarray:
+    """The numbers of FRAME_COLUMNS, those without `shown` and `sure`, of one frame: float64 (faces, columns)."""
+    rows = [
+        [
+            *(seconds, face.id, *face.measured.detection.box, face.measured.detection.score),
+            *face.measured.consensus,
+            *face.smoothed.consensus,
+            *(readings[face.id].index, readings[face.id].deviation, room.index, room.deviation),
+        ]
+        for face in people
+    ]
+    return np.array(rows, np.float64).reshape(len(rows), _NUMBERS)
+
+
+def csv_lines(rows: np.ndarray) -> str:
+    """Rows of `frame_values` as text, without the header."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for values in rows.tolist():
+        smoothed = values[_SMOOTHED]
+        leading = max(smoothed)
+        words = [EMOTIONS[smoothed.index(leading)], leading >= NOT_SURE]
+        numbers = [f"{values[0]:.3f}", int(values[1]), *(f"{value:.1f}" for value in values[2:6]), f"{values[6]:.4f}"]
+        writer.writerow(numbers + words + [f"{value:.5f}" for value in values[7:]])
+    return text.getvalue()
+
+
+class FrameCsv:
+    """A CSV with FRAME_COLUMNS, complete after every frame."""
+
+    def __init__(self, path: Path):
+        self._file = open(path, "w", newline="", encoding="utf-8")
+        self._file.write(",".join(FRAME_COLUMNS) + "\n")
+        self._file.flush()
+
+    def add(self, rows: np.ndarray) -> None:
+        """Write what `frame_values` made of a frame."""
+        self._file.write(csv_lines(rows))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class FrameTable:
+    """The rows of a session in memory, at most MAX_ROWS of them: the oldest go first.
+
+    Attributes:
+        dropped: rows that are no longer kept.
+    """
+
+    def __init__(self) -> None:
+        self._chunks: list[np.ndarray] = []
+        self._used = CHUNK_ROWS
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return max(len(self._chunks) - 1, 0) * CHUNK_ROWS + (self._used if self._chunks else 0)
+
+    def add(self, rows: np.ndarray) -> None:
+        """Keep what `frame_values` made of a frame."""
+        for row in rows:
+            if self._used == CHUNK_ROWS:
+                self._chunks.append(np.empty((CHUNK_ROWS, _NUMBERS), np.float32))
+                self._used = 0
+                if len(self._chunks) * CHUNK_ROWS > MAX_ROWS:
+                    self._chunks.pop(0)
+                    self.dropped += CHUNK_ROWS
+            self._chunks[-1][self._used] = row
+            self._used += 1
+
+    def csv(self) -> Iterator[str]:
+        """The file in parts: a header of FRAME_COLUMNS and all rows that are there by now."""
+        chunks, used = list(self._chunks), self._used
+        yield ",".join(FRAME_COLUMNS) + "\n"
+        for number, chunk in enumerate(chunks, 1):
+            yield csv_lines(chunk if number < len(chunks) else chunk[:used])
+
+
+def figure_png(report: Mapping) -> bytes:
+    """A session's report as a picture: the curve of the room with its band and markers, everybody's curves, and for how
+    long each emotion led.
+
+    Args:
+        report: from `inference.satisfaction.Timeline.report`.
+
+    Returns:
+        A PNG file, 1500 x 1000 pixels.
+    """
+    from matplotlib.figure import Figure  # half a second, which only those who want a picture should wait
+
+    figure = Figure(figsize=(10, 20 / 3), dpi=150, layout="constrained")
+    curve_axes, dwell_axes = figure.subplots(2, 1, height_ratios=(3, 2))
+    curve, room = report["curve"], report["room"]
+    gap = 2.5 * min((b["seconds"] - a["seconds"] for a, b in zip(curve, curve[1:])), default=1)
+    for person in report["people"][:MAX_DRAWN]:
+        points = [(point["seconds"], point["people"][str(person["id"])][0]) for point in curve if str(person["id"]) in point["people"]]
+        curve_axes.plot(*_with_gaps(points, gap), linewidth=1, alpha=0.8, label=f"person {person['id']}")
+    seconds, index = _with_gaps([(point["seconds"], point["room"][0]) for point in curve], gap)
+    _, deviation = _with_gaps([(point["seconds"], point["room"][1]) for point in curve], gap)
+    curve_axes.fill_between(seconds, index - deviation, index + deviation, color="0.5", alpha=0.25, linewidth=0)
+    curve_axes.plot(seconds, index, color="0.15", linewidth=2, label="room, with its standard deviation")
+    for limit in (-NEUTRAL_ZONE, NEUTRAL_ZONE):
+        curve_axes.axhline(limit, color="0.6", linewidth=0.8, linestyle=":")
+    for marker in report["markers"]:
+        curve_axes.axvline(marker["seconds"], color="tab:red", linewidth=1)
+        # Not as mathematics, which a dollar sign would begin.
+        label = marker["label"].replace("$", r"\$")
+        curve_axes.text(marker["seconds"], 0.98, f" {label}", rotation=90, va="top", fontsize=8, color="tab:red")
+    title = "Satisfaction" if room["mean"] is None else (
+        f"Satisfaction: mean {room['mean']:+.2f}, highest {room['highest']['index']:+.2f}, end {room['end']:+.2f}; "
+        f"{room['positive']:.0%} positive, {room['neutral']:.0%} neutral, {room['negative']:.0%} negative"
+    )
+    curve_axes.set(ylim=(-1, 1), xlabel="seconds", ylabel="index", title=title)
+    if curve:
+        curve_axes.legend(loc="lower left", fontsize=8, ncols=3)
+    names = [*EMOTIONS, NOT_SURE_KEY]
+    bars = dwell_axes.barh(names, [room["dwell"][name] for name in names], color="tab:orange")
+    dwell_axes.bar_label(bars, fmt="%.1f s", padding=3)
+    dwell_axes.invert_yaxis()
+    dwell_axes.margins(x=0.12)
+    dwell_axes.set(xlabel="seconds, of all people together", title="For how long each emotion led")
+    file = BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
+def _with_gaps(points: list[tuple[float, float]], gap: float) -> tuple[np.ndarray, np.ndarray]:
+    """Points (x, y) as two arrays, broken by a NaN wherever nothing was seen for longer than `gap`."""
+    x, y = np.array(points, np.float64).reshape(-1, 2).T
+    breaks = np.flatnonzero(np.diff(x) > gap) + 1
+    return np.insert(x, breaks, np.nan), np.insert(y, breaks, np.nan)

@@ -29,7 +29,7 @@ def create_session(model: str | Path, threads: int | None = None, cuda: bool = T
     """
     data = read_model(model)
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or _usable_processors()
+    options.intra_op_num_threads = threads or usable_processors()
     options.inter_op_num_threads = 1
     # Spinning threads would starve the detector and other visitors of the same two cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -64,7 +64,8 @@ def _run_once(session: onnxruntime.InferenceSession) -> None:
     session.run(None, feed)
 
 
-def _usable_processors() -> int:
+def usable_processors() -> int:
+    """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,0 +1,459 @@
+"""The satisfaction index: how pleasant the expressions are that people show, over time and with its uncertainty.
+
+For one face, the index is the mean valence of its seven probabilities p (the consensus),
+
+    z = sum(w * p),   with the variance   v = sum(w**2 * p) - z**2,
+
+where w is the valence of each emotion. Over time, it is the estimate of a local level model, a Kalman filter for a
+value that wanders (Kalman 1960, doi:10.1115/1.3662552; Durbin and Koopman 2012, chapter 2): it follows a face that is
+clear within half a second and one that is doubtful more slowly, and it knows how far off it may be.
+"""
+
+import math
+import numpy as np
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from inference.tracker import TrackedFace
+from inference.types import EMOTIONS
+
+VALENCE = {
+    "angry": -0.51,
+    "disgust": -0.60,
+    "fear": -0.64,
+    "happy": 0.81,
+    "sad": -0.63,
+    "surprise": 0.40,
+    "neutral": 0.0,
+}
+"""Pleasure of angry, disgusted, fearful, happy, sad and surprised, -1 to 1, as people rated the words: Russell and Mehrabian
+1977, "Evidence for a three-factor theory of emotions", doi:10.1016/0092-6566(77)90037-X. Neutral is the zero."""
+
+FORMULA = "index = sum of weight x probability over the seven emotions"
+"""How the page and the reports print it, next to the weights."""
+
+# The level model. Between a clear and a doubtful face lies a factor of about ten in v.
+WANDER = 0.04
+"""Variance that the true value gains in a second."""
+NOISE = 0.01
+"""Variance of an observation beside v: what the network does not know of its own errors."""
+CORRELATION_SECONDS = 0.2
+"""Frames closer in time show the same face again: so much time counts as one observation, however many frames it has."""
+PRIOR = 0.25
+"""Variance of the index of a person of whom nothing was seen, around 0."""
+
+LONGEST_STEP = 1.0
+"""Seconds; a longer gap between two frames is a pause, which belongs to nobody."""
+FIRST_STEP = 0.05
+"""Seconds that a frame stands for that has none before it."""
+BASELINE_SECONDS = 5.0
+"""How long a face is watched when its neutral baseline is taken."""
+NEUTRAL_ZONE = 0.2
+"""An index between minus this and this counts as neutral."""
+BIN_SECONDS = 0.5
+"""Resolution of what is kept for the report; doubled whenever MAX_BINS would be passed."""
+MAX_BINS = 20_000
+CURVE_POINTS = 600
+"""Most points of the curve in a report."""
+MAX_PEOPLE = 1000
+"""Of more people, those seen most briefly are forgotten."""
+MAX_MARKERS, MAX_LABEL = 500, 80
+"""Most markers of a session, and characters of a marker's label."""
+NOT_SURE_KEY = "not sure"
+
+
+def parse_weights(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights by emotion as they come from outside, checked.
+
+    Raises:
+        ValueError: an emotion is missing or unknown, or a weight is not a number from -1 to 1.
+    """
+    if not isinstance(weights, Mapping) or set(weights) != set(EMOTIONS):
+        raise ValueError(f"The weights should be one number for each of {', '.join(EMOTIONS)}.")
+    for name, weight in weights.items():
+        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not -1 <= weight <= 1:
+            raise ValueError(f"The weight of {name} should be a number from -1 to 1.")
+    return {name: float(weights[name]) for name in EMOTIONS}
+
+
+def valence(distribution: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Mean and variance of the valence under a distribution over EMOTIONS (7,) and weights (7,)."""
+    mean = float(weights @ distribution)
+    return mean, max(float((weights * weights) @ distribution) - mean * mean, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value of the index.
+
+    Attributes:
+        index: -1 to 1.
+        deviation: its standard deviation; the truth lies within one of it for about two thirds of the time.
+    """
+
+    index: float
+    deviation: float
+
+
+class Level:
+    """The filter of one person: a local level model with the valence as its observation.
+
+    Attributes:
+        mean, variance: of the index, as known now.
+    """
+
+    __slots__ = ("mean", "variance")
+
+    def __init__(self) -> None:
+        self.mean, self.variance = 0.0, PRIOR
+
+    def update(self, distribution: np.ndarray, weights: np.ndarray, gap: float, seconds: float, frames: int = 1) -> None:
+        """Take an observation in.
+
+        Args:
+            distribution: (7,), the mean over the frames.
+            weights: (7,).
+            gap: seconds since the last observation, in which the value wandered.
+            seconds: that the frames stand for.
+            frames: how many they are.
+        """
+        observed, spread = valence(distribution, weights)
+        self.variance = min(self.variance + WANDER * gap, PRIOR)
+        noise = (spread + NOISE) / max(min(frames, seconds / CORRELATION_SECONDS), 1e-3)
+        gain = self.variance / (self.variance + noise)
+        self.mean += gain * (observed - self.mean)
+        self.variance *= 1 - gain
+
+
+def from_baseline(reading: Reading, baseline: float | None) -> Reading:
+    """The reading as seen from a person's own neutral: the baseline becomes 0, -1 and 1 stay where they are."""
+    if baseline is None:
+        return reading
+    slope = 1 / (1 - baseline) if reading.index >= baseline else 1 / (1 + baseline)
+    return Reading((reading.index - baseline) * slope, reading.deviation * slope)
+
+
+def combine(readings: Iterable[Reading]) -> Reading | None:
+    """The room: the mean of all people, each weighted by how well it is known (inverse variance); None for nobody."""
+    precisions = [(reading.index, 1 / max(reading.deviation**2, 1e-6)) for reading in readings]
+    if not precisions:
+        return None
+    total = sum(precision for _, precision in precisions)
+    return Reading(sum(index * precision for index, precision in precisions) / total, math.sqrt(1 / total))
+
+
+@dataclass(slots=True)
+class _Bin:
+    """What was seen of one person in one stretch of time."""
+
+    frames: int = 0
+    seconds: float = 0.0
+    weighted: np.ndarray = field(default_factory=lambda: np.zeros(len(EMOTIONS)))
+
+    def add(self, frames: int, seconds: float, weighted: np.ndarray) -> None:
+        self.frames += frames
+        self.seconds += seconds
+        self.weighted = self.weighted + weighted
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """A stretch of time: for how long somebody was there, and what was seen of each person."""
+
+    seconds: float = 0.0
+    people: dict[int, _Bin] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Person:
+    """What is kept of one person for the whole session."""
+
+    first: float
+    last: float
+    level: Level = field(default_factory=Level)
+    frames: int = 0
+    seconds: float = 0.0
+    dwell: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*EMOTIONS, NOT_SURE_KEY), 0.0))
+    baseline: _Bin | None = None
+
+
+class Timeline:
+    """The index of everybody in a stream of frames, from the first to the last, in bounded memory.
+
+    Everything is kept as mean distributions over stretches of time, never as pictures, so that the weights can be changed
+    at any time and hold for the whole session.
+
+    Args:
+        weights: valence of each emotion, -1 to 1.
+
+    Attributes:
+        weights: by emotion.
+        frames: analysed so far, those without a face included.
+        forgotten: people who are no longer counted, because there were more than MAX_PEOPLE.
+        markers: (seconds, label), in order of time.
+    """
+
+    def __init__(self, weights: Mapping[str, float] = VALENCE):
+        self.frames = self.forgotten = 0
+        self.markers: list[tuple[float, str]] = []
+        self._people: dict[int, _Person] = {}
+        self._stretches: dict[int, _Stretch] = {}
+        self._bins, self._width = 0, BIN_SECONDS
+        self._start: float | None = None
+        self._now: float | None = None
+        self._calibrating_until: float | None = None
+        self.weights = parse_weights(weights)
+        self._vector = np.array(list(self.weights.values()))
+
+    def add(self, seconds: float, people: Iterable[TrackedFace]) -> tuple[Reading | None, dict[int, Reading]]:
+        """Take in the faces of one frame.
+
+        Args:
+            seconds: the frame's time; at least that of the frame before.
+            people: from a FaceTracker.
+
+        Returns:
+            The reading of the room, None while nobody is there, and that of each person by id.
+
+        Raises:
+            ValueError: the time runs backwards or is not finite.
+        """
+        if not math.isfinite(seconds) or (self._now is not None and seconds < self._now):
+            raise ValueError(f"the time of a frame must not run backwards: {seconds} after {self._now}")
+        step = FIRST_STEP if self._now is None else min(seconds - self._now, LONGEST_STEP)
+        self._start = seconds if self._start is None else self._start
+        self._now = seconds
+        self.frames += 1
+        calibrating = self._calibrating_until is not None and seconds <= self._calibrating_until
+        readings: dict[int, Reading] = {}
+        stretch = None
+        for face in people:
+            stretch = stretch or self._stretches.setdefault(int((seconds - self._start) / self._width), _Stretch())
+            person = self._people.get(face.id)
+            if person is None:
+                person = self._people[face.id] = _Person(seconds, seconds)
+            distribution = face.measured.consensus.astype(np.float64)
+            person.level.update(distribution, self._vector, seconds - person.last, step or 1e-3)
+            person.last = seconds
+            person.frames += 1
+            person.seconds += step
+            person.dwell[face.smoothed.shown if face.smoothed.sure else NOT_SURE_KEY] += step
+            if face.id not in stretch.people:
+                stretch.people[face.id] = _Bin()
+                self._bins += 1
+            stretch.people[face.id].add(1, step, distribution * step)
+            if calibrating:
+                person.baseline = person.baseline or _Bin()
+                person.baseline.add(1, step, distribution * step)
+            readings[face.id] = self._reading(person)
+        if stretch:
+            stretch.seconds += step
+            self._keep_bounds(readings)
+        return combine(readings.values()), readings
+
+    def mark(self, label: str, seconds: float | None = None) -> tuple[float, str]:
+        """Set a marker, at the time of the last frame or at another; returns it as it is kept.
+
+        Raises:
+            ValueError: the label is empty, or there are MAX_MARKERS already.
+        """
+        label = " ".join(str(label).split())[:MAX_LABEL]
+        if not label:
+            raise ValueError("A marker needs a label.")
+        if len(self.markers) >= MAX_MARKERS:
+            raise ValueError(f"At most {MAX_MARKERS} markers are kept.")
+        marker = (self._now or 0.0 if seconds is None else float(seconds), label)
+        self.markers.append(marker)
+        self.markers.sort(key=lambda marker: marker[0])
+        return marker
+
+    def set_weights(self, weights: Mapping[str, float]) -> None:
+        """Use other weights, for the whole session.
+
+        Raises:
+            ValueError: see `parse_weights`.
+        """
+        self.weights = parse_weights(weights)
+        self._vector = np.array(list(self.weights.values()))
+        for _ in self._replay():
+            pass
+
+    def calibrate(self) -> float:
+        """Take the neutral baseline of everybody in view from the next BASELINE_SECONDS; returns when it will be done.
+
+        From the first of these seconds on, what a person shows in them is that person's 0, for the whole session.
+        """
+        for person in self._people.values():
+            person.baseline = None
+        self._calibrating_until = (self._now or 0.0) + BASELINE_SECONDS
+        return self._calibrating_until
+
+    def forget_baseline(self) -> None:
+        """Undo `calibrate`."""
+        self._calibrating_until = None
+        for person in self._people.values():
+            person.baseline = None
+
+    @property
+    def baselines(self) -> dict[int, float]:
+        """The index that counts as 0, by person, of those that have a baseline."""
+        return {
+            id_: baseline
+            for id_, person in self._people.items()
+            if (baseline := self._baseline(person)) is not None
+        }
+
+    def curve(self, points: int = CURVE_POINTS) -> list[dict]:
+        """The whole session: at most `points` stretches of time as {seconds (their middle), room, people}.
+
+        `room` is [index, deviation], `people` the same by id. Stretches in which nobody was seen are left out.
+        """
+        steps = list(self._replay())
+        size = max(1, math.ceil(len(steps) / points))
+        result = []
+        for first in range(0, len(steps), size):
+            group = steps[first : first + size]
+            people: dict[int, list[Reading]] = {}
+            for _, _, readings in group:
+                for id_, reading in readings.items():
+                    people.setdefault(id_, []).append(reading)
+            result.append(
+                {
+                    "seconds": round(sum(seconds for seconds, _, _ in group) / len(group), 2),
+                    "room": _mean([room for _, room, _ in group]),
+                    "people": {str(id_): _mean(readings) for id_, readings in people.items()},
+                }
+            )
+        return result
+
+    def report(self, points: int = CURVE_POINTS) -> dict:
+        """The session in figures, as JSON types.
+
+        `room` and each of `people` have `mean`, `highest` and `lowest` ({index, seconds}), `end` (the last reading), `positive`,
+        `neutral` and `negative` (parts of the time, by NEUTRAL_ZONE) and `dwell` (seconds for which each emotion led; of the
+        room: of all people together). People have `id`, `from`, `to`, `seconds` too. Figures are None where nobody was seen.
+        """
+        by_person: dict[int, list[tuple[float, float, Reading]]] = {}
+        room = []
+        for seconds, together, readings in self._replay():
+            stretch = self._stretches[int((seconds - (self._start or 0)) / self._width)]
+            room.append((seconds, stretch.seconds, together))
+            for id_, reading in readings.items():
+                by_person.setdefault(id_, []).append((seconds, stretch.people[id_].seconds, reading))
+        everybody = dict.fromkeys((*EMOTIONS, NOT_SURE_KEY), 0.0)
+        people = []
+        for id_, person in self._people.items():
+            for name, seconds in person.dwell.items():
+                everybody[name] += seconds
+            people.append(
+                {
+                    "id": id_,
+                    "from": round(person.first, 3),
+                    "to": round(person.last, 3),
+                    "seconds": round(person.seconds, 3),
+                    "frames": person.frames,
+                    **_summary(by_person.get(id_, []), person.dwell),
+                    "baseline": None if (baseline := self._baseline(person)) is None else round(baseline, 4),
+                }
+            )
+        curve = self.curve(points)
+        return {
+            "formula": FORMULA,
+            "weights": self.weights,
+            "neutral_zone": NEUTRAL_ZONE,
+            "frames": self.frames,
+            "from": None if self._start is None else round(self._start, 3),
+            "to": None if self._now is None else round(self._now, 3),
+            "room": _summary(room, everybody),
+            "people": people,
+            "people_forgotten": self.forgotten,
+            "markers": [
+                {"seconds": round(seconds, 3), "label": label, "room": _nearest(curve, seconds)}
+                for seconds, label in self.markers
+            ],
+            "curve": curve,
+        }
+
+    def _reading(self, person: _Person) -> Reading:
+        reading = Reading(person.level.mean, math.sqrt(person.level.variance))
+        return from_baseline(reading, self._baseline(person))
+
+    def _baseline(self, person: _Person) -> float | None:
+        if person.baseline is None or person.baseline.seconds <= 0:
+            return None
+        mean = float(self._vector @ person.baseline.weighted) / person.baseline.seconds
+        return min(max(mean, -0.9), 0.9)
+
+    def _keep_bounds(self, present: Mapping[int, Reading]) -> None:
+        """Forget whom there is no room for, and join every two neighbouring stretches of time when they are too many."""
+        while len(self._people) > MAX_PEOPLE:
+            gone = min(self._people.keys() - present.keys(), key=lambda id_: self._people[id_].seconds, default=None)
+            if gone is None:
+                break
+            del self._people[gone]
+            self.forgotten += 1
+            for stretch in self._stretches.values():
+                self._bins -= stretch.people.pop(gone, None) is not None
+        if self._bins > MAX_BINS:
+            joined: dict[int, _Stretch] = {}
+            for number, stretch in self._stretches.items():
+                target = joined.setdefault(number // 2, _Stretch())
+                target.seconds += stretch.seconds
+                for id_, bin_ in stretch.people.items():
+                    target.people.setdefault(id_, _Bin()).add(bin_.frames, bin_.seconds, bin_.weighted)
+            self._stretches, self._width = joined, self._width * 2
+            self._bins = sum(len(stretch.people) for stretch in joined.values())
+
+    def _replay(self):
+        """(seconds, room, readings by id) of every stretch of time, with the present weights; leaves the levels at its end."""
+        last: dict[int, float] = {}
+        for person in self._people.values():
+            person.level = Level()
+        for number in sorted(self._stretches):
+            seconds = (self._start or 0.0) + (number + 0.5) * self._width
+            readings = {}
+            for id_, bin_ in self._stretches[number].people.items():
+                person = self._people[id_]
+                if bin_.seconds > 0:
+                    mean = bin_.weighted / bin_.seconds
+                    person.level.update(
+                        mean, self._vector, seconds - last.get(id_, seconds), bin_.seconds, bin_.frames
+                    )
+                last[id_] = seconds
+                readings[id_] = self._reading(person)
+            if readings:
+                yield seconds, combine(readings.values()), readings
+
+
+def _mean(readings: list[Reading]) -> list[float]:
+    count = len(readings)
+    return [
+        round(sum(reading.index for reading in readings) / count, 4),
+        round(sum(reading.deviation for reading in readings) / count, 4),
+    ]
+
+
+def _summary(steps: list[tuple[float, float, Reading]], dwell: dict[str, float]) -> dict:
+    """The figures of a curve given as (seconds, length, reading)."""
+    total = sum(length for _, length, _ in steps)
+    figures = dict.fromkeys(("mean", "highest", "lowest", "end", "positive", "neutral", "negative"))
+    if total > 0:
+
+        def part(inside) -> float:
+            return round(sum(length for _, length, reading in steps if inside(reading.index)) / total, 4)
+
+        def at(step) -> dict:
+            return {"index": round(step[2].index, 4), "seconds": round(step[0], 2)}
+
+        figures["mean"] = round(sum(length * reading.index for _, length, reading in steps) / total, 4)
+        figures["highest"] = at(max(steps, key=lambda step: step[2].index))
+        figures["lowest"] = at(min(steps, key=lambda step: step[2].index))
+        figures["end"] = round(steps[-1][2].index, 4)
+        figures["positive"] = part(lambda index: index > NEUTRAL_ZONE)
+        figures["negative"] = part(lambda index: index < -NEUTRAL_ZONE)
+        figures["neutral"] = round(1 - figures["positive"] - figures["negative"], 4)
+    return figures | {"dwell": {name: round(seconds, 3) for name, seconds in dwell.items()}}
+
+
+def _nearest(curve: list[dict], seconds: float) -> list[float] | None:
+    return min(curve, key=lambda point: abs(point["seconds"] - seconds))["room"] if curve else None

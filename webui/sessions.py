@@ -1,0 +1,120 @@
+"""What is kept of each visitor: in memory alone, by a secret token, bounded, and for a stated time."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+
+from inference.follow import FaceFollower
+from inference.report import FrameTable
+from inference.satisfaction import Timeline
+
+MAX_SESSIONS = 64
+IDLE_SECONDS = 600
+"""A session of which nothing was heard for so long is deleted."""
+LEFT_SECONDS = 15
+"""The same after its page was closed: time enough to come back from a reload."""
+SWEEP_SECONDS = 1.0
+
+
+class SessionError(LookupError):
+    """There is no such session, or no room for another; the message is for the visitor."""
+
+
+class Session:
+    """One visitor's stream: who was followed, the curve and a row for every face of every frame.
+
+    Attributes:
+        lock: held while a frame or a change is worked on.
+        origin: the browser's time of the first frame, in seconds since 1970; None before it.
+        seconds: time of the last frame, from `origin`.
+    """
+
+    def __init__(self, follower: FaceFollower):
+        self.token = secrets.token_urlsafe(32)
+        self.lock = threading.Lock()
+        self.follower = follower
+        self.timeline = Timeline()
+        self.rows = FrameTable()
+        self.origin: float | None = None
+        self.seconds = 0.0
+        self.expires = time.monotonic() + IDLE_SECONDS
+        self.left = False
+
+
+class SessionStore:
+    """All sessions, by token; may be shared by threads.
+
+    Args:
+        new_follower: makes what follows the faces of a new session.
+    """
+
+    def __init__(self, new_follower: Callable[[], FaceFollower]):
+        self._new_follower = new_follower
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def start(self) -> Session:
+        """A new session.
+
+        Raises:
+            SessionError: there are MAX_SESSIONS already.
+        """
+        session = Session(self._new_follower())
+        with self._lock:
+            self._drop_expired()
+            if len(self._sessions) >= MAX_SESSIONS:
+                raise SessionError("The page is full at the moment. Try again in a few minutes.")
+            self._sessions[session.token] = session
+        return session
+
+    def get(self, token: str | None) -> Session:
+        """The session of a token, which lives on from now.
+
+        Raises:
+            SessionError: there is none, or it has ended.
+        """
+        with self._lock:
+            self._drop_expired()
+            session = self._sessions.get(token or "")
+            if session is None:
+                raise SessionError("This session has ended.")
+            session.expires, session.left = time.monotonic() + IDLE_SECONDS, False
+            return session
+
+    def resume(self, token: str | None) -> Session:
+        """The session of a page that was reloaded.
+
+        Raises:
+            SessionError: there is none, or another page is using it.
+        """
+        with self._lock:
+            session = self._sessions.get(token or "")
+            if session is None or not session.left:
+                raise SessionError("This session has ended.")
+        return self.get(token)
+
+    def leave(self, token: str | None) -> None:
+        """The page was closed or is being reloaded."""
+        with self._lock:
+            session = self._sessions.get(token or "")
+            if session is not None:
+                session.expires, session.left = time.monotonic() + LEFT_SECONDS, True
+
+    def delete(self, token: str | None) -> bool:
+        """Forget a session at once; whether there was one."""
+        with self._lock:
+            return self._sessions.pop(token or "", None) is not None
+
+    def sweep(self) -> None:
+        """Forget the sessions whose time is over."""
+        with self._lock:
+            self._drop_expired()
+
+    def _drop_expired(self) -> None:
+        now = time.monotonic()
+        for token in [token for token, session in self._sessions.items() if session.expires < now]:
+            del self._sessions[token]
