@@ -16,25 +16,34 @@ from html import escape
 from pathlib import Path
 
 from inference.analyzer import FaceAnalyzer
+from inference.detector import FaceDetector
 from inference.drawing import annotate, shrink
+from inference.emotion import EmotionClassifier
+from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
+from webui.live import LiveServer, live_tab
 from webui.photo_input import PhotoInput
 from webui.results import face_cards, message, summary
+from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
 
 HERE = Path(__file__).resolve().parent
 SHOWN_PIXELS = 1600
 """Longest side of the annotated photo that is sent back."""
 
 INTRODUCTION = """# Ifade
-The expressions of all faces in a photo, as seven probabilities each."""
+The expressions of all faces in photos and before your camera, as seven probabilities each."""
 
 SWEEP_SECONDS, KEPT_SECONDS = 300, 900
 """How often the server's temporary folder is swept, and the age at which uploaded and annotated photos are deleted."""
 
 NOTICE = f"""It estimates the expression that a face shows, not what a person feels, and is often wrong. Ask the people
-in the photo first. Photos are not kept: the server deletes its temporary copies within
-{(SWEEP_SECONDS + KEPT_SECONDS) // 60} minutes."""
+in the picture first. Photos are not kept: the server deletes its temporary copies within
+{(SWEEP_SECONDS + KEPT_SECONDS) // 60} minutes. Of the camera no picture is ever stored; the figures of a live session are in
+the server's memory alone and go when you delete them, {LEFT_SECONDS} seconds after you close the page or {IDLE_SECONDS // 60}
+minutes after the last frame."""
+
+LIVE_MODEL = "emotion_int8.onnx"
 
 WELCOME = "Drop, paste or choose a photo, take one with the camera, or try an example."
 
@@ -68,28 +77,31 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
 
     with gr.Blocks(title="Ifade", analytics_enabled=False, delete_cache=(SWEEP_SECONDS, KEPT_SECONDS)) as page:
         gr.Markdown(INTRODUCTION)
-        with gr.Row():
-            with gr.Column():
-                photo = PhotoInput(
-                    label="Photo",
-                    sources=["upload", "webcam", "clipboard"],
-                    buttons=[],
-                    height=380,
-                    elem_classes="ifade-photo",
-                )
-                examples = sorted(str(file) for file in (HERE / "examples").glob("*.jpg"))
-                gr.Examples(examples, photo, label="Examples", api_visibility="private")
-            with gr.Column():
-                annotated = gr.Image(
-                    label="Faces",
-                    interactive=False,
-                    format="jpeg",
-                    buttons=["download", "fullscreen"],
-                    height=380,
-                    elem_classes="ifade-photo",
-                )
-        status = gr.HTML(message(WELCOME), elem_id="ifade-status")
-        cards = gr.HTML()
+        with gr.Tab("Photo"):
+            with gr.Row():
+                with gr.Column():
+                    photo = PhotoInput(
+                        label="Photo",
+                        sources=["upload", "webcam", "clipboard"],
+                        buttons=[],
+                        height=380,
+                        elem_classes="ifade-photo",
+                    )
+                    examples = sorted(str(file) for file in (HERE / "examples").glob("*.jpg"))
+                    gr.Examples(examples, photo, label="Examples", api_visibility="private")
+                with gr.Column():
+                    annotated = gr.Image(
+                        label="Faces",
+                        interactive=False,
+                        format="jpeg",
+                        buttons=["download", "fullscreen"],
+                        height=380,
+                        elem_classes="ifade-photo",
+                    )
+            status = gr.HTML(message(WELCOME), elem_id="ifade-status")
+            cards = gr.HTML()
+        with gr.Tab("Live"):
+            live_tab()
         gr.Markdown(NOTICE)
         photo.change(
             show,
@@ -113,13 +125,20 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
     return page.queue(max_size=64)
 
 
+def build_live_server() -> LiveServer:
+    """The server side of the Live tab. Frames of several visitors are worked on at the same time, so each has one thread."""
+    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(LIVE_MODEL, threads=1))
+    return LiveServer(SessionStore(lambda: FaceFollower(analyzer)))
+
+
 def main() -> None:
     try:
-        analyzer = FaceAnalyzer()
+        analyzer, live = FaceAnalyzer(), build_live_server()
     except ModelError as error:
         sys.exit(f"error: {error}")
     print(f"Emotion model on {analyzer.classifier.provider}")
     build_page(analyzer).launch(
+        app_kwargs={"routes": live.routes(), "lifespan": live.lifespan},
         max_file_size=MAX_BYTES,
         css_paths=HERE / "webui" / "style.css",
         # System fonts: the default theme asks Google for its own.

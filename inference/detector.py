@@ -126,6 +126,10 @@ class FaceDetector:
             ValueError: as for `detect`.
         """
         self._check(image)
+        height, width = image.shape[:2]
+        expected = [
+            face for face in expected if 0 <= _center(face.box)[0] < width and 0 <= _center(face.box)[1] < height
+        ]
         models = list(self.models.values())
         found, missed, places = [], expected, []
         if len(expected) > FEW_FACES:
@@ -136,6 +140,8 @@ class FaceDetector:
                     missed.append(face)
                 elif number != turn % len(expected) or self._is_face(image, place, KEEP_SCORE):
                     found.append(place)
+            # Many may have gone; they are looked for in turn.
+            missed = [missed[(turn + number) % len(missed)] for number in range(min(len(missed), FEW_FACES))]
         found += filter(None, (self._is_face(image, face, KEEP_SCORE) for face in missed))
         if search or not expected:
             for model in models if search else models[:1]:

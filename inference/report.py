@@ -184,7 +184,11 @@ def figure_png(report: Mapping) -> bytes:
     curve, room = report["curve"], report["room"]
     gap = 2.5 * min((b["seconds"] - a["seconds"] for a, b in zip(curve, curve[1:])), default=1)
     for person in report["people"][:MAX_DRAWN]:
-        points = [(point["seconds"], point["people"][str(person["id"])][0]) for point in curve if str(person["id"]) in point["people"]]
+        points = [
+            (point["seconds"], point["people"][str(person["id"])][0])
+            for point in curve
+            if str(person["id"]) in point["people"]
+        ]
         curve_axes.plot(*_with_gaps(points, gap), linewidth=1, alpha=0.8, label=f"person {person['id']}")
     seconds, index = _with_gaps([(point["seconds"], point["room"][0]) for point in curve], gap)
     _, deviation = _with_gaps([(point["seconds"], point["room"][1]) for point in curve], gap)
@@ -197,9 +201,13 @@ def figure_png(report: Mapping) -> bytes:
         # Not as mathematics, which a dollar sign would begin.
         label = marker["label"].replace("$", r"\$")
         curve_axes.text(marker["seconds"], 0.98, f" {label}", rotation=90, va="top", fontsize=8, color="tab:red")
-    title = "Satisfaction" if room["mean"] is None else (
-        f"Satisfaction: mean {room['mean']:+.2f}, highest {room['highest']['index']:+.2f}, end {room['end']:+.2f}; "
-        f"{room['positive']:.0%} positive, {room['neutral']:.0%} neutral, {room['negative']:.0%} negative"
+    title = (
+        "Satisfaction"
+        if room["mean"] is None
+        else (
+            f"Satisfaction: mean {room['mean']:+.2f}, highest {room['highest']['index']:+.2f}, end {room['end']:+.2f}; "
+            f"{room['positive']:.0%} positive, {room['neutral']:.0%} neutral, {room['negative']:.0%} negative"
+        )
     )
     curve_axes.set(ylim=(-1, 1), xlabel="seconds", ylabel="index", title=title)
     if curve:

@@ -107,7 +107,9 @@ class Level:
     def __init__(self) -> None:
         self.mean, self.variance = 0.0, PRIOR
 
-    def update(self, distribution: np.ndarray, weights: np.ndarray, gap: float, seconds: float, frames: int = 1) -> None:
+    def update(
+        self, distribution: np.ndarray, weights: np.ndarray, gap: float, seconds: float, frames: int = 1
+    ) -> None:
         """Take an observation in.
 
         Args:
@@ -189,6 +191,7 @@ class Timeline:
     Attributes:
         weights: by emotion.
         frames: analysed so far, those without a face included.
+        calibrating_until: the time at which the taking of a neutral baseline ends or ended; None where none was asked for.
         forgotten: people who are no longer counted, because there were more than MAX_PEOPLE.
         markers: (seconds, label), in order of time.
     """
@@ -201,7 +204,7 @@ class Timeline:
         self._bins, self._width = 0, BIN_SECONDS
         self._start: float | None = None
         self._now: float | None = None
-        self._calibrating_until: float | None = None
+        self.calibrating_until: float | None = None
         self.weights = parse_weights(weights)
         self._vector = np.array(list(self.weights.values()))
 
@@ -224,7 +227,7 @@ class Timeline:
         self._start = seconds if self._start is None else self._start
         self._now = seconds
         self.frames += 1
-        calibrating = self._calibrating_until is not None and seconds <= self._calibrating_until
+        calibrating = self.calibrating_until is not None and seconds <= self.calibrating_until
         readings: dict[int, Reading] = {}
         stretch = None
         for face in people:
@@ -285,12 +288,12 @@ class Timeline:
         """
         for person in self._people.values():
             person.baseline = None
-        self._calibrating_until = (self._now or 0.0) + BASELINE_SECONDS
-        return self._calibrating_until
+        self.calibrating_until = (self._now or 0.0) + BASELINE_SECONDS
+        return self.calibrating_until
 
     def forget_baseline(self) -> None:
         """Undo `calibrate`."""
-        self._calibrating_until = None
+        self.calibrating_until = None
         for person in self._people.values():
             person.baseline = None
 
@@ -298,9 +301,7 @@ class Timeline:
     def baselines(self) -> dict[int, float]:
         """The index that counts as 0, by person, of those that have a baseline."""
         return {
-            id_: baseline
-            for id_, person in self._people.items()
-            if (baseline := self._baseline(person)) is not None
+            id_: baseline for id_, person in self._people.items() if (baseline := self._baseline(person)) is not None
         }
 
     def curve(self, points: int = CURVE_POINTS) -> list[dict]:
@@ -416,9 +417,7 @@ class Timeline:
                 person = self._people[id_]
                 if bin_.seconds > 0:
                     mean = bin_.weighted / bin_.seconds
-                    person.level.update(
-                        mean, self._vector, seconds - last.get(id_, seconds), bin_.seconds, bin_.frames
-                    )
+                    person.level.update(mean, self._vector, seconds - last.get(id_, seconds), bin_.seconds, bin_.frames)
                 last[id_] = seconds
                 readings[id_] = self._reading(person)
             if readings:

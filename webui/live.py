@@ -1,51 +1,354 @@
 """The Live tab: a camera in the browser that sends its next frame when the answer to the last has come.
 
-The frames do not pass through Gradio's queue, which writes what it carries to disk: the page posts each to a route of its
-own and gets the answer as JSON. Nothing but the session in memory is kept.
+The frames do not pass through Gradio's queue, which writes what it carries to disk: the page's script posts each to a route
+of its own and gets the answer as JSON. What is kept is in `webui.sessions`, in memory.
 """
 
 import asyncio
 import contextlib
 import gradio as gr
+import json
+import logging
+import math
 import orjson
-import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from inference.images import ImageError, load_image
-from inference.report import csv_lines, figure_png
-from inference.satisfaction import VALENCE, Reading
+from inference.report import figure_png, frame_values
+from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE, Reading
+from inference.session import usable_processors
 from inference.tracker import TrackedFace
 from inference.types import EMOTIONS
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SWEEP_SECONDS, Session, SessionError, SessionStore
 
 HERE = Path(__file__).resolve().parent
+PREFIX = "/live"
 
 MAX_FRAME_BYTES, MAX_FRAME_PIXELS = 2 * 2**20, 1_000_000
-"""Limits of a frame; the page sends at most 640 pixels in width, some 40 kB."""
+"""Limits of a frame; the page sends at most 640 x 640 pixels, some 40 kB."""
 MAX_JSON_BYTES = 4096
 MAX_WAITING = 48
-"""Frames that may wait for a processor; every page has one in flight, so this is the number of busy pages."""
+"""Frames that may wait for a processor. A page has one in flight, so this is the number of pages that run at once."""
+MAX_CAMERA_SIDE = 10_000
 
 
-class LiveRoutes:
-    """The routes under /live/ that the page's script talks to.
+class Refusal(Exception):
+    """A request is answered with a status and one sentence for the visitor."""
 
-    All but `start` name the session in the header X-Session; every refusal is JSON with an `error` for the visitor. Answers
-    are never cached, and no token or picture is part of an address.
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+class LiveServer:
+    """The routes that the page's script talks to, and the sessions behind them.
+
+    All but `start` and `leave` name their session in the header X-Session; a refusal is JSON with an `error` for the
+    visitor. Nothing is cached, and neither a token nor a picture is ever part of an address.
 
     Args:
         sessions: where the sessions are kept.
-        workers: frames that are worked on at the same time.
+        workers: frames that are worked on at the same time; default: a processor each.
     """
 
     def __init__(self, sessions: SessionStore, workers: int | None = None):
         self.sessions = sessions
-        self._pool = ThreadPoolExecutor(workers or os.process_cpu_count_or_two(), thread_name_prefix="live")
+        self._pool = ThreadPoolExecutor(workers or usable_processors(), thread_name_prefix="live")
         self._waiting = 0
+
+    def routes(self) -> list[Route]:
+        """For Starlette or FastAPI, with `lifespan`."""
+        handlers: list[tuple[str, str, Callable]] = [
+            ("POST", "start", self.start),
+            ("POST", "frame", self.frame),
+            ("POST", "mark", self.mark),
+            ("POST", "weights", self.weights),
+            ("POST", "baseline", self.baseline),
+            ("GET", "curve", self.curve),
+            ("GET", "report.json", self.report_json),
+            ("GET", "report.csv", self.report_csv),
+            ("GET", "report.png", self.report_png),
+            ("POST", "leave", self.leave),
+            ("POST", "delete", self.delete),
+        ]
+        return [Route(f"{PREFIX}/{name}", _guarded(handler), methods=[method]) for method, name, handler in handlers]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app):
+        """While the server runs, sessions whose time is over are deleted, whether or not anybody calls."""
+
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(SWEEP_SECONDS)
+                self.sessions.sweep()
+
+        task = asyncio.create_task(sweep())
+        try:
+            yield
+        finally:
+            task.cancel()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def start(self, request: Request) -> Response:
+        """A new session, or, for a page that was reloaded, the old one: {resume: token}."""
+        wanted = (await _read_json(request)).get("resume")
+        try:
+            session, resumed = self.sessions.resume(wanted if isinstance(wanted, str) else None), True
+        except SessionError:
+            try:
+                session, resumed = self.sessions.start(), False
+            except SessionError as error:
+                raise Refusal(503, str(error)) from None
+        state = await asyncio.to_thread(_state, session)
+        return _json({"session": session.token, "resumed": resumed, **state})
+
+    async def frame(self, request: Request) -> Response:
+        """A JPEG with its time in X-Seconds (since 1970) and the camera's size in X-Camera ("640x480"): who is in it."""
+        session = self._session(request)
+        seconds, camera = _read_seconds(request), _read_camera(request)
+        if self._waiting >= MAX_WAITING:
+            raise Refusal(503, "The page is busy. It goes on by itself as soon as there is room.")
+        self._waiting += 1
+        try:
+            data = await _read_body(request, MAX_FRAME_BYTES)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._analyze, session, data, seconds, camera)
+        finally:
+            self._waiting -= 1
+
+    def _analyze(self, session: Session, data: bytes, now: float, camera: tuple[int, int]) -> Response:
+        started = time.perf_counter()
+        try:
+            image = load_image(data, MAX_FRAME_PIXELS)
+        except ImageError as error:
+            raise Refusal(422, str(error)) from None
+        if not session.lock.acquire(blocking=False):
+            raise Refusal(409, "The frame before this one is still being worked on.")
+        try:
+            if session.origin is None:
+                session.origin = now
+            # A clock that is set back, or two frames of the same moment, must not stop the stream.
+            session.seconds = max(now - session.origin, session.seconds + 1e-3 * (session.timeline.frames > 0))
+            people = session.follower.analyze(image, session.seconds, camera[0])
+            room, readings = session.timeline.add(session.seconds, people)
+            session.rows.add(frame_values(session.seconds, people, room, readings))
+        finally:
+            session.lock.release()
+        answer = {
+            "seconds": session.seconds,
+            "people": [_person(face, readings[face.id], camera) for face in people],
+            "room": _reading(room),
+            "milliseconds": (time.perf_counter() - started) * 1e3,
+        }
+        return _json(answer)
+
+    async def mark(self, request: Request) -> Response:
+        """{label, seconds?}: set a marker, at the last frame or at a time of the session."""
+        session, wanted = self._session(request), await _read_json(request)
+        seconds = wanted.get("seconds")
+        if seconds is not None and not _is_number(seconds, 0, 1e9):
+            raise Refusal(422, "The time of a marker should be seconds from the beginning of the session.")
+        with _locked(session):
+            try:
+                seconds, label = session.timeline.mark(wanted.get("label") or "", seconds)
+            except ValueError as error:
+                raise Refusal(422, str(error)) from None
+        return _json({"seconds": seconds, "label": label})
+
+    async def weights(self, request: Request) -> Response:
+        """{weights: {emotion: weight}}: use other weights; gives the whole state anew."""
+        session, wanted = self._session(request), await _read_json(request)
+
+        def change() -> dict:
+            with _locked(session):
+                try:
+                    session.timeline.set_weights(wanted.get("weights"))
+                except ValueError as error:
+                    raise Refusal(422, str(error)) from None
+            return _state(session)
+
+        return _json(await asyncio.to_thread(change))
+
+    async def baseline(self, request: Request) -> Response:
+        """{on: true}: take everybody's neutral from the next seconds; {on: false}: forget it. Gives the state."""
+        session, wanted = self._session(request), await _read_json(request)
+
+        def change() -> dict:
+            with _locked(session):
+                session.timeline.calibrate() if wanted.get("on") else session.timeline.forget_baseline()
+            return _state(session)
+
+        return _json(await asyncio.to_thread(change))
+
+    async def curve(self, request: Request) -> Response:
+        """The state: the curve of the whole session, its markers and weights."""
+        return _json(await asyncio.to_thread(_state, self._session(request)))
+
+    async def report_json(self, request: Request) -> Response:
+        """`inference.satisfaction.Timeline.report`."""
+        return _json(await asyncio.to_thread(_report, self._session(request)))
+
+    async def report_csv(self, request: Request) -> Response:
+        """`inference.report.FRAME_COLUMNS`, a row for each face of each frame."""
+        return StreamingResponse(self._session(request).rows.csv(), media_type="text/csv", headers=NOT_CACHED)
+
+    async def report_png(self, request: Request) -> Response:
+        """`inference.report.figure_png`."""
+        session = self._session(request)
+        picture = await asyncio.to_thread(lambda: figure_png(_report(session)))
+        return Response(picture, media_type="image/png", headers=NOT_CACHED)
+
+    async def leave(self, request: Request) -> Response:
+        """The page is closed or reloaded: {session: token} in the body, because a beacon has no headers."""
+        token = (await _read_json(request)).get("session")
+        self.sessions.leave(token if isinstance(token, str) else None)
+        return _json({})
+
+    async def delete(self, request: Request) -> Response:
+        """Forget the session now."""
+        return _json({"deleted": self.sessions.delete(request.headers.get("x-session"))})
+
+    def _session(self, request: Request) -> Session:
+        try:
+            return self.sessions.get(request.headers.get("x-session"))
+        except SessionError as error:
+            raise Refusal(404, str(error)) from None
+
+
+NOT_CACHED = {"Cache-Control": "no-store"}
+
+
+def _json(value: dict, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, NOT_CACHED, "application/json")
+
+
+def _guarded(handler: Callable) -> Callable:
+    """A handler whose refusals and faults are answered in one sentence."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Refusal as refusal:
+            return _json({"error": str(refusal)}, refusal.status)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        except Exception:
+            logging.getLogger(__name__).exception("%s failed", request.url.path)
+            return _json({"error": "Something went wrong with this. It goes on with the next frame."}, 500)
+
+    return answer
+
+
+@contextlib.contextmanager
+def _locked(session: Session) -> Iterator[None]:
+    if not session.lock.acquire(timeout=5):
+        raise Refusal(503, "The page is busy. Try again in a moment.")
+    try:
+        yield
+    finally:
+        session.lock.release()
+
+
+def _state(session: Session) -> dict:
+    with _locked(session):
+        timeline = session.timeline
+        return {
+            "seconds": session.seconds,
+            "weights": timeline.weights,
+            "markers": [{"seconds": seconds, "label": label} for seconds, label in timeline.markers],
+            "baseline": {str(id_): round(value, 4) for id_, value in timeline.baselines.items()},
+            "baseline_until": timeline.calibrating_until,
+            "curve": timeline.curve(),
+        }
+
+
+def _report(session: Session) -> dict:
+    with _locked(session):
+        return session.timeline.report() | {"rows_dropped": session.rows.dropped}
+
+
+def _person(face: TrackedFace, reading: Reading, camera: tuple[int, int]) -> dict:
+    """What the page draws: the box as parts of the picture's width and height, the seven smoothed probabilities."""
+    x1, y1, x2, y2 = face.smoothed.detection.box
+    width, height = camera
+    return {
+        "id": face.id,
+        "box": [round(value, 4) for value in (x1 / width, y1 / height, x2 / width, y2 / height)],
+        "probabilities": [round(float(value), 3) for value in face.smoothed.consensus],
+        "shown": face.smoothed.shown,
+        "sure": face.smoothed.sure,
+        "index": _reading(reading),
+    }
+
+
+def _reading(reading: Reading | None) -> list[float] | None:
+    return None if reading is None else [round(reading.index, 4), round(reading.deviation, 4)]
+
+
+async def _read_body(request: Request, limit: int) -> bytes:
+    """The body, of which no more than `limit` bytes are ever held."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise Refusal(413, f"That is too large; at most {limit // 1024} kB are read.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _read_json(request: Request) -> dict:
+    data = await _read_body(request, MAX_JSON_BYTES)
+    try:
+        value = json.loads(data or b"{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise Refusal(422, "The body should be a JSON object.")
+    return value
+
+
+def _is_number(value, low: float, high: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+
+
+def _read_seconds(request: Request) -> float:
+    try:
+        seconds = float(request.headers.get("x-seconds", ""))
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds < 1e11:  # also false for NaN
+        raise Refusal(422, "X-Seconds should be the time of the frame in seconds since 1970.")
+    return seconds
+
+
+def _read_camera(request: Request) -> tuple[int, int]:
+    width, _, height = request.headers.get("x-camera", "").partition("x")
+    if not (width.isdecimal() and height.isdecimal() and 0 < int(width) < MAX_CAMERA_SIDE > int(height) > 0):
+        raise Refusal(422, "X-Camera should be the size of the camera's picture, 640x480 say.")
+    return int(width), int(height)
+
+
+def live_tab() -> gr.HTML:
+    """The Live tab's component; the routes of a LiveServer must be there."""
+    settings = {
+        "emotions": EMOTIONS,
+        "valence": VALENCE,
+        "formula": FORMULA,
+        "neutralZone": NEUTRAL_ZONE,
+        "baselineSeconds": BASELINE_SECONDS,
+        "idleSeconds": IDLE_SECONDS,
+        "leftSeconds": LEFT_SECONDS,
+    }
+    script = "\n".join((HERE / name).read_text() for name in ("chart.js", "report.js", "live.js"))
+    return gr.HTML(
+        html_template=(HERE / "live.html").read_text(),
+        js_on_load=f"const SETTINGS = {json.dumps(settings)};\n{script}",
+        apply_default_css=False,
+        elem_id="ifade-live",
+    )

@@ -1,0 +1,650 @@
+// The camera of the Live tab. It clocks itself: the next frame is sent when the answer to the last has come, so that the
+// picture is never further behind than one exchange with the server, whatever the line.
+
+const MAX_SIDE = 640, MIN_SIDE = 256, JPEG_QUALITY = 0.7;
+const SLOW = 280, FAST = 180; // milliseconds of an exchange, above and below which frames become smaller and larger
+const ANSWER_TIMEOUT = 3000, LONGEST_WAIT = 3000;
+const GLIDE = 50; // milliseconds in which a box covers two thirds of its way
+const AHEAD = 250; // milliseconds that a box is moved on at most, to where the face should be by now
+const LINGER = 600; // milliseconds that somebody stays on the page after having been lost
+const MAX_CARDS = 8, MAX_POINTS = 4000;
+const STORED = "ifade-live";
+
+const find = (name) => element.querySelector(`.ifade-${name}`);
+const video = element.querySelector("video"), overlay = find("overlay"), stage = find("stage");
+const invitation = find("invitation"), problem = find("problem"), speed = find("speed");
+const cameras = find("cameras"), mirror = find("mirror"), people = find("people"), note = find("session-note");
+const routes = location.origin + location.pathname.replace(/\/[^/]*$/, "") + "/live/";
+
+let session = null; // the server's token
+let origin = null; // the browser's time, in milliseconds, at which the session's seconds are 0
+let stream = null, running = false, run = 0; // run tells an old loop that it is over
+let side = MAX_SIDE;
+let points = [], markers = [], weights = {...SETTINGS.valence}, baselineUntil = null;
+let percent = false, markerSeconds = null;
+const faces = new Map(); // by id: {box, target, velocity, at, seen, data, card}
+let lastRoom = null, exchanges = [], wakeUp = null, freshFrame = false, failing = false;
+
+// For whoever measures: milliseconds from taking a picture to having its answer, handed out once.
+const measured = [];
+window.ifadeLive = {take: () => measured.splice(0), get running() { return running; }, get side() { return side; }};
+
+// Talking to the server
+
+class ServerError extends Error {
+  constructor(status, message) { super(message); this.status = status; }
+}
+
+async function call(method, name, {body, headers = {}, timeout = 15000} = {}) {
+  const abort = new AbortController(), timer = setTimeout(() => abort.abort(), timeout);
+  try {
+    const json = body !== undefined && !(body instanceof Blob);
+    const response = await fetch(routes + name, {
+      method, cache: "no-store", signal: abort.signal,
+      headers: {...session ? {"X-Session": session} : {}, ...json ? {"Content-Type": "application/json"} : {}, ...headers},
+      body: json ? JSON.stringify(body) : body,
+    });
+    if (!response.ok) {
+      const text = await response.json().then((answer) => answer.error, () => null);
+      throw new ServerError(response.status, text || "The server could not answer.");
+    }
+    return method === "GET" && !name.startsWith("curve") && !name.endsWith("json") ? await response.blob() : await response.json();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function openSession(resume) {
+  session = null;
+  const answer = await call("POST", "start", {body: resume ? {resume} : {}});
+  session = answer.session;
+  origin = null;
+  remember();
+  takeState(answer);
+  enable(true);
+  return answer.resumed;
+}
+
+function takeState(state) {
+  points = state.curve;
+  markers = state.markers;
+  weights = state.weights;
+  baselineUntil = state.baseline_until;
+  showWeights();
+  find("baseline-off").hidden = !Object.keys(state.baseline).length && !baselineUntil;
+  drawSession();
+}
+
+function remember() {
+  try {
+    if (session) sessionStorage.setItem(STORED, JSON.stringify({session, running}));
+    else sessionStorage.removeItem(STORED);
+  } catch { /* storage is switched off: a reload then begins a new session */ }
+}
+
+// The camera
+
+async function startCamera() {
+  say("");
+  if (!navigator.mediaDevices?.getUserMedia) {
+    return say("This browser gives the camera only to pages opened by https or from this computer. Open the page by its https address.");
+  }
+  const device = cameras.value, wanted = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}};
+  if (device === "user" || device === "environment") wanted.facingMode = device;
+  else if (device && !cameras.disabled) wanted.deviceId = {exact: device};
+  else wanted.facingMode = "user";
+  stopTracks();
+  const attempt = ++run;
+  try {
+    const opened = await navigator.mediaDevices.getUserMedia({video: wanted, audio: false});
+    if (attempt !== run) return opened.getTracks().forEach((track) => track.stop());
+    stream = opened;
+  } catch (error) {
+    if (attempt !== run) return;
+    running = false;
+    showRunning();
+    return say(cameraProblem(error));
+  }
+  const track = stream.getVideoTracks()[0];
+  track.addEventListener("ended", () => {
+    if (stream?.getVideoTracks()[0] !== track) return;
+    stopTracks();
+    say("The camera was unplugged or taken by another program. It starts again as soon as it is back.");
+  });
+  video.srcObject = stream;
+  const facing = track.getSettings().facingMode;
+  if (facing) mirror.checked = facing !== "environment";
+  setMirror();
+  await video.play().catch(() => {});
+  running = true;
+  showRunning();
+  remember();
+  listCameras(track.getSettings().deviceId);
+  loop(run);
+}
+
+function cameraProblem(error) {
+  if (error.name === "NotAllowedError") return "The browser did not give the camera to this page. Allow it by the camera or lock sign beside the address, then press Start camera.";
+  if (error.name === "NotFoundError") return "No camera was found. Connect one, then press Start camera.";
+  if (error.name === "NotReadableError") return "The camera is in use by another program. Close that, then press Start camera.";
+  if (error.name === "OverconstrainedError") return "That camera is not there any more. Choose another one.";
+  return `The camera could not be started (${error.name}). Press Start camera to try again.`;
+}
+
+function stopTracks() {
+  stream?.getTracks().forEach((track) => track.stop());
+  stream = null;
+  video.srcObject = null;
+}
+
+function stopCamera() {
+  run++;
+  running = false;
+  stopTracks();
+  faces.clear();
+  people.replaceChildren();
+  drawOverlay();
+  showRunning();
+  remember();
+  wakeUp?.();
+}
+
+async function listCameras(current) {
+  const devices = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
+  const phone = matchMedia("(pointer: coarse)").matches && devices.length > 1;
+  const options = phone ? [["user", "front"], ["environment", "back"]] :
+    devices.map((device, index) => [device.deviceId, device.label || `camera ${index + 1}`]);
+  const facing = stream?.getVideoTracks()[0]?.getSettings().facingMode;
+  cameras.replaceChildren(...options.map(([value, text]) => make("option", {value, text})));
+  cameras.value = phone ? facing || "user" : current;
+  cameras.disabled = options.length < 2;
+}
+
+// Unplugged and back again: the same wish is tried anew.
+navigator.mediaDevices?.addEventListener?.("devicechange", () => {
+  if (running && !stream) startCamera();
+  else if (stream) listCameras(stream.getVideoTracks()[0].getSettings().deviceId);
+});
+
+// The loop: one frame in flight
+
+const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+const visible = () => !document.hidden && element.offsetParent !== null && video.videoWidth > 0;
+
+// A picture of the camera that was not sent yet, on a page that somebody sees.
+async function nextFrame(mine) {
+  while (mine === run && !(visible() && freshFrame)) {
+    if (!visible()) {
+      exchanges = [];
+      speed.textContent = document.hidden || element.offsetParent === null ? "Paused while the page is out of sight." : "";
+    }
+    await Promise.race([new Promise((done) => { wakeUp = done; }), sleep(visible() ? 200 : 500)]);
+    if (!video.requestVideoFrameCallback) freshFrame = true;
+  }
+  freshFrame = false;
+}
+
+const shot = document.createElement("canvas");
+
+// The picture as JPEG, scaled down to `side`.
+function takePicture() {
+  const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
+  const width = Math.round(video.videoWidth * scale), height = Math.round(video.videoHeight * scale);
+  if (shot.width !== width || shot.height !== height) Object.assign(shot, {width, height});
+  shot.getContext("2d").drawImage(video, 0, 0, width, height);
+  return new Promise((done, failed) => shot.toBlob(
+    (blob) => blob ? done(blob) : failed(new Error("no picture")), "image/jpeg", JPEG_QUALITY));
+}
+
+async function loop(mine) {
+  let failures = 0;
+  while (mine === run) {
+    await nextFrame(mine);
+    if (mine !== run) return;
+    try {
+      if (!session) {
+        const stored = readStored();
+        if (!await openSession(stored?.session) && failing) note.textContent = "The server was restarted, so the session began anew.";
+        if (mine !== run) return;
+      }
+      const taken = performance.now(), now = performance.timeOrigin + taken;
+      const camera = `${video.videoWidth}x${video.videoHeight}`, picture = await takePicture();
+      const sent = performance.now();
+      const answer = await call("POST", "frame", {
+        body: picture, headers: {"Content-Type": "image/jpeg", "X-Seconds": String(now / 1000), "X-Camera": camera},
+        timeout: ANSWER_TIMEOUT,
+      });
+      if (mine !== run) return;
+      const got = performance.now();
+      takeAnswer(answer, taken);
+      origin = now - 1000 * answer.seconds;
+      adapt(got - sent);
+      measured.push(got - taken);
+      if (measured.length > 5000) measured.shift();
+      exchanges.push([got, got - taken]);
+      if (failing) say("");
+      failures = 0;
+      failing = false;
+    } catch (error) {
+      if (mine !== run) return;
+      if (error.status === 404) {
+        session = null;
+        try { sessionStorage.removeItem(STORED); } catch { /* nothing was stored */ }
+        failing = true;
+        continue;
+      }
+      failures++;
+      failing = true;
+      if (error.name === "AbortError") adapt(ANSWER_TIMEOUT);
+      if (failures > 1 || error.status) {
+        say(error.status ? error.message : "The server does not answer. The page tries again by itself.");
+      }
+      await sleep(Math.min(LONGEST_WAIT, 100 * 2 ** failures));
+    }
+  }
+}
+
+// Smaller pictures on a slow line, larger ones again on a fast one.
+function adapt(milliseconds) {
+  if (milliseconds > SLOW) side = Math.max(MIN_SIDE, side * Math.max(0.6, Math.sqrt(SLOW / milliseconds)));
+  else if (milliseconds < FAST) side = Math.min(MAX_SIDE, side * 1.02);
+}
+
+// What is seen
+
+function takeAnswer(answer, taken) {
+  const now = performance.now();
+  for (const data of answer.people) {
+    let face = faces.get(data.id);
+    if (!face) {
+      face = {box: data.box, target: data.box, velocity: [0, 0, 0, 0], at: taken};
+      faces.set(data.id, face);
+    } else if (taken > face.at) {
+      const gap = taken - face.at, part = Math.min(1, gap / 150);
+      face.velocity = data.box.map((value, i) => face.velocity[i] + part * ((value - face.target[i]) / gap - face.velocity[i]));
+      Object.assign(face, {target: data.box, at: taken});
+    }
+    Object.assign(face, {seen: now, data});
+  }
+  for (const [id, face] of faces) {
+    if (now - face.seen > LINGER) {
+      face.card?.root.remove();
+      faces.delete(id);
+    }
+  }
+  lastRoom = answer.room;
+  const everybody = Object.fromEntries(answer.people.map((data) => [data.id, data.index]));
+  points.push({seconds: answer.seconds, room: answer.room, people: everybody});
+  if (points.length > MAX_POINTS) thinOut();
+  if (baselineUntil !== null && answer.seconds > baselineUntil) {
+    baselineUntil = null;
+    note.textContent = "";
+    call("GET", "curve").then((state) => {
+      takeState(state);
+      find("marker-note").textContent = "Neutral baseline taken: the index now counts from there.";
+    }).catch(() => {});
+  }
+}
+
+// Keep the last minute as it is and every second point before it.
+function thinOut() {
+  const recent = points.at(-1).seconds - 60;
+  points = points.filter((point, number) => point.seconds > recent || number % 2);
+}
+
+let drawn = performance.now();
+
+function drawOverlay() {
+  const width = stage.clientWidth, height = stage.clientHeight;
+  if (!width) return;
+  const context = prepareCanvas(overlay), now = performance.now(), passed = now - drawn;
+  drawn = now;
+  const style = getComputedStyle(stage);
+  context.font = `600 14px ${style.fontFamily}`;
+  context.textBaseline = "middle";
+  for (const [id, face] of faces) {
+    const ahead = Math.min(now - face.at, AHEAD), part = 1 - Math.exp(-passed / GLIDE);
+    face.box = face.box.map((value, i) => value + part * (face.target[i] + ahead * face.velocity[i] - value));
+    let [x1, y1, x2, y2] = face.box.map((value, i) => value * (i % 2 ? height : width));
+    if (mirror.checked) [x1, x2] = [width - x2, width - x1];
+    const color = personColor(id);
+    context.globalAlpha = now - face.seen > 200 ? 0.4 : 1;
+    Object.assign(context, {strokeStyle: color, lineWidth: 3});
+    context.beginPath();
+    context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
+    context.stroke();
+    const lines = [`${id}  ${face.data.sure ? face.data.shown : "not sure"}`, ...face.data.apparent ?? []];
+    const wide = Math.max(...lines.map((line) => context.measureText(line).width)) + 14, high = 20 * lines.length + 2;
+    const left = Math.min(Math.max(x1, 0), Math.max(width - wide, 0));
+    const above = y1 - high - 3, under = y2 + 3;
+    const labelTop = above >= 0 ? above : under + high <= height ? under : Math.max(y1 + 3, 0);
+    context.fillStyle = color;
+    context.beginPath();
+    context.roundRect(left, labelTop, wide, high, 6);
+    context.fill();
+    context.fillStyle = "#fff";
+    lines.forEach((line, number) => context.fillText(line, left + 7, labelTop + 11 + 20 * number));
+  }
+  context.globalAlpha = 1;
+}
+
+function makeCard(id) {
+  const bars = SETTINGS.emotions.map((label) => {
+    const fill = make("span"), percentText = make("span", {class: "ifade-percent"});
+    const root = make("div", {class: "ifade-bar", role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100},
+      make("span", {class: "ifade-label", text: label}), make("span", {class: "ifade-track"}, fill), percentText);
+    return {root, fill, percentText};
+  });
+  const answer = make("strong", {class: "ifade-card-answer"}), index = make("span", {class: "ifade-card-index"});
+  const apparent = make("p", {class: "ifade-card-apparent"});
+  const root = make("section", {class: "ifade-card", style: `--person: ${personColor(id)}`},
+    make("div", {class: "ifade-card-head"}, make("span", {class: "ifade-card-name", text: `Person ${id}`}), answer, index),
+    make("div", {class: "ifade-bars"}, ...bars.map((bar) => bar.root)), apparent);
+  return {root, bars, answer, index, apparent};
+}
+
+// Cards and figures change in place, ten times a second; their texts four times.
+let texts = 0;
+
+function drawCards() {
+  const now = performance.now(), withText = now - texts > 240;
+  if (withText) texts = now;
+  const ids = [...faces.keys()].sort((a, b) => a - b);
+  ids.forEach((id, place) => {
+    const face = faces.get(id);
+    if (place >= MAX_CARDS) {
+      face.card?.root.remove();
+      face.card = undefined;
+      return;
+    }
+    const fresh = !face.card;
+    face.card ??= makeCard(id);
+    const {root, bars, answer, index, apparent} = face.card, {probabilities, shown, sure} = face.data;
+    if (people.children[place] !== root) people.insertBefore(root, people.children[place] ?? null);
+    root.classList.toggle("ifade-gone", now - face.seen > 200);
+    bars.forEach((bar, number) => {
+      bar.fill.style.transform = `scaleX(${probabilities[number]})`;
+      bar.root.classList.toggle("ifade-leading", sure && SETTINGS.emotions[number] === shown);
+      if (withText || fresh) {
+        const rounded = `${Math.round(100 * probabilities[number])}%`;
+        setText(bar.percentText, rounded);
+        bar.root.setAttribute("aria-valuenow", Math.round(100 * probabilities[number]));
+        bar.root.setAttribute("aria-valuetext", rounded);
+      }
+    });
+    if (withText || fresh) {
+      setText(answer, sure ? shown : "not sure");
+      setText(index, formatIndex(face.data.index[0], percent));
+      setText(apparent, (face.data.apparent ?? []).join(", "));
+      root.setAttribute("aria-label", `Person ${id}: ${sure ? shown : "not sure"}`);
+    }
+  });
+  const hint = faces.size > MAX_CARDS ? `and ${faces.size - MAX_CARDS} more` : !running ? "" : faces.size ? "" : "Nobody in view.";
+  let line = people.querySelector(".ifade-people-hint");
+  if (hint && !line) people.append(line = make("p", {class: "ifade-people-hint"}));
+  if (line) hint ? (setText(line, hint), people.append(line)) : line.remove();
+  if (withText) drawNumbers(now);
+}
+
+function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+function drawNumbers(now) {
+  setText(find("now-index"), lastRoom && faces.size ? formatIndex(lastRoom[0], percent) : "–");
+  const deviation = lastRoom && faces.size ? (percent ? Math.round(50 * lastRoom[1]) : lastRoom[1].toFixed(2)) : "";
+  setText(find("now-band"), deviation === "" ? "" : `± ${deviation}`);
+  exchanges = exchanges.filter(([at]) => now - at < 2000);
+  if (exchanges.length > 1) {
+    const seconds = (exchanges.at(-1)[0] - exchanges[0][0]) / 1000;
+    const behind = exchanges.map(([, milliseconds]) => milliseconds).sort((a, b) => a - b)[exchanges.length >> 1];
+    setText(speed, `${Math.round((exchanges.length - 1) / seconds)} frames a second, ${Math.round(behind)} ms behind`);
+  }
+}
+
+let announced = 0, said = "";
+
+function announce() {
+  const ids = [...faces.keys()].sort((a, b) => a - b);
+  const words = ids.length ? ids.slice(0, MAX_CARDS).map((id) => {
+    const {shown, sure} = faces.get(id).data;
+    return `person ${id} ${sure ? shown : "not sure"}`;
+  }).join(", ") : running ? "nobody in view" : "";
+  if (words === said || performance.now() - announced < 1000) return;
+  announced = performance.now();
+  said = words;
+  find("announcement").textContent = words;
+}
+
+function drawLive() {
+  const to = points.length ? points.at(-1).seconds : 0;
+  let first = points.length;
+  while (first > 0 && points[first - 1].seconds > to - 61) first--;
+  drawCurve(find("chart-live"), {points: points.slice(first), markers, from: to - 60, to, percent, ago: true});
+}
+
+function drawSession() {
+  const to = points.length ? points.at(-1).seconds : 60;
+  const spread = to / 300; // points of the session from the server lie so far apart, at most twice
+  drawCurve(find("chart-session"), {points: thinned(600), markers, from: 0, to: Math.max(to, 60), percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
+}
+
+function thinned(count) {
+  const step = Math.ceil(points.length / count);
+  return step > 1 ? points.filter((_, number) => number % step === 0) : points;
+}
+
+// With every frame of the camera; where the browser cannot tell, with every frame of the screen.
+function watchVideo() {
+  if (!element.isConnected) return;
+  freshFrame = true;
+  wakeUp?.();
+  if (visible()) drawOverlay();
+  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(watchVideo);
+  else requestAnimationFrame(watchVideo);
+}
+watchVideo();
+
+let tick = 0;
+const timer = setInterval(() => {
+  if (!element.isConnected) return end();
+  if (document.hidden || element.offsetParent === null) return;
+  tick++;
+  drawCards();
+  announce();
+  if (running || tick % 10 === 0) {
+    if (tick % 2 === 0) drawLive();
+    if (tick % 20 === 0 || tick === 1) drawSession();
+  }
+}, 100);
+
+// Buttons
+
+function say(text) {
+  setText(problem, text);
+}
+
+function showRunning() {
+  invitation.hidden = running;
+  find("stop").disabled = !running;
+  if (!running) speed.textContent = "";
+}
+
+function enable(on) {
+  for (const name of ["marker-label", "marker-set", "baseline", "report-show", "delete"]) find(name).disabled = !on;
+  for (const control of element.querySelectorAll(".ifade-download, .ifade-weights input, .ifade-weights-reset")) control.disabled = !on;
+}
+
+function setMirror() {
+  stage.classList.toggle("ifade-mirrored", mirror.checked);
+}
+
+function attempt(action, where = note) {
+  return async (event) => {
+    event?.preventDefault?.();
+    try {
+      await action(event);
+    } catch (error) {
+      if (error.status === 404) {
+        session = null;
+        if (!running) enable(false);
+      }
+      where.textContent = error.status ? error.message : "The server does not answer. Try again.";
+    }
+  };
+}
+
+find("start").addEventListener("click", () => startCamera());
+find("stop").addEventListener("click", stopCamera);
+cameras.addEventListener("change", () => startCamera());
+mirror.addEventListener("change", () => { setMirror(); drawOverlay(); });
+video.addEventListener("resize", () => { stage.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`; });
+
+for (const radio of element.querySelectorAll("[name=ifade-scale]")) {
+  radio.addEventListener("change", () => {
+    percent = radio.value === "percent";
+    texts = 0;
+    drawLive();
+    drawSession();
+    if (find("report").childElementCount) showReport();
+  });
+}
+
+// The moment of a marker is that of the key or of the first letter, not that at which the label is finished.
+const sessionNow = () => origin === null ? points.at(-1)?.seconds ?? 0 : (performance.timeOrigin + performance.now() - origin) / 1000;
+const markerLabel = find("marker-label");
+markerLabel.addEventListener("input", () => { markerSeconds = markerLabel.value ? markerSeconds ?? sessionNow() : null; });
+find("marker").addEventListener("submit", attempt(async () => {
+  const label = markerLabel.value.trim() || "marker";
+  const marker = await call("POST", "mark", {body: {label, seconds: Math.max(0, markerSeconds ?? sessionNow())}});
+  markers = [...markers, marker].sort((a, b) => a.seconds - b.seconds);
+  markerLabel.value = "";
+  markerSeconds = null;
+  markerLabel.blur();
+  find("marker-note").textContent = `Marker «${marker.label}» set at ${formatTime(marker.seconds)}.`;
+  drawLive();
+  drawSession();
+}, find("marker-note")));
+
+function onKey(event) {
+  if (event.key.toLowerCase() !== "m" || event.ctrlKey || event.metaKey || event.altKey || markerLabel.disabled) return;
+  if (element.offsetParent === null || event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
+  event.preventDefault();
+  markerSeconds = sessionNow();
+  markerLabel.focus();
+}
+document.addEventListener("keydown", onKey);
+
+find("baseline").addEventListener("click", attempt(async () => {
+  takeState(await call("POST", "baseline", {body: {on: true}}));
+  find("marker-note").textContent = `Look neutral for ${SETTINGS.baselineSeconds} seconds: what everybody in view shows now becomes their zero.`;
+}, find("marker-note")));
+find("baseline-off").addEventListener("click", attempt(async () => {
+  takeState(await call("POST", "baseline", {body: {on: false}}));
+  find("marker-note").textContent = "The baseline was forgotten.";
+}, find("marker-note")));
+
+// Weights
+
+find("formula-text").textContent = `${SETTINGS.formula}. The weights below are how pleasant people rated the word for each
+  emotion, from −1 to 1 (Russell and Mehrabian 1977, Evidence for a three-factor theory of emotions, Journal of Research in
+  Personality 11, 273–294). Over time a Kalman filter follows it: a doubtful face moves the curve less, and the band is one
+  standard deviation. The room is the mean of all people, each weighted by how well they are known. On the scale from 0 to
+  100, 50 is neutral.`;
+const sliders = Object.fromEntries(SETTINGS.emotions.map((label) => {
+  const slider = make("input", {type: "range", min: -1, max: 1, step: 0.01, "aria-label": `Weight of ${label}`});
+  const value = make("output", {});
+  slider.addEventListener("input", () => { value.textContent = formatIndex(Number(slider.value)); });
+  slider.addEventListener("change", attempt(() => sendWeights({...weights, [label]: Number(slider.value)})));
+  find("weights").append(make("label", {}, make("span", {text: label}), slider, value));
+  return [label, {slider, value}];
+}));
+find("weights-reset").addEventListener("click", attempt(() => sendWeights({...SETTINGS.valence})));
+
+async function sendWeights(wanted) {
+  takeState(await call("POST", "weights", {body: {weights: wanted}}));
+}
+
+function showWeights() {
+  for (const label of SETTINGS.emotions) {
+    sliders[label].slider.value = weights[label];
+    sliders[label].value.textContent = formatIndex(weights[label]);
+  }
+}
+
+// Report and end
+
+async function showReport() {
+  renderReport(find("report"), await call("GET", "report.json"), percent);
+}
+find("report-show").addEventListener("click", attempt(async () => {
+  await showReport();
+  note.textContent = "";
+  find("report").scrollIntoView({behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "nearest"});
+}));
+
+for (const button of element.querySelectorAll(".ifade-download")) {
+  button.addEventListener("click", attempt(async () => {
+    const name = button.dataset.file, content = await call("GET", name, {timeout: 60000});
+    const blob = content instanceof Blob ? content : new Blob([JSON.stringify(content, null, 2)], {type: "application/json"});
+    const link = make("a", {href: URL.createObjectURL(blob), download: `ifade-${name}`});
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  }));
+}
+
+find("delete").addEventListener("click", attempt(async () => {
+  stopCamera();
+  const answer = await call("POST", "delete").catch((error) => { if (error.status !== 404) throw error; });
+  session = null;
+  remember();
+  points = [];
+  markers = [];
+  lastRoom = null;
+  weights = {...SETTINGS.valence};
+  showWeights();
+  enable(false);
+  find("report").replaceChildren();
+  find("marker-note").textContent = "";
+  find("baseline-off").hidden = true;
+  drawLive();
+  drawSession();
+  note.textContent = answer?.deleted === false ? "There was nothing left to delete." :
+    "Your session was deleted. The server keeps nothing of it, and neither does this page.";
+}));
+
+function readStored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(STORED));
+  } catch {
+    return null;
+  }
+}
+
+function leave() {
+  if (session) navigator.sendBeacon(routes + "leave", JSON.stringify({session}));
+}
+window.addEventListener("pagehide", leave);
+// Out of the browser's cache of pages the old session may still be there.
+window.addEventListener("pageshow", (event) => { if (event.persisted && running) { session = null; startCamera(); } });
+document.addEventListener("visibilitychange", () => wakeUp?.());
+
+function end() {
+  clearInterval(timer);
+  stopCamera();
+  document.removeEventListener("keydown", onKey);
+  window.removeEventListener("pagehide", leave);
+}
+
+showWeights();
+enable(false);
+drawLive();
+drawSession();
+const before = readStored();
+if (before) {
+  // A reload: the session goes on, and so does the camera if it was on.
+  attempt(async () => {
+    if (!await openSession(before.session)) note.textContent = "";
+    if (before.running) await startCamera();
+  })();
+}
