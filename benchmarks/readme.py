@@ -56,7 +56,8 @@ def accuracy_section() -> str:
         ]
     lines += stress_tables(report["stress"])
     if "int8" in report:
-        lines += ["", f"`{report['int8']['model']}`:", "", *accuracy_table(report["int8"]["metrics"])[:-2]]
+        int8 = f"`{report['int8']['model']}`, `{report['int8']['recipe']}` in 8 bits, by `{report['int8']['command']}`:"
+        lines += ["", int8, "", *accuracy_table(report["int8"]["metrics"])[:-2]]
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import numpy as np
+import onnx
 import pytest
 import sys
 
@@ -29,6 +30,33 @@ def test_nothing_is_written_where_too_much_is_lost(exported, synthetic_dir, tmp_
     )
     assert quantize.main() == 1
     assert "PublicTest accuracy falls" in capsys.readouterr().err and not target.exists()
+
+
+def test_one_network_of_a_mean(synthetic, tmp_path):
+    """The mean of two networks that differ, of which each can be had alone."""
+    from export.to_onnx import convert, serving_network
+    from training.model import plain_cnn
+
+    def answers(model: onnx.ModelProto) -> dict:
+        onnx.save(model, tmp_path / "model.onnx")
+        return EmotionClassifier(tmp_path / "model.onnx", threads=1).answers(synthetic.images)
+
+    networks = [plain_cnn(name, ((8,), (8,))) for name in ("one", "two")]
+    metadata = {"labels": json.dumps(EMOTIONS), "input_size": "48", "channels": "1", "recipe": "one + two"}
+    both = convert(serving_network(networks, 0.02, 0.02), metadata)
+    for number, network in enumerate(networks, 1):
+        kept = quantize.keep_network(both, number)
+        alone = convert(serving_network([network], 0.02, 0.02), metadata)
+        for name, expected in answers(alone).items():
+            assert np.abs(answers(kept)[name] - expected).max() < 1e-5 * np.abs(expected).max(), name
+            assert np.abs(answers(both)[name] - expected).max() > 1e-4 * np.abs(expected).max(), name
+        assert len(kept.graph.initializer) < len(both.graph.initializer)
+        assert {entry.key: entry.value for entry in kept.metadata_props}["recipe"] == network.name
+
+
+def test_a_graph_of_one_network_has_none_to_choose(exported):
+    with pytest.raises(ValueError, match="mean of two networks"):
+        quantize.keep_network(onnx.load(exported), 1)
 
 
 def test_released_quantized_network_keeps_its_figures(fer2013):
