@@ -98,7 +98,9 @@ def keep_network(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
         if entry.key == "recipe" and len(recipe) == 2:
             entry.value = recipe[number - 1]
         elif entry.key == "parameters":
-            entry.value = str(sum(math.prod(tensor.dims) for tensor in kept if tensor.data_type == onnx.TensorProto.FLOAT))
+            entry.value = str(
+                sum(math.prod(tensor.dims) for tensor in kept if tensor.data_type == onnx.TensorProto.FLOAT)
+            )
     onnx.checker.check_model(model, full_check=True)
     return model
 

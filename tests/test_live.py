@@ -1,0 +1,357 @@
+"""The routes behind the Live tab, without a browser: what they answer, what they refuse, and what they keep."""
+
+import csv
+import cv2
+import gc
+import io
+import json
+import numpy as np
+import pytest
+import threading
+import time
+import weakref
+from pathlib import Path
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+import app
+from inference.images import load_image
+from inference.satisfaction import VALENCE
+from inference.types import EMOTIONS
+from webui import live as live_module
+from webui import sessions as sessions_module
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+@pytest.fixture(scope="module")
+def live() -> live_module.LiveServer:
+    return app.build_live_server()
+
+
+@pytest.fixture(scope="module")
+def client(live):
+    with TestClient(Starlette(routes=live.routes())) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def portrait() -> np.ndarray:
+    """uint8 (480, 640, 3), RGB, with one face."""
+    return cv2.resize(load_image(EXAMPLES / "astronaut.jpg"), (640, 640), interpolation=cv2.INTER_AREA)[:480]
+
+
+def jpeg(image: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+class Visitor:
+    """A page: one session and a clock of its own."""
+
+    def __init__(self, client: TestClient):
+        self.client, self.clock = client, 1e9
+        self.state = client.post("/live/start").json()
+        self.headers = {"X-Session": self.state["session"]}
+
+    def get(self, name: str):
+        return self.client.get(f"/live/{name}", headers=self.headers)
+
+    def post(self, name: str, value: dict | None = None):
+        return self.client.post(f"/live/{name}", headers=self.headers, json=value or {})
+
+    def send(self, image: np.ndarray | bytes, camera: str = "640x480", step: float = 0.05, **headers: str):
+        self.clock += step
+        data = image if isinstance(image, bytes) else jpeg(image)
+        headers = {**self.headers, "X-Seconds": str(self.clock), "X-Camera": camera, **headers}
+        return self.client.post("/live/frame", content=data, headers=headers)
+
+
+@pytest.fixture
+def visitor(client) -> Visitor:
+    return Visitor(client)
+
+
+def rows(visitor: Visitor) -> list[dict]:
+    return list(csv.DictReader(io.StringIO(visitor.get("report.csv").text)))
+
+
+# What it answers
+
+
+def test_a_face_that_moves_keeps_its_id_and_is_followed(visitor, portrait):
+    expected = []
+    for number in range(40):
+        shift = 60 * np.sin(number / 8)
+        frame = cv2.warpAffine(portrait, np.float32([[1, 0, shift], [0, 1, 0]]), (640, 480))
+        answer = visitor.send(frame)
+        assert answer.status_code == 200 and answer.headers["cache-control"] == "no-store"
+        (person,) = answer.json()["people"]
+        expected.append(shift)
+        assert person["id"] == 1 and len(person["probabilities"]) == 7 and person["shown"] == "happy" and person["sure"]
+        assert sum(person["probabilities"]) == pytest.approx(1, abs=0.01)
+        assert person["probabilities"].index(max(person["probabilities"])) == EMOTIONS.index("happy")
+    table = rows(visitor)
+    assert [row["person"] for row in table] == ["1"] * 40
+    assert [float(row["seconds"]) for row in table] == pytest.approx(np.arange(40) * 0.05, abs=2e-3)
+    middles = [(float(row["x1"]) + float(row["x2"])) / 2 for row in table]
+    assert np.abs(np.array(middles) - middles[0] - expected).max() < 6
+    drawn = answer.json()["people"][0]["box"]
+    assert (drawn[0] + drawn[2]) / 2 * 640 == pytest.approx(middles[-1], abs=8)
+    room = answer.json()["room"]
+    assert room == person["index"] and room[0] > 0.6 and 0 < room[1] < 0.3
+
+
+def test_two_people_each_with_a_curve_of_their_own(visitor, portrait):
+    half = cv2.resize(portrait[:, 120:440], (320, 480))
+    frame = np.hstack([half, half[:, ::-1]])
+    for _ in range(10):
+        answer = visitor.send(frame).json()
+    assert [person["id"] for person in answer["people"]] == [1, 2]
+    report = visitor.get("report.json").json()
+    assert [person["id"] for person in report["people"]] == [1, 2] and report["frames"] == 10
+    assert set(report["curve"][0]["people"]) == {"1", "2"}
+
+
+def test_frames_scaled_down_give_boxes_of_the_camera(visitor, portrait):
+    for size in ((640, 480), (480, 360), (320, 240), (640, 480)):
+        answer = visitor.send(cv2.resize(portrait, size, interpolation=cv2.INTER_AREA), camera="640x480").json()
+        assert [person["id"] for person in answer["people"]] == [1]
+    boxes = np.array([[float(row[name]) for name in ("x1", "y1", "x2", "y2")] for row in rows(visitor)])
+    assert np.ptp(boxes, axis=0).max() < 15 and (boxes[:, 2] - boxes[:, 0]).min() > 80
+
+
+def test_an_empty_frame_is_an_answer_too(visitor):
+    answer = visitor.send(np.full((480, 640, 3), 128, np.uint8)).json()
+    assert answer["people"] == [] and answer["room"] is None
+    assert visitor.get("report.json").json()["room"]["mean"] is None
+    assert Image.open(io.BytesIO(visitor.get("report.png").content)).format == "PNG"
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_stream(visitor, portrait):
+    seconds = [visitor.send(portrait, step=step).json()["seconds"] for step in (1, 0.05, -30, 0, 31)]
+    assert all(later > earlier for earlier, later in zip(seconds, seconds[1:])) and seconds[3] < 0.1
+
+
+def test_markers_weights_and_baseline(visitor, portrait):
+    for _ in range(20):
+        visitor.send(portrait)
+    assert visitor.post("mark", {"label": "price <shown>", "seconds": 0.5}).json() == {
+        "label": "price <shown>",
+        "seconds": 0.5,
+    }
+    assert visitor.post("mark", {"label": "now"}).json()["seconds"] == pytest.approx(0.95, abs=1e-3)
+    turned = visitor.post("weights", {"weights": {**VALENCE, "happy": -0.8}}).json()
+    assert turned["weights"]["happy"] == -0.8 and turned["curve"][-1]["room"][0] < -0.4
+    assert visitor.send(portrait).json()["room"][0] < -0.4
+    visitor.post("weights", {"weights": VALENCE})
+    assert visitor.post("baseline", {"on": True}).json()["baseline_until"] > 5
+    for _ in range(10):
+        answer = visitor.send(portrait).json()
+    assert answer["room"][0] == pytest.approx(0, abs=0.15)
+    assert visitor.get("curve").json()["baseline"]["1"] > 0.5
+    assert visitor.post("baseline", {"on": False}).json()["baseline"] == {}
+    report = visitor.get("report.json").json()
+    assert [marker["label"] for marker in report["markers"]] == ["price <shown>", "now"]
+    assert report["room"]["mean"] > 0.5
+
+
+def test_a_reload_goes_on_and_another_page_does_not(client, visitor, portrait):
+    for _ in range(5):
+        visitor.send(portrait)
+    token = visitor.state["session"]
+    stolen = client.post("/live/start", json={"resume": token}).json()
+    assert not stolen["resumed"] and stolen["session"] != token and stolen["curve"] == []
+    client.post("/live/leave", content=json.dumps({"session": token}))
+    back = client.post("/live/start", json={"resume": token}).json()
+    assert back["resumed"] and back["session"] == token and back["curve"]
+    assert len(rows(visitor)) == 5
+
+
+# What it refuses
+
+SESSION_ROUTES = [
+    *(("GET", name) for name in ("curve", "report.json", "report.csv", "report.png")),
+    *(("POST", name) for name in ("frame", "mark", "weights", "baseline")),
+]
+
+
+@pytest.mark.parametrize("method, name", SESSION_ROUTES)
+@pytest.mark.parametrize("headers", [{}, {"X-Session": ""}, {"X-Session": "guess"}])
+def test_no_session_no_answer(client, method, name, headers):
+    answer = client.request(method, f"/live/{name}", headers=headers, content=b"{}")
+    assert answer.status_code == 404 and answer.json() == {"error": "This session has ended."}
+
+
+def test_every_route_of_a_session_is_in_the_list_above(live):
+    others = {("POST", "start"), ("POST", "leave"), ("POST", "delete")}
+    assert {(next(iter(route.methods - {"HEAD"})), route.path.split("/")[-1]) for route in live.routes()} == {
+        *SESSION_ROUTES,
+        *others,
+    }
+
+
+def huge() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (8000, 8000)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data, headers, status, word",
+    [
+        (b"", {}, 422, "empty"),
+        (b"not a picture", {}, 422, "not a picture"),
+        (huge(), {}, 422, "megapixels"),
+        (b"x" * (2 * 2**20 + 1), {}, 413, "too large"),
+        (None, {"X-Seconds": "nan"}, 422, "X-Seconds"),
+        (None, {"X-Seconds": "soon"}, 422, "X-Seconds"),
+        (None, {"X-Seconds": "1e12"}, 422, "X-Seconds"),
+        (None, {"X-Camera": "640"}, 422, "X-Camera"),
+        (None, {"X-Camera": "0x480"}, 422, "X-Camera"),
+        (None, {"X-Camera": "640x99999999"}, 422, "X-Camera"),
+    ],
+)
+def test_a_bad_frame_is_refused_and_the_next_is_answered(visitor, portrait, data, headers, status, word):
+    answer = visitor.send(portrait if data is None else data, **headers)
+    assert answer.status_code == status and word in answer.json()["error"] and "Traceback" not in answer.text
+    assert [person["id"] for person in visitor.send(portrait).json()["people"]] == [1]
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("weights", {}),
+        ("weights", {"weights": {"happy": 1}}),
+        ("weights", {"weights": [1, 2]}),
+        ("mark", {}),
+        ("mark", {"label": "x", "seconds": "soon"}),
+        ("mark", {"label": "x", "seconds": -1}),
+        ("mark", {"label": "x", "seconds": True}),
+    ],
+)
+def test_bad_changes_are_refused(visitor, name, value):
+    answer = visitor.post(name, value)
+    assert answer.status_code == 422 and answer.json()["error"].endswith(".")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"1", b'{"label": "' + b"x" * 5000 + b'"}'])
+def test_bad_json_is_refused(visitor, client, body):
+    answer = client.post("/live/mark", headers=visitor.headers, content=body)
+    assert answer.status_code in (413, 422) and set(answer.json()) == {"error"}
+
+
+def test_a_fault_is_answered_without_its_details(visitor, portrait, live, monkeypatch):
+    session = live.sessions.get(visitor.state["session"])
+    monkeypatch.setattr(session.follower, "analyze", lambda *_: 1 / 0)
+    answer = visitor.send(portrait)
+    assert answer.status_code == 500 and "division" not in answer.text and answer.json()["error"]
+    monkeypatch.undo()
+    assert visitor.send(portrait).status_code == 200
+
+
+def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(live, client, portrait, monkeypatch):
+    """While one frame is worked on, a second one of the same page is refused, and more pages than there is room for too."""
+    first, second = Visitor(client), Visitor(client)
+    session = live.sessions.get(first.state["session"])
+    begun, go_on, answers = threading.Event(), threading.Event(), []
+
+    def slow(*_):
+        begun.set()
+        assert go_on.wait(20)
+        return []
+
+    monkeypatch.setattr(session.follower, "analyze", slow)
+    thread = threading.Thread(target=lambda: answers.append(first.send(portrait)))
+    thread.start()
+    assert begun.wait(20)
+    assert first.send(portrait).status_code == 409
+    monkeypatch.setattr(live_module, "MAX_WAITING", 1)
+    answer = second.send(portrait)
+    assert answer.status_code == 503 and "busy" in answer.json()["error"]
+    go_on.set()
+    thread.join(20)
+    assert answers[0].status_code == 200 and second.send(portrait).status_code == 200
+
+
+# What it keeps
+
+
+def test_visitors_do_not_see_each_other(client, portrait):
+    one, other = Visitor(client), Visitor(client)
+    for _ in range(3):
+        one.send(portrait)
+    one.post("mark", {"label": "secret"})
+    assert rows(other) == [] and other.get("curve").json()["markers"] == []
+    assert "secret" not in other.get("report.json").text and one.state["session"] != other.state["session"]
+
+
+def test_deleting_forgets_at_once(client, live, portrait):
+    visitor = Visitor(client)
+    visitor.send(portrait)
+    session = weakref.ref(live.sessions.get(visitor.state["session"]))
+    assert visitor.post("delete").json() == {"deleted": True}
+    assert visitor.get("report.csv").status_code == 404 and visitor.send(portrait).status_code == 404
+    assert visitor.post("delete").json() == {"deleted": False}
+    gc.collect()
+    assert session() is None
+
+
+def test_sessions_end_by_themselves(monkeypatch, portrait):
+    monkeypatch.setattr(sessions_module, "LEFT_SECONDS", 0.3)
+    monkeypatch.setattr(sessions_module, "IDLE_SECONDS", 1.0)
+    monkeypatch.setattr(live_module, "SWEEP_SECONDS", 0.1)
+    live = app.build_live_server()
+    with TestClient(Starlette(routes=live.routes(), lifespan=live.lifespan)) as client:
+        leaving, idle, staying = Visitor(client), Visitor(client), Visitor(client)
+        for visitor in (leaving, idle, staying):
+            visitor.send(portrait)
+        kept = [weakref.ref(live.sessions.get(visitor.state["session"])) for visitor in (leaving, idle, staying)]
+        client.post("/live/leave", content=json.dumps({"session": leaving.state["session"]}))
+
+        def alive() -> list[bool]:
+            staying.send(portrait)
+            gc.collect()
+            return [session() is not None for session in kept]
+
+        deadline = time.monotonic() + 20
+        seen = []
+        while (now := alive()) != [False, False, True]:
+            seen.append(now)
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert [False, True, True] in seen  # who left went before who was only idle
+
+
+def test_the_number_of_sessions_is_bounded(monkeypatch):
+    monkeypatch.setattr(sessions_module, "MAX_SESSIONS", 2)
+    live = app.build_live_server()
+    with TestClient(Starlette(routes=live.routes())) as client:
+        first, _ = Visitor(client), Visitor(client)
+        answer = client.post("/live/start")
+        assert answer.status_code == 503 and "full" in answer.json()["error"]
+        first.post("delete")
+        assert client.post("/live/start").status_code == 200
+
+
+def test_memory_stays_flat_over_many_frames(live, portrait):
+    """What a session holds after 10,000 frames of a face, beside its rows, is what it held after 1,000."""
+    import tracemalloc
+
+    from inference.report import frame_values
+
+    session = live.sessions.start()
+    faces = session.follower.analyze(portrait, 0.0)
+    sizes = {}
+    tracemalloc.start()
+    for number in range(1, 10_001):
+        people = session.follower.tracker.update([face.measured for face in faces], number / 20)
+        room, readings = session.timeline.add(number / 20, people)
+        session.rows.add(frame_values(number / 20, people, room, readings))
+        if number in (1_000, 10_000):
+            gc.collect()
+            sizes[number] = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    per_row = 4 * session.rows._chunks[0].shape[1]
+    assert sizes[10_000] - sizes[1_000] < 9_000 * per_row + 1_500_000
+    live.sessions.delete(session.token)

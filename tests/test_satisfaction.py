@@ -1,0 +1,337 @@
+"""The satisfaction index: its formula, its uncertainty, its curve and its report, on made-up faces with known truth."""
+
+import csv
+import json
+import math
+import numpy as np
+import pytest
+from io import BytesIO, StringIO
+from PIL import Image
+
+from inference import satisfaction
+from inference.report import FRAME_COLUMNS, FrameCsv, FrameTable, figure_png, frame_values
+from inference.satisfaction import NOT_SURE_KEY, PRIOR, VALENCE, Reading, Timeline, combine, from_baseline, valence
+from inference.tracker import TrackedFace
+from inference.types import EMOTIONS, Detection, Face
+
+WEIGHTS = np.array(list(VALENCE.values()))
+
+
+def sure_of(emotion: str, probability: float = 0.94) -> np.ndarray:
+    distribution = np.full(7, (1 - probability) / 6)
+    distribution[EMOTIONS.index(emotion)] = probability
+    return distribution
+
+
+DOUBTFUL = np.full(7, 1 / 7)
+MIXED = (sure_of("happy") + sure_of("sad")) / 2
+
+
+def person(distribution, id_=1, box=(100.0, 50.0, 180.0, 130.0)) -> TrackedFace:
+    face = Face(Detection(box, 0.9, (120, 80), (160, 80)), np.zeros((48, 48), np.uint8), np.asarray(distribution))
+    return TrackedFace(id=id_, measured=face, smoothed=face, seconds=0.0)
+
+
+def watch(timeline: Timeline, distribution, seconds: float, start: float = 0.0, rate: float = 20.0, id_: int = 1):
+    """Show one face for a while; the last reading of the room."""
+    room = None
+    for number in range(round(seconds * rate)):
+        room, _ = timeline.add(start + number / rate, [person(distribution, id_)])
+    return room
+
+
+# The formula
+
+
+def test_valence_is_the_mean_of_the_weights():
+    mean, variance = valence(sure_of("happy", 1.0), WEIGHTS)
+    assert mean == pytest.approx(VALENCE["happy"]) and variance == pytest.approx(0, abs=1e-12)
+    mean, variance = valence(np.array([0.5, 0, 0, 0.5, 0, 0, 0]), WEIGHTS)
+    assert mean == pytest.approx((VALENCE["angry"] + VALENCE["happy"]) / 2)
+    assert variance == pytest.approx(((VALENCE["happy"] - VALENCE["angry"]) / 2) ** 2)
+
+
+def test_the_weights_order_the_emotions_as_their_source_does():
+    assert list(VALENCE) == list(EMOTIONS) and VALENCE["neutral"] == 0
+    assert (
+        VALENCE["happy"] > VALENCE["surprise"] > 0 > max(VALENCE[name] for name in ("angry", "disgust", "fear", "sad"))
+    )
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        None,
+        {},
+        {**VALENCE, "contempt": 0.0},
+        {**VALENCE, "happy": 1.01},
+        {**VALENCE, "happy": math.nan},
+        {**VALENCE, "happy": "0.5"},
+        {**VALENCE, "happy": True},
+    ],
+)
+def test_wrong_weights_are_refused_and_change_nothing(weights):
+    timeline = Timeline()
+    with pytest.raises(ValueError, match="weight"):
+        timeline.set_weights(weights)
+    assert timeline.weights == VALENCE
+
+
+# Over time
+
+
+def test_a_clear_face_is_followed_within_a_second_and_a_doubtful_one_more_slowly():
+    timeline = Timeline()
+    watch(timeline, sure_of("happy"), 5)
+    clear = watch(timeline, sure_of("sad"), 1, start=5)
+    assert clear.index < -0.3
+    timeline = Timeline()
+    happy = watch(timeline, sure_of("happy"), 5)
+    doubtful = watch(timeline, MIXED, 1, start=5)
+    target, _ = valence(MIXED, WEIGHTS)
+    moved = (happy.index - doubtful.index) / (happy.index - target)
+    sad, _ = valence(sure_of("sad"), WEIGHTS)
+    assert 0.2 < moved < 0.75 * (happy.index - clear.index) / (happy.index - sad)
+
+
+def test_the_band_is_wider_for_doubtful_faces_and_narrows_with_time():
+    clear, doubtful = (watch(Timeline(), distribution, 5) for distribution in (sure_of("happy"), MIXED))
+    assert 0 < clear.deviation < 0.75 * doubtful.deviation < doubtful.deviation < math.sqrt(PRIOR)
+    first = watch(Timeline(), sure_of("happy"), 0.05)
+    assert first.deviation > 1.5 * clear.deviation
+
+
+@pytest.mark.parametrize("distribution", [sure_of("happy"), MIXED])
+def test_the_frame_rate_does_not_matter(distribution):
+    readings = [watch(Timeline(), distribution, 2, rate=rate) for rate in (5, 10, 20, 60)]
+    indices = [reading.index for reading in readings]
+    deviations = [reading.deviation for reading in readings]
+    assert np.ptp(indices) < 0.05 and np.ptp(deviations) < 0.15 * max(deviations)
+
+
+def test_a_person_who_was_away_is_known_less():
+    timeline = Timeline()
+    before = watch(timeline, sure_of("happy"), 5)
+    timeline.add(30.0, [])
+    after, _ = timeline.add(30.05, [person(DOUBTFUL)])
+    assert after.deviation > 1.5 * before.deviation
+
+
+def test_the_room_trusts_those_who_are_known_better():
+    room = combine([Reading(0.8, 0.1), Reading(-0.8, 0.3)])
+    assert room.index == pytest.approx((0.8 * 100 - 0.8 / 0.09) / (100 + 1 / 0.09))
+    assert room.deviation == pytest.approx(1 / math.sqrt(100 + 1 / 0.09)) and room.deviation < 0.1
+    assert combine([]) is None
+
+
+def test_nobody_has_no_reading_and_time_runs_forwards():
+    timeline = Timeline()
+    assert timeline.add(3.0, []) == (None, {})
+    assert timeline.add(3.0, [person(DOUBTFUL)])[0] is not None  # two frames of one moment
+    for wrong in (2.9, math.nan, math.inf):
+        with pytest.raises(ValueError, match="time"):
+            timeline.add(wrong, [])
+    assert timeline.frames == 2
+
+
+def test_probabilities_are_calibrated_so_the_variance_is_that_of_the_truth(fer2013):
+    """On real faces: the squared error of the valence against the label's is, in the mean, about what the network says."""
+    from inference.emotion import EmotionClassifier
+
+    public = fer2013.split("PublicTest")
+    answers = EmotionClassifier("emotion_int8.onnx", threads=1).predict(public.images).astype(np.float64)
+    means = answers @ WEIGHTS
+    errors = (WEIGHTS[public.labels] - means) ** 2
+    variances = answers @ WEIGHTS**2 - means**2
+    assert 0.75 < errors.mean() / variances.mean() < 1.1
+
+
+# Weights, baseline and markers
+
+
+def test_other_weights_hold_for_the_whole_session():
+    timeline, other = Timeline(), Timeline({**VALENCE, "happy": -1.0})
+    for each in (timeline, other):
+        watch(each, sure_of("happy"), 4)
+    assert timeline.report()["room"]["mean"] > 0.5
+    timeline.set_weights(other.weights)
+    assert timeline.report()["room"] == other.report()["room"]
+    assert timeline.report()["room"]["mean"] < -0.5
+    # The next frame goes on from there.
+    a, b = (each.add(4.0, [person(sure_of("happy"))])[0].index for each in (timeline, other))
+    assert a == pytest.approx(b, abs=0.03) and a < -0.5
+
+
+def test_the_baseline_becomes_zero_for_each_person():
+    timeline = Timeline()
+    sad_looking, other = (sure_of("sad") + sure_of("neutral")) / 2, sure_of("neutral")
+    timeline.add(0.0, [person(sad_looking, 1), person(other, 2)])
+    until = timeline.calibrate()
+    assert until == pytest.approx(satisfaction.BASELINE_SECONDS)
+    for number in range(1, 160):
+        _, readings = timeline.add(number / 20, [person(sad_looking, 1), person(other, 2)])
+    assert readings[1].index == pytest.approx(0, abs=0.03) and readings[2].index == pytest.approx(0, abs=0.03)
+    assert timeline.baselines[1] < -0.25 and abs(timeline.baselines[2]) < 0.05
+    # What comes after the seconds asked for does not change it.
+    before = dict(timeline.baselines)
+    for number in range(160, 200):
+        _, readings = timeline.add(number / 20, [person(sure_of("happy"), 1)])
+    assert timeline.baselines == before and 0.6 < readings[1].index < 1
+    assert [each["baseline"] for each in timeline.report()["people"]] == [round(value, 4) for value in before.values()]
+    timeline.forget_baseline()
+    assert timeline.baselines == {} and timeline.report()["people"][0]["lowest"]["index"] < -0.2
+
+
+@pytest.mark.parametrize("baseline", [-0.9, -0.3, 0.0, 0.4, 0.9])
+def test_a_baseline_keeps_the_ends_and_the_order(baseline):
+    indices = np.linspace(-1, 1, 41)
+    seen = [from_baseline(Reading(index, 0.1), baseline).index for index in indices]
+    assert seen[0] == pytest.approx(-1) and seen[-1] == pytest.approx(1) and np.all(np.diff(seen) > 0)
+    assert from_baseline(Reading(baseline, 0.1), baseline).index == pytest.approx(0)
+
+
+def test_markers_stand_on_the_curve():
+    timeline = Timeline()
+    watch(timeline, sure_of("happy"), 3)
+    watch(timeline, sure_of("sad"), 3, start=3)
+    timeline.mark("price   shown\n", 2.5)
+    timeline.mark("x" * 500)
+    timeline.mark("<b>start</b>", 0.5)
+    assert [label for _, label in timeline.markers] == ["<b>start</b>", "price shown", "x" * satisfaction.MAX_LABEL]
+    markers = timeline.report()["markers"]
+    assert [marker["seconds"] for marker in markers] == [0.5, 2.5, 5.95]
+    assert markers[1]["room"][0] > 0.3 > -0.2 > markers[2]["room"][0]
+    with pytest.raises(ValueError, match="label"):
+        timeline.mark("  ")
+
+
+def test_too_many_markers_are_refused(monkeypatch):
+    monkeypatch.setattr(satisfaction, "MAX_MARKERS", 2)
+    timeline = Timeline()
+    timeline.mark("a"), timeline.mark("b")
+    with pytest.raises(ValueError, match="At most 2"):
+        timeline.mark("c")
+
+
+# The report
+
+
+def test_the_report_of_a_known_session():
+    timeline = Timeline()
+    watch(timeline, sure_of("neutral"), 10)
+    watch(timeline, sure_of("happy"), 20, start=10)
+    watch(timeline, sure_of("sad"), 10, start=30)
+    report = json.loads(json.dumps(timeline.report()))
+    room, (one,) = report["room"], report["people"]
+    assert (one["from"], one["to"], one["frames"], report["frames"]) == (0, 39.95, 800, 800)
+    assert one["seconds"] == pytest.approx(40, abs=0.1)
+    assert (room["neutral"], room["positive"], room["negative"]) == pytest.approx((0.25, 0.5, 0.25), abs=0.04)
+    assert room["positive"] + room["neutral"] + room["negative"] == pytest.approx(1)
+    true_mean = sum(valence(sure_of(name), WEIGHTS)[0] * part for name, part in (("happy", 0.5), ("sad", 0.25)))
+    assert room["mean"] == pytest.approx(true_mean, abs=0.05)
+    assert 12 < room["highest"]["seconds"] <= 30.5 and room["highest"]["index"] == pytest.approx(0.75, abs=0.05)
+    assert room["lowest"]["seconds"] > 35 and room["end"] == room["lowest"]["index"] == pytest.approx(-0.6, abs=0.05)
+    for name, seconds in {"neutral": 10, "happy": 20, "sad": 10, "fear": 0, NOT_SURE_KEY: 0}.items():
+        assert room["dwell"][name] == one["dwell"][name] == pytest.approx(seconds, abs=0.1)
+    assert {key: value for key, value in room.items()} == {key: one[key] for key in room}  # there is nobody else
+    assert report["weights"] == VALENCE and report["formula"]
+
+
+def test_doubtful_time_is_not_put_down_to_an_emotion():
+    timeline = Timeline()
+    watch(timeline, DOUBTFUL, 2)
+    dwell = timeline.report()["room"]["dwell"]
+    assert dwell.pop(NOT_SURE_KEY) == pytest.approx(2, abs=0.1) and set(dwell.values()) == {0}
+
+
+def test_pauses_belong_to_nobody():
+    timeline = Timeline()
+    watch(timeline, sure_of("happy"), 2)
+    watch(timeline, sure_of("happy"), 2, start=100)
+    report = timeline.report()
+    assert report["people"][0]["seconds"] == pytest.approx(4 + satisfaction.LONGEST_STEP, abs=0.2)
+    assert max(point["seconds"] for point in report["curve"]) > 100
+    assert not [point for point in report["curve"] if 3 < point["seconds"] < 99]
+
+
+def test_an_empty_session_has_a_report():
+    report = Timeline().report()
+    assert report["room"]["mean"] is None and report["people"] == report["curve"] == report["markers"] == []
+    assert Image.open(BytesIO(figure_png(report))).size == (1500, 1000)
+
+
+def test_hours_of_crowds_stay_within_their_bounds(monkeypatch):
+    """More people and more time than there is room for: the room's figures stay right, those seen briefly are dropped."""
+    monkeypatch.setattr(satisfaction, "MAX_BINS", 200)
+    monkeypatch.setattr(satisfaction, "MAX_PEOPLE", 20)
+    timeline = Timeline()
+    for number in range(8000):
+        people = [person(sure_of("happy"), 1)]
+        if number % 40 < 2:
+            people.append(person(sure_of("sad"), 2 + number // 40))
+        timeline.add(number / 4, people)
+    report = timeline.report()
+    assert len(report["people"]) <= 20 and report["people_forgotten"] == 201 - 20
+    assert sum(len(stretch.people) for stretch in timeline._stretches.values()) <= 200
+    assert report["people"][0]["id"] == 1 and report["people"][0]["seconds"] == pytest.approx(2000, rel=0.01)
+    assert report["room"]["mean"] == pytest.approx(0.74, abs=0.05)
+    assert len(timeline.curve(50)) <= 50
+
+
+# Rows
+
+
+def rows_of(text: str) -> list[dict]:
+    return list(csv.DictReader(StringIO(text)))
+
+
+def test_a_row_for_each_face_of_each_frame(tmp_path):
+    timeline, table, file = Timeline(), FrameTable(), FrameCsv(tmp_path / "frames.csv")
+    for number in range(5000):
+        people = [person(sure_of("happy"), 1), person(MIXED, 2, (300.0, 40.0, 390.0, 130.0))][: 1 + number % 2]
+        room, readings = timeline.add(number / 20, people)
+        rows = frame_values(number / 20, people, room, readings)
+        table.add(rows)
+        file.add(rows)
+    room, readings = timeline.add(300, [])
+    assert frame_values(300, [], room, readings).shape[0] == 0
+    text = "".join(table.csv())
+    rows = rows_of(text)
+    assert len(table) == len(rows) == 7500 and tuple(rows[0]) == FRAME_COLUMNS
+    last = rows[-1]
+    assert (last["seconds"], last["person"], last["shown"], last["sure"]) == ("249.950", "2", "happy", "False")
+    assert [float(last[name]) for name in ("x1", "y1", "x2", "y2", "score")] == [300, 40, 390, 130, 0.9]
+    assert [float(last[name]) for name in EMOTIONS] == pytest.approx(MIXED, abs=1e-5)
+    assert (rows[-2]["shown"], rows[-2]["sure"]) == ("happy", "True")
+    assert float(rows[-2]["index"]) == pytest.approx(0.74, abs=0.03)
+    assert float(rows[-2]["room_index"]) < float(rows[-2]["index"])
+    written = rows_of((tmp_path / "frames.csv").read_text())
+    assert len(written) == 7500 and written[0].keys() == rows[0].keys()
+    for ours, theirs in zip(rows[::97], written[::97]):
+        for name in FRAME_COLUMNS:
+            if name in ("shown", "sure", "person"):
+                assert ours[name] == theirs[name]
+            else:
+                assert float(ours[name]) == pytest.approx(float(theirs[name]), abs=2e-3)
+    file.close()
+
+
+def test_the_oldest_rows_go_first(monkeypatch):
+    monkeypatch.setattr("inference.report.MAX_ROWS", 3 * 2048)
+    timeline, table = Timeline(), FrameTable()
+    for number in range(4 * 2048 + 100):
+        people = [person(DOUBTFUL)]
+        table.add(frame_values(number, people, *timeline.add(number, people)))
+    rows = rows_of("".join(table.csv()))
+    assert table.dropped == 2 * 2048 and len(rows) == len(table) == 2 * 2048 + 100
+    assert rows[0]["seconds"] == "4096.000" and rows[-1]["seconds"] == f"{4 * 2048 + 99}.000"
+
+
+def test_the_picture_shows_the_curve_and_survives_any_label():
+    timeline = Timeline()
+    watch(timeline, sure_of("happy"), 4)
+    timeline.mark(r"$\frac{ <b> % {x} _^", 2)
+    with_curve = np.asarray(Image.open(BytesIO(figure_png(timeline.report()))).convert("RGB"))
+    empty = np.asarray(Image.open(BytesIO(figure_png(Timeline().report()))).convert("RGB"))
+    assert with_curve.shape == (1000, 1500, 3)
+    assert (with_curve[50:550] != empty[50:550]).any(axis=2).mean() > 0.01
