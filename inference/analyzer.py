@@ -60,10 +60,8 @@ class FaceAnalyzer:
         """
         if not detections:
             return []
-        crops = [
-            cv2.cvtColor(align_face(image, detection, self.classifier.input_size), cv2.COLOR_RGB2GRAY)
-            for detection in detections
-        ]
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        crops = [align_face(grey, detection, self.classifier.input_size) for detection in detections]
         answers = self.classifier.answers(np.stack(crops))
         return [
             Face(detection, crop, **{name: values[number] for name, values in answers.items()})

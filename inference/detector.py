@@ -40,6 +40,10 @@ KEEP_SCORE = 0.5
 """The same for a face that was one in the frame before: a face that turns away for a moment is not lost."""
 FEW_FACES = 2
 """So many faces of a stream are looked at one by one; more are cheaper to find by one first look at the whole frame."""
+SHORT_RANGE_SIDE = 0.15
+"""Side of a face, in sides of the frame, from which the short-range model finds it as surely as the full-range one."""
+VERIFY_EVERY = 2
+"""Of the faces of a crowd one gets a second look in every so many frames."""
 SAME_FACE = 0.3
 """Intersection over union from which a place of the first look is the face that was expected near it."""
 MAX_OVERLAP = 0.5
@@ -110,8 +114,8 @@ class FaceDetector:
     def follow(self, image: np.ndarray, expected: list[Detection], search: bool, turn: int = 0) -> list[Detection]:
         """Find the faces of a frame of a stream, most of which were seen in the frame before.
 
-        Up to FEW_FACES get a second look where they are expected. More are found by one first look of the detector's own
-        model, and one of them in turn gets the second look, so that nothing else passes for a face for long.
+        Up to FEW_FACES get a second look where they are expected. More are found by one first look, of the model that suits
+        the smallest of them, and get a second look in turn, so that nothing else passes for a face for long.
 
         Args:
             image: uint8 (H, W, 3), RGB, any size.
@@ -133,12 +137,15 @@ class FaceDetector:
         models = list(self.models.values())
         found, missed, places = [], expected, []
         if len(expected) > FEW_FACES:
-            places, missed = suppress(run_model(models.pop(), image)), []
+            smallest = min(face.box[2] - face.box[0] for face in expected)
+            model = models.pop(0 if smallest >= SHORT_RANGE_SIDE * max(height, width) else -1)
+            places, missed = suppress(run_model(model, image)), []
+            verified = turn // VERIFY_EVERY % len(expected) if turn % VERIFY_EVERY == 0 else None
             for number, face in enumerate(expected):
                 place = max(places, key=lambda place: _iou(place.box, face.box), default=None)
                 if place is None or _iou(place.box, face.box) < SAME_FACE:
                     missed.append(face)
-                elif number != turn % len(expected) or self._is_face(image, place, KEEP_SCORE):
+                elif number != verified or self._is_face(image, place, KEEP_SCORE):
                     found.append(place)
             # Many may have gone; they are looked for in turn.
             missed = [missed[(turn + number) % len(missed)] for number in range(min(len(missed), FEW_FACES))]

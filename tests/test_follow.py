@@ -1,0 +1,121 @@
+"""Faces of a stream, found again from frame to frame: real faces moved about, with known truth."""
+
+import cv2
+import numpy as np
+import pytest
+from pathlib import Path
+
+from inference.analyzer import FaceAnalyzer
+from inference.detector import FaceDetector
+from inference.emotion import EmotionClassifier
+from inference.follow import FaceFollower
+from inference.images import load_image
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+RATE = 20
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier("emotion_int8.onnx", threads=1))
+
+
+@pytest.fixture(scope="module")
+def head() -> np.ndarray:
+    """uint8 (220, 220, 3): a head whose face is about 100 pixels wide."""
+    return load_image(EXAMPLES / "astronaut.jpg")[30:250, 115:335]
+
+
+FACE_IN_HEAD = (106, 104)
+"""Middle of the detector's box in `head`, in its pixels."""
+
+
+def frame_with(head: np.ndarray, places: list[tuple[float, float, int]]) -> np.ndarray:
+    """uint8 (480, 640, 3): heads of a width in pixels with their upper left corners at (x, y), cut off by the edges."""
+    frame = np.full((480, 640, 3), 96, np.uint8)
+    for x, y, width in places:
+        matrix = np.float32([[width / 220, 0, x], [0, width / 220, y]])
+        moved = cv2.warpAffine(head, matrix, (640, 480), flags=cv2.INTER_AREA)
+        inside = cv2.warpAffine(np.full(head.shape[:2], 255, np.uint8), matrix, (640, 480))
+        frame[inside > 127] = moved[inside > 127]
+    return frame
+
+
+def middle(face) -> np.ndarray:
+    x1, y1, x2, y2 = face.measured.detection.box
+    return np.array([(x1 + x2) / 2, (y1 + y2) / 2])
+
+
+GRID = [(213 * column, 240 * row, 200) for row in range(2) for column in range(3)]
+
+
+@pytest.mark.parametrize("count, width", [(1, 200), (2, 200), (3, 200), (6, 200), (6, 150)])
+def test_every_face_is_found_in_every_frame_where_it_is(analyzer, head, count, width):
+    follower = FaceFollower(analyzer)
+    ids = set()
+    for number in range(30):
+        shift = np.array([12 * np.sin(number / 6), 8 * np.cos(number / 6)])
+        places = [(x + shift[0] + 5, y + shift[1] + 10, width) for x, y, _ in GRID[:count]]
+        people = follower.analyze(frame_with(head, places), number / RATE)
+        assert len(people) == count, number
+        truth = np.array([(x, y) for x, y, _ in places]) + np.array(FACE_IN_HEAD) * width / 220
+        distances = np.linalg.norm(truth[:, None] - np.array([middle(face) for face in people])[None], axis=2)
+        assert distances.min(axis=1).max() < 0.12 * width
+        ids |= {face.id for face in people}
+    assert ids == set(range(1, count + 1))
+
+
+@pytest.mark.parametrize("others", [0, 1, 4])
+def test_who_comes_in_is_found_within_the_time_of_a_search_and_who_goes_is_not_seen_any_more(analyzer, head, others):
+    follower = FaceFollower(analyzer)
+    staying, newcomer = GRID[:others], GRID[5]
+
+    def seen(first: int, last: int, places) -> list[int]:
+        frame = frame_with(head, places)
+        return [len(follower.analyze(frame, number / RATE)) for number in range(first, last)]
+
+    assert set(seen(0, 10, staying)) == {others}
+    came = seen(10, 20, [*staying, newcomer])
+    assert came[5:] == [others + 1] * 5  # 0.25 s at 20 frames a second
+    went = seen(20, 40, staying)
+    assert went == [others] * 20
+
+
+def test_nothing_else_passes_for_a_face_for_long(analyzer, head):
+    """Where a face was, there is a smooth patch of its colours now: it is gone at once, or when it is its turn."""
+    for count in (1, 4):
+        follower = FaceFollower(analyzer)
+        for number in range(8):
+            follower.analyze(frame_with(head, GRID[:count]), number / RATE)
+        blurred = frame_with(head, GRID[:count])
+        blurred[:240, :213] = cv2.GaussianBlur(blurred[:240, :213], (0, 0), 30)
+        left = [len(follower.analyze(blurred, number / RATE)) for number in range(8, 24)]
+        assert left[-1] == count - 1
+
+
+def test_large_and_thorough(analyzer, head):
+    """A face that fills the frame is followed; and the thorough way finds what the detector finds."""
+    for thorough in (False, True):
+        follower = FaceFollower(analyzer, thorough)
+        frame = frame_with(head, [(100, 0, 460)])
+        counts = [len(follower.analyze(frame, number / RATE)) for number in range(6)]
+        assert counts == [len(analyzer.detector.detect(frame))] * 6 == [1] * 6
+
+
+def test_frames_of_several_sizes_are_one_stream(analyzer, head):
+    follower, frame = FaceFollower(analyzer), frame_with(head, GRID[:1])
+    middles = []
+    for number, size in enumerate([(640, 480), (480, 360), (400, 300), (640, 480), (320, 240)]):
+        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        (face,) = follower.analyze(small, number / RATE, width=640)
+        assert face.id == 1
+        middles.append(middle(face))
+    assert np.ptp(middles, axis=0).max() < 8
+
+
+def test_a_frame_of_the_wrong_form_changes_nothing(analyzer, head):
+    follower, frame = FaceFollower(analyzer), frame_with(head, GRID[:1])
+    assert [face.id for face in follower.analyze(frame, 0)] == [1]
+    with pytest.raises(ValueError, match="RGB"):
+        follower.analyze(frame[..., 0], 0.05)
+    assert [face.id for face in follower.analyze(frame, 0.1)] == [1]
