@@ -4,9 +4,10 @@ import cv2
 import itertools
 import math
 import numpy as np
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass
 
-from inference.types import Detection, Face
+from inference.types import AGES, CROWD, EMOTIONS, GENDERS, Detection, Face
 
 # The filter. Detections vary by 1% of the face's width when it moves (`python -m benchmarks.tracking` states the source).
 NOISE = 0.012
@@ -37,6 +38,15 @@ YOUNG = 1.0
 """What a person followed only shortly yields to one followed longer: a false face to a true one."""
 THUMBNAIL = 16
 """Side in pixels of the faces that are compared."""
+
+AVERAGED = {"probabilities": len(EMOTIONS), "crowd": len(CROWD), "age_distribution": AGES, "gender": len(GENDERS)}
+"""The distributions of a Face that are averaged, and their lengths."""
+LOOKS = THUMBNAIL**2
+LENGTHS = (*AVERAGED.values(), LOOKS)
+"""The same with the looks, which are averaged beside them."""
+MEAN = np.full((LOOKS, 1), 1 / LOOKS, np.float32)
+PARTS = dict(zip(AVERAGED, itertools.pairwise(itertools.accumulate(LENGTHS, initial=0))))
+"""Where each distribution begins and ends in a row of averages; the looks are the rest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,13 +111,7 @@ class FaceTracker:
         limits = (emotion_seconds, person_seconds, looks_seconds, longest_gap, young_gap, young_seconds)
         if not all(0 < value < math.inf for value in limits):
             raise ValueError(f"time constants and limits must be above 0 seconds, not {limits}")
-        self.time_constants = {
-            "probabilities": emotion_seconds,
-            "crowd": emotion_seconds,
-            "age_distribution": person_seconds,
-            "gender": person_seconds,
-        }
-        self.looks_seconds = looks_seconds
+        self._time_constants = np.array([emotion_seconds] * 2 + [person_seconds] * 2 + [looks_seconds])
         self.longest_gap, self.young_gap, self.young_seconds = longest_gap, young_gap, young_seconds
         self._people: list[_Person] = []
         self._ids = itertools.count(1)
@@ -150,115 +154,114 @@ class FaceTracker:
         self._people = [person for person in self._people if self._remembered(person, now)]
         if not faces:
             return []
-        places = np.array([_place(face.detection) for face in faces])
-        looks = np.array([_looks(face.crop) for face in faces])
-        matched = self._match(places, looks, now)
-        alone = _alone(places)
-        tracked = []
-        for number, face in enumerate(faces):
-            person = matched[number]
+        places = [_place(face.detection) for face in faces]
+        table = np.array(places)
+        values, present = _values(faces)
+        people = self._match(table, values[:, -LOOKS:], now)
+        # A crop in which another face is seen too would teach the wrong looks.
+        present[:, -1] = _alone(table)
+        for number, (person, place, face) in enumerate(zip(people, places, faces)):
             if person is None:
-                person = _Person(next(self._ids), now, face.detection.score, places[number])
+                people[number] = person = _Person(next(self._ids), now, place, face.detection.score)
                 self._people.append(person)
+                present[number, -1] = True
             else:
-                person.move(places[number], face.detection.score, now)
-            # A crop in which another face is seen too would teach the wrong looks.
-            if alone[number] or person.looks.mean is None:
-                person.looks.add(looks[number], now, self.looks_seconds)
-            tracked.append(TrackedFace(person.id, face, self._smooth(person, face, now), now - person.born))
-        return tracked
+                person.move(place, face.detection.score, now)
+        means, known = self._average(people, values, present, now)
+        return [
+            TrackedFace(person.id, face, _smoothed(face, person, *averages), now - person.born)
+            for face, person, *averages in zip(faces, people, means.astype(np.float32), known.tolist())
+        ]
+
+    def _young(self, person: "_Person") -> bool:
+        return person.seen - person.born < self.young_seconds
 
     def _remembered(self, person: "_Person", now: float) -> bool:
-        young = person.seen - person.born < self.young_seconds
         # A frame that comes exactly at the limit still counts, whatever the rounding.
-        return now - person.seen <= (self.young_gap if young else self.longest_gap) + 1e-6
+        return now - person.seen <= (self.young_gap if self._young(person) else self.longest_gap) + 1e-6
 
     def _match(self, places: np.ndarray, looks: np.ndarray, now: float) -> list["_Person | None"]:
         """Who each face is; None for newcomers."""
         matched: list[_Person | None] = [None] * len(places)
-        people = self._people
-        if not people:
+        if not self._people:
             return matched
-        expected = np.array([person.expected(now) for person in people])
-        elapsed = np.array([now - person.seen for person in people])
-        unsure = np.array([person.variance(now) for person in people])
-        young = np.array([person.seen - person.born < self.young_seconds for person in people])
-        known = np.array([person.looks.mean for person in people])
-        sides = np.sqrt(expected[:, 2] * expected[:, 3])
-        spread = (REACH + REACH_PER_SECOND * elapsed) ** 2 + unsure
-        distance = ((places[:, None, :2] - expected[None, :, :2]) ** 2).sum(axis=2) / sides**2
-        growth = np.log(np.sqrt(places[:, 2] * places[:, 3])[:, None] / sides)
-        growth /= SIZE_SPREAD + SIZE_SPREAD_PER_SECOND * elapsed
-        known /= np.sqrt((known**2).sum(axis=1, keepdims=True)) + 1e-9
-        alike = np.clip(LOOKS_SLOPE * (looks @ known.T - LOOKS_MIDDLE), -LOOKS_MOST, LOOKS_MOST)
-        ratio = NEWCOMER - YOUNG * young - np.log(spread / REACH**2) - distance / spread / 2 - growth**2 / 2 + alike
-        for number, index in assign(ratio):
-            matched[number] = people[index]
+        expectations = []
+        for person in self._people:
+            x, y, width, height, *_ = person.expected(now)
+            elapsed = now - person.seen
+            spread = (REACH + REACH_PER_SECOND * elapsed) ** 2 + person.variance(elapsed)
+            growth_spread = SIZE_SPREAD + SIZE_SPREAD_PER_SECOND * elapsed
+            start = NEWCOMER - YOUNG * self._young(person) - math.log(spread / REACH**2)
+            expectations.append((x, y, width * height, spread * width * height, growth_spread, start))
+        x, y, area, spread, growth_spread, start = np.array(expectations).T
+        known = np.array([person.mean[-LOOKS:] for person in self._people])
+        alike = looks @ known.T / (np.sqrt(np.einsum("nk,nk->n", known, known)) + 1e-9)
+        distance = ((places[:, :1] - x) ** 2 + (places[:, 1:2] - y) ** 2) / spread
+        growth = np.log(places[:, 2:3] * places[:, 3:4] / area) / 2 / growth_spread
+        looks_say = np.minimum(np.maximum(LOOKS_SLOPE * (alike - LOOKS_MIDDLE), -LOOKS_MOST), LOOKS_MOST)
+        for row, column in assign((start - distance / 2 - growth**2 / 2 + looks_say).tolist()):
+            matched[row] = self._people[column]
         return matched
 
-    def _smooth(self, person: "_Person", face: Face, now: float) -> Face:
-        averages = {}
-        for name, seconds in self.time_constants.items():
-            value = getattr(face, name)
-            average = person.averages.get(name)
-            if value is not None:
-                if average is None:
-                    average = person.averages[name] = _Average()
-                average.add(value, now, seconds)
-            averages[name] = None if average is None else average.mean.astype(np.float32)
-        return replace(face, detection=person.at(now), **averages)
+    def _average(
+        self, people: list["_Person"], values: np.ndarray, present: np.ndarray, now: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Take values (N, sum of LENGTHS) into the means of people; present (N, number of LENGTHS) says which are there.
+        Returns the means, and which of them were ever there.
 
-
-class _Average:
-    """An exponential average over time that is the plain mean of the values at first."""
-
-    __slots__ = ("mean", "time", "mass")
-
-    def __init__(self):
-        self.mean, self.time, self.mass = None, 0.0, None
-
-    def add(self, value: np.ndarray, time: float, seconds: float) -> None:
-        """A value counts for the time since the last one; the first, before which nothing is known, for as much as the
-        second."""
-        if self.mean is None:
-            self.mean, self.time = value.astype(np.float64), time
-            return
-        keep = math.exp((self.time - time) / seconds)
+        A value counts for the time since the last one; the first, before which nothing is known, as much as the second.
+        """
+        mean = np.array([person.mean for person in people])
+        mass = np.array([person.mass for person in people])
+        updated = np.array([person.updated for person in people])
+        keep = np.exp((updated - now) / self._time_constants)
         weight = 1 - keep
-        if weight > 0:
-            self.mass = (weight if self.mass is None else self.mass) * keep + weight
-            self.mean = self.mean + (value - self.mean) * (weight / self.mass)
-            self.time = time
+        new_mass = np.where(mass > 0, mass, weight) * keep + weight
+        share = np.where(present, weight / np.maximum(new_mass, 1e-12), 0)
+        mean += (values - mean) * np.repeat(share, LENGTHS, axis=1)
+        mass = np.where(present & (updated > -math.inf), new_mass, mass)
+        updated = np.where(present, now, updated)
+        for number, person in enumerate(people):
+            person.mean, person.mass, person.updated = mean[number], mass[number], updated[number]
+        return mean, updated > -math.inf
 
 
 class _Person:
-    """Somebody who is followed: a Kalman filter and averages.
+    """Somebody who is followed.
 
-    The state is that of the last frame in which the person was seen: eight coordinates (see _place) and their speeds, in
-    pixels and pixels per second. All coordinates have the same noise, so one 2x2 covariance (of place and speed, in
-    units of the face's side) serves all of them.
+    Attributes:
+        id, born: number, and seconds of the first frame.
+        seen, score: seconds and the detector's score of the last frame with this person.
+        place, speed: then, in pixels and pixels per second.
+        covariance: variance of a coordinate of the place, covariance with its speed, variance of the speed, in sides of
+            the face and seconds. The coordinates have about the same noise, so one matrix serves all of them.
+        mean: float64 (sum of LENGTHS,), the averages.
+        mass: float64 (number of LENGTHS,), how much each of them weighs: up to 1, 0 after the first value.
+        updated: float64 (number of LENGTHS,), seconds of each one's last value, -inf before there is one.
     """
 
-    __slots__ = ("id", "born", "seen", "score", "place", "speed", "covariance", "looks", "averages")
+    __slots__ = ("id", "born", "seen", "score", "place", "speed", "covariance", "mean", "mass", "updated")
 
-    def __init__(self, number: int, now: float, score: float, place: np.ndarray):
+    def __init__(self, number: int, now: float, place: "Place", score: float):
         self.id, self.born, self.seen, self.score = number, now, now, score
-        self.place, self.speed = place, np.zeros(len(place))
+        self.place, self.speed = place, (0.0,) * len(place)
         self.covariance = (_noise(place), 0.0, FIRST_SPEED**2)
-        self.looks, self.averages = _Average(), {}
+        self.mean = np.zeros(sum(LENGTHS))
+        self.mass, self.updated = np.zeros(len(LENGTHS)), np.full(len(LENGTHS), -math.inf)
 
-    def expected(self, now: float) -> np.ndarray:
-        """The coordinates at a time, (8,)."""
+    def expected(self, now: float) -> list[float]:
+        """The place at a time."""
         elapsed = now - self.seen
-        place = self.place + self.speed * min(elapsed, SIZE_HORIZON)
-        if elapsed > SIZE_HORIZON:
-            place[:2] += self.speed[:2] * (elapsed - SIZE_HORIZON)
-        place[2:4] = np.maximum(place[2:4], self.place[2:4] / 2)
+        short = min(elapsed, SIZE_HORIZON)
+        place = [value + speed * short for value, speed in zip(self.place, self.speed)]
+        place[0] += self.speed[0] * (elapsed - short)
+        place[1] += self.speed[1] * (elapsed - short)
+        place[2] = max(place[2], self.place[2] / 2)
+        place[3] = max(place[3], self.place[3] / 2)
         return place
 
-    def variance(self, now: float) -> float:
-        """Of a coordinate at that time, in squared sides, if the movement does not change."""
-        elapsed = now - self.seen
+    def variance(self, elapsed: float) -> float:
+        """Of a coordinate that many seconds after the last frame, if the movement does not change."""
         place, both, speed = self.covariance
         return place + 2 * elapsed * both + elapsed**2 * speed + CALM * elapsed**3 / 3
 
@@ -266,54 +269,78 @@ class _Person:
         """The expected detection at a time."""
         return _detection(self.expected(now), self.score)
 
-    def move(self, measured: np.ndarray, score: float, now: float) -> None:
+    def move(self, measured: "Place", score: float, now: float) -> None:
         """Correct the movement by a frame."""
-        elapsed = now - self.seen
-        expected = self.expected(now)
-        innovation = measured - expected
-        noise = _noise(expected)
-        predicted = self.variance(now)
-        found = float(innovation @ innovation) / len(innovation) / (expected[2] * expected[3])
+        elapsed, expected = now - self.seen, self.expected(now)
+        noise, predicted = _noise(expected), self.variance(elapsed)
+        innovation = [value - other for value, other in zip(measured, expected)]
+        found = sum(value * value for value in innovation) / (len(innovation) * expected[2] * expected[3])
+        # As much acceleration as explains a frame that is not where a calm face would be.
         acceleration = CALM
         if elapsed > 0 and found > SURPRISE * (predicted + noise):
-            acceleration += min((found - predicted - noise) * 3 / elapsed**3, RESTLESS)
+            added = min(found - predicted - noise, RESTLESS * elapsed**3 / 3)
+            predicted += added
+            acceleration += 3 * added / elapsed**3
         _, both, speed = self.covariance
-        predicted += (acceleration - CALM) * elapsed**3 / 3
         both += elapsed * speed + acceleration * elapsed**2 / 2
         speed += acceleration * elapsed
         gain, speed_gain = predicted / (predicted + noise), both / (predicted + noise)
-        self.place = expected + gain * innovation
-        self.speed = self.speed + speed_gain * innovation
+        self.place = tuple(value + gain * change for value, change in zip(expected, innovation))
+        self.speed = tuple(value + speed_gain * change for value, change in zip(self.speed, innovation))
         self.covariance = ((1 - gain) * predicted, (1 - gain) * both, speed - speed_gain * both)
         self.seen, self.score = now, score
 
 
-def assign(ratio: np.ndarray) -> list[tuple[int, int]]:
+def _values(faces: list[Face]) -> tuple[np.ndarray, np.ndarray]:
+    """What is averaged of each face, float32 (N, sum of LENGTHS), and which of it is there, bool (N, number of LENGTHS)."""
+    values = np.zeros((len(faces), sum(LENGTHS)), np.float32)
+    present = np.ones((len(faces), len(LENGTHS)), bool)
+    for row, face in enumerate(faces):
+        for part, (name, (start, stop)) in enumerate(PARTS.items()):
+            value = getattr(face, name)
+            if value is None:
+                present[row, part] = False
+            else:
+                values[row, start:stop] = value
+        small = cv2.resize(face.crop, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+        values[row, -LOOKS:] = small.ravel()
+    # Without brightness and contrast, of length 1: the product of two is their correlation.
+    looks = values[:, -LOOKS:]
+    looks -= looks @ MEAN
+    looks /= np.sqrt(np.einsum("nk,nk->n", looks, looks))[:, None] + 1e-6
+    return values, present
+
+
+def _smoothed(face: Face, person: _Person, mean: np.ndarray, known: list[bool]) -> Face:
+    averages = {name: mean[start:stop] if there else None for (name, (start, stop)), there in zip(PARTS.items(), known)}
+    return Face(_detection(person.place, person.score), face.crop, activation=face.activation, **averages)
+
+
+def assign(ratios: list[list[float]]) -> list[tuple[int, int]]:
     """Pairs of a row and a column so that the sum of their ratios is largest; pairs that are not above 0 stay apart.
 
     Args:
-        ratio: float (rows, columns).
+        ratios: rows of equal length.
 
     Returns:
         Pairs of indices, by row.
     """
-    wanted = ratio > 0
-    rows, columns = wanted.sum(axis=1), wanted.sum(axis=0)
-    pairs, hard = [], []
-    for row in np.flatnonzero(rows):
-        column = int(wanted[row].argmax())
-        if rows[row] == 1 and columns[column] == 1:
-            pairs.append((int(row), column))
-        else:
-            hard.append(int(row))
-    if hard:
-        contested = np.flatnonzero(wanted[hard].any(axis=0))
-        costs = np.minimum(-ratio[np.ix_(hard, contested)], 0)
+    wanted = [[column for column, ratio in enumerate(line) if ratio > 0] for line in ratios]
+    rivals = Counter(column for columns in wanted for column in columns)
+    pairs, contested = [], []
+    for row, columns in enumerate(wanted):
+        if len(columns) == 1 and rivals[columns[0]] == 1:
+            pairs.append((row, columns[0]))
+        elif columns:
+            contested.append(row)
+    if contested:
+        columns = sorted({column for row in contested for column in wanted[row]})
         # A row may stay alone at no cost: a column of its own.
-        costs = np.hstack([costs, np.zeros((len(hard), len(hard)))])
-        for row, column in enumerate(_hungarian(costs.tolist())):
-            if column < len(contested) and wanted[hard[row], contested[column]]:
-                pairs.append((hard[row], int(contested[column])))
+        alone = [0.0] * len(contested)
+        costs = [[min(-ratios[row][column], 0.0) for column in columns] + alone for row in contested]
+        for row, place in zip(contested, _hungarian(costs)):
+            if place < len(columns) and ratios[row][columns[place]] > 0:
+                pairs.append((row, columns[place]))
     return sorted(pairs)
 
 
@@ -358,38 +385,35 @@ def _hungarian(costs: list[list[float]]) -> list[int]:
     return result
 
 
-def _alone(places: np.ndarray) -> np.ndarray:
-    """Which faces (N, 8) touch no other face of the frame: bool (N,)."""
-    apart = np.abs(places[:, None, :2] - places[None, :, :2])
-    touch = (apart < (places[:, None, 2:4] + places[None, :, 2:4]) / 2).all(axis=2)
-    return touch.sum(axis=1) == 1
+Place = tuple[float, float, float, float, float, float, float, float] | list[float]
+"""Centre x and y, width, height, and both eyes (x, y) as seen from the centre, in pixels."""
 
 
-def _place(detection: Detection) -> tuple[float, ...]:
-    """Centre x and y, width, height, and both eyes as seen from the centre, in pixels."""
+def _place(detection: Detection) -> Place:
     x1, y1, x2, y2 = detection.box
     (left_x, left_y), (right_x, right_y) = detection.left_eye, detection.right_eye
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
     return x, y, max(x2 - x1, 1.0), max(y2 - y1, 1.0), left_x - x, left_y - y, right_x - x, right_y - y
 
 
-def _detection(place: np.ndarray, score: float) -> Detection:
-    x, y, width, height, left_x, left_y, right_x, right_y = place.tolist()
+def _detection(place: Place, score: float) -> Detection:
+    x, y, width, height, left_x, left_y, right_x, right_y = place
     box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     return Detection(box, score, (x + left_x, y + left_y), (x + right_x, y + right_y))
 
 
-def _noise(place: np.ndarray) -> float:
+def _alone(places: np.ndarray) -> np.ndarray:
+    """Which of the boxes (N, 8) share nothing with another: bool (N,)."""
+    if len(places) == 1:
+        return np.ones(1, bool)
+    low, high = places[:, :2] - places[:, 2:4] / 2, places[:, :2] + places[:, 2:4] / 2
+    touch = (low[:, None] < high).all(axis=2)
+    return (touch & touch.T).sum(axis=1) == 1
+
+
+def _noise(place: Place) -> float:
     """Variance of a measured coordinate in squared sides of the face."""
-    return NOISE**2 + PIXEL_NOISE**2 / float(place[2] * place[3])
-
-
-def _looks(crop: np.ndarray) -> np.ndarray:
-    """A crop (S, S) small, without its brightness and contrast: float32 (THUMBNAIL squared,) of length 1, so that the
-    product of two is their correlation."""
-    small = cv2.resize(crop, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
-    small -= small.mean()
-    return small / (math.sqrt(float(small @ small)) + 1e-6)
+    return NOISE**2 + PIXEL_NOISE**2 / (place[2] * place[3])
 
 
 def _finite(seconds: float) -> float:
