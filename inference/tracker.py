@@ -9,33 +9,39 @@ from dataclasses import dataclass
 
 from inference.types import AGES, CROWD, EMOTIONS, GENDERS, Detection, Face
 
-# The filter. Detections vary by 1% of the face's width when it moves (`python -m benchmarks.tracking` states the source).
-NOISE = 0.012
-"""Standard deviation of a measured centre, size or eye, in sides of the face."""
+# The filter. `python -m benchmarks.tracking` measures what comes of these figures.
+NOISE = 0.014
+"""Standard deviation of a measured centre, size or eye, in sides of the face: what FaceDetector shows on moving faces."""
 PIXEL_NOISE = 0.3
 """The same in pixels, added for small faces."""
 CALM = 0.002
-"""Power density of the acceleration of a face that moves as before, in sides squared per second cubed."""
+"""Power density of the acceleration of a face that moves on as before, in sides squared per second cubed."""
 RESTLESS = 20.0
-"""The same, at most, for a face whose last frame is not where a calm one would be."""
+"""The same, at most, for a face that is not where it would be if it had moved on as before."""
+SURPRISE = 3.0
+"""Squared distance from there, in its expectation, from which a face is taken to have changed its movement."""
 FIRST_SPEED = 1.5
 """Standard deviation of the speed of a new face, in sides per second."""
-SURPRISE = 2.0
-"""Ratio of squared innovation to its expectation from which a face is taken to have changed its movement."""
 SIZE_HORIZON = 0.2
-"""Seconds for which a change of size is believed to go on; the movement of the centre is believed to go on."""
+"""Seconds for which a change of size, and of the eyes in the box, is believed to go on; the centre moves on."""
 
-# The match: natural logarithms of how much likelier a face is the person followed than a newcomer.
-REACH, REACH_PER_SECOND = 0.15, 0.8
-"""Standard deviation of the distance from where a person was expected: in sides, and in sides per second unseen."""
+# The match: natural logarithms of how much likelier a face is somebody followed than a newcomer.
+NEWCOMER = 8.5
+"""For a face at the expected place, a frame later, before its looks are seen."""
+REACH, REACH_PER_SECOND, TURN = 0.06, 0.6, 0.5
+"""Scale of the distance from the expected place, in sides: REACH at once, and REACH_PER_SECOND for each second unseen after
+the time TURN, in seconds, in which people hardly change their way."""
 SIZE_SPREAD, SIZE_SPREAD_PER_SECOND = 0.12, 0.25
-"""The same for the logarithm of the size."""
+"""Scale of the change of the logarithm of the size, at once and per second unseen."""
+TAIL = 3.0
+"""Degrees of freedom of Student's t distribution for both: a sudden move is rare, not impossible."""
 LOOKS_SLOPE, LOOKS_MIDDLE, LOOKS_MOST = 9.0, 0.52, 4.0
-"""The correlation of two crops speaks for the same person by slope x (correlation - middle), at most by `most`."""
-NEWCOMER = 7.5
-"""How much likelier a face at the expected place is the person followed, before its looks are seen."""
+"""The correlation of a crop with somebody's looks speaks for it by slope x (correlation - middle), at most by `most`. Two
+normal distributions would say so, of means 0.75 (the same face, turning) and 0.3 (two faces) and deviation 0.22."""
+TOUCHED = 0.5
+"""What the looks count where another face may be in the crop."""
 YOUNG = 1.0
-"""What a person followed only shortly yields to one followed longer: a false face to a true one."""
+"""What somebody followed only shortly yields to others: a false face to a true one."""
 THUMBNAIL = 16
 """Side in pixels of the faces that are compared."""
 
@@ -92,7 +98,8 @@ class FaceTracker:
         person_seconds: time constant for `age_distribution` and `gender`, which do not change: long.
         looks_seconds: time constant of the appearance by which people are recognised.
         longest_gap: seconds out of sight after which somebody is forgotten, and gets a new id when coming back.
-        young_gap: the same for those who were followed for less than `young_seconds`.
+            Frames must come more often than that for anybody to be recognised.
+        young_gap: the same for those who were followed for less than `young_seconds` before they missed a frame.
         young_seconds: see there.
 
     Raises:
@@ -150,16 +157,17 @@ class FaceTracker:
         if _finite(seconds) < self._now - self.longest_gap:
             self._people = []
             self._now = seconds
-        now = self._now = max(seconds, self._now)
+        now = max(seconds, self._now)
         self._people = [person for person in self._people if self._remembered(person, now)]
+        self._now = now
         if not faces:
             return []
         places = [_place(face.detection) for face in faces]
         table = np.array(places)
         values, present = _values(faces)
-        people = self._match(table, values[:, -LOOKS:], now)
-        # A crop in which another face is seen too would teach the wrong looks.
-        present[:, -1] = _alone(table)
+        # A crop in which another face is seen too says less of a person's looks, and would teach the wrong ones.
+        alone = present[:, -1] = _alone(table)
+        people = self._match(table, values[:, -LOOKS:], alone, now)
         for number, (person, place, face) in enumerate(zip(people, places, faces)):
             if person is None:
                 people[number] = person = _Person(next(self._ids), now, place, face.detection.score)
@@ -170,17 +178,19 @@ class FaceTracker:
         means, known = self._average(people, values, present, now)
         return [
             TrackedFace(person.id, face, _smoothed(face, person, *averages), now - person.born)
-            for face, person, *averages in zip(faces, people, means.astype(np.float32), known.tolist())
+            for face, person, *averages in zip(faces, people, means.copy(), known.tolist())
         ]
 
     def _young(self, person: "_Person") -> bool:
         return person.seen - person.born < self.young_seconds
 
     def _remembered(self, person: "_Person", now: float) -> bool:
-        # A frame that comes exactly at the limit still counts, whatever the rounding.
-        return now - person.seen <= (self.young_gap if self._young(person) else self.longest_gap) + 1e-6
+        # At a slow frame rate the next frame alone may come after young_gap: nobody is forgotten before missing a frame.
+        missed = person.seen < self._now
+        limit = self.young_gap if missed and self._young(person) else self.longest_gap
+        return now - person.seen <= limit + 1e-6  # a frame just at the limit still counts, whatever the rounding
 
-    def _match(self, places: np.ndarray, looks: np.ndarray, now: float) -> list["_Person | None"]:
+    def _match(self, places: np.ndarray, looks: np.ndarray, alone: np.ndarray, now: float) -> list["_Person | None"]:
         """Who each face is; None for newcomers."""
         matched: list[_Person | None] = [None] * len(places)
         if not self._people:
@@ -189,7 +199,7 @@ class FaceTracker:
         for person in self._people:
             x, y, width, height, *_ = person.expected(now)
             elapsed = now - person.seen
-            spread = (REACH + REACH_PER_SECOND * elapsed) ** 2 + person.variance(elapsed)
+            spread = person.variance(elapsed) + (REACH + REACH_PER_SECOND * elapsed**2 / (elapsed + TURN)) ** 2
             growth_spread = SIZE_SPREAD + SIZE_SPREAD_PER_SECOND * elapsed
             start = NEWCOMER - YOUNG * self._young(person) - math.log(spread / REACH**2)
             expectations.append((x, y, width * height, spread * width * height, growth_spread, start))
@@ -199,7 +209,9 @@ class FaceTracker:
         distance = ((places[:, :1] - x) ** 2 + (places[:, 1:2] - y) ** 2) / spread
         growth = np.log(places[:, 2:3] * places[:, 3:4] / area) / 2 / growth_spread
         looks_say = np.minimum(np.maximum(LOOKS_SLOPE * (alike - LOOKS_MIDDLE), -LOOKS_MOST), LOOKS_MOST)
-        for row, column in assign((start - distance / 2 - growth**2 / 2 + looks_say).tolist()):
+        looks_say *= np.where(alone, 1, TOUCHED)[:, None]
+        far = (TAIL + 2) / 2 * np.log1p(distance / TAIL) + (TAIL + 1) / 2 * np.log1p(growth**2 / TAIL)
+        for row, column in assign((start - far + looks_say).tolist()):
             matched[row] = self._people[column]
         return matched
 
@@ -218,7 +230,7 @@ class FaceTracker:
         weight = 1 - keep
         new_mass = np.where(mass > 0, mass, weight) * keep + weight
         share = np.where(present, weight / np.maximum(new_mass, 1e-12), 0)
-        mean += (values - mean) * np.repeat(share, LENGTHS, axis=1)
+        mean += (values - mean) * np.repeat(share.astype(np.float32), LENGTHS, axis=1)
         mass = np.where(present & (updated > -math.inf), new_mass, mass)
         updated = np.where(present, now, updated)
         for number, person in enumerate(people):
@@ -235,7 +247,7 @@ class _Person:
         place, speed: then, in pixels and pixels per second.
         covariance: variance of a coordinate of the place, covariance with its speed, variance of the speed, in sides of
             the face and seconds. The coordinates have about the same noise, so one matrix serves all of them.
-        mean: float64 (sum of LENGTHS,), the averages.
+        mean: float32 (sum of LENGTHS,), the averages.
         mass: float64 (number of LENGTHS,), how much each of them weighs: up to 1, 0 after the first value.
         updated: float64 (number of LENGTHS,), seconds of each one's last value, -inf before there is one.
     """
@@ -246,7 +258,7 @@ class _Person:
         self.id, self.born, self.seen, self.score = number, now, now, score
         self.place, self.speed = place, (0.0,) * len(place)
         self.covariance = (_noise(place), 0.0, FIRST_SPEED**2)
-        self.mean = np.zeros(sum(LENGTHS))
+        self.mean = np.zeros(sum(LENGTHS), np.float32)
         self.mass, self.updated = np.zeros(len(LENGTHS)), np.full(len(LENGTHS), -math.inf)
 
     def expected(self, now: float) -> list[float]:
@@ -274,7 +286,7 @@ class _Person:
         elapsed, expected = now - self.seen, self.expected(now)
         noise, predicted = _noise(expected), self.variance(elapsed)
         innovation = [value - other for value, other in zip(measured, expected)]
-        found = sum(value * value for value in innovation) / (len(innovation) * expected[2] * expected[3])
+        found = math.hypot(*innovation) ** 2 / (len(innovation) * expected[2] * expected[3])
         # As much acceleration as explains a frame that is not where a calm face would be.
         acceleration = CALM
         if elapsed > 0 and found > SURPRISE * (predicted + noise):
@@ -406,9 +418,9 @@ def _alone(places: np.ndarray) -> np.ndarray:
     """Which of the boxes (N, 8) share nothing with another: bool (N,)."""
     if len(places) == 1:
         return np.ones(1, bool)
-    low, high = places[:, :2] - places[:, 2:4] / 2, places[:, :2] + places[:, 2:4] / 2
-    touch = (low[:, None] < high).all(axis=2)
-    return (touch & touch.T).sum(axis=1) == 1
+    x, y, half_width, half_height = places[:, 0], places[:, 1], places[:, 2] / 2, places[:, 3] / 2
+    before = ((x - half_width)[:, None] < x + half_width) & ((y - half_height)[:, None] < y + half_height)
+    return (before & before.T).sum(axis=1) == 1
 
 
 def _noise(place: Place) -> float:
