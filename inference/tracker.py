@@ -41,7 +41,7 @@ normal distributions would say so, of means 0.75 (the same face, turning) and 0.
 TOUCHED = 0.5
 """What the looks count where another face may be in the crop."""
 YOUNG = 1.0
-"""What somebody followed only shortly yields to others: a false face to a true one."""
+"""What somebody seen in one frame only yields to others: a false face to a true one."""
 THUMBNAIL = 16
 """Side in pixels of the faces that are compared."""
 
@@ -99,8 +99,7 @@ class FaceTracker:
         looks_seconds: time constant of the appearance by which people are recognised.
         longest_gap: seconds out of sight after which somebody is forgotten, and gets a new id when coming back.
             Frames must come more often than that for anybody to be recognised.
-        young_gap: the same for those who were followed for less than `young_seconds` before they missed a frame.
-        young_seconds: see there.
+        young_gap: the same for those who were seen in one frame and missed the next, as false faces are.
 
     Raises:
         ValueError: a time constant or limit is not above 0.
@@ -113,13 +112,12 @@ class FaceTracker:
         looks_seconds: float = 1.0,
         longest_gap: float = 2.0,
         young_gap: float = 0.5,
-        young_seconds: float = 0.3,
     ):
-        limits = (emotion_seconds, person_seconds, looks_seconds, longest_gap, young_gap, young_seconds)
+        limits = (emotion_seconds, person_seconds, looks_seconds, longest_gap, young_gap)
         if not all(0 < value < math.inf for value in limits):
             raise ValueError(f"time constants and limits must be above 0 seconds, not {limits}")
         self._time_constants = np.array([emotion_seconds] * 2 + [person_seconds] * 2 + [looks_seconds])
-        self.longest_gap, self.young_gap, self.young_seconds = longest_gap, young_gap, young_seconds
+        self.longest_gap, self.young_gap = longest_gap, young_gap
         self._people: list[_Person] = []
         self._ids = itertools.count(1)
         self._now = -math.inf
@@ -181,13 +179,9 @@ class FaceTracker:
             for face, person, *averages in zip(faces, people, means.copy(), known.tolist())
         ]
 
-    def _young(self, person: "_Person") -> bool:
-        return person.seen - person.born < self.young_seconds
-
     def _remembered(self, person: "_Person", now: float) -> bool:
         # At a slow frame rate the next frame alone may come after young_gap: nobody is forgotten before missing a frame.
-        missed = person.seen < self._now
-        limit = self.young_gap if missed and self._young(person) else self.longest_gap
+        limit = self.young_gap if person.young and person.seen < self._now else self.longest_gap
         return now - person.seen <= limit + 1e-6  # a frame just at the limit still counts, whatever the rounding
 
     def _match(self, places: np.ndarray, looks: np.ndarray, alone: np.ndarray, now: float) -> list["_Person | None"]:
@@ -201,7 +195,7 @@ class FaceTracker:
             elapsed = now - person.seen
             spread = person.variance(elapsed) + (REACH + REACH_PER_SECOND * elapsed**2 / (elapsed + TURN)) ** 2
             growth_spread = SIZE_SPREAD + SIZE_SPREAD_PER_SECOND * elapsed
-            start = NEWCOMER - YOUNG * self._young(person) - math.log(spread / REACH**2)
+            start = NEWCOMER - YOUNG * person.young - math.log(spread / REACH**2)
             expectations.append((x, y, width * height, spread * width * height, growth_spread, start))
         x, y, area, spread, growth_spread, start = np.array(expectations).T
         known = np.array([person.mean[-LOOKS:] for person in self._people])
@@ -260,6 +254,11 @@ class _Person:
         self.covariance = (_noise(place), 0.0, FIRST_SPEED**2)
         self.mean = np.zeros(sum(LENGTHS), np.float32)
         self.mass, self.updated = np.zeros(len(LENGTHS)), np.full(len(LENGTHS), -math.inf)
+
+    @property
+    def young(self) -> bool:
+        """Whether this may have been a false face: it was in one frame only."""
+        return self.seen == self.born
 
     def expected(self, now: float) -> list[float]:
         """The place at a time."""
