@@ -11,7 +11,7 @@ from inference.types import AGES, CROWD, EMOTIONS, GENDERS, Detection, Face
 
 # The filter. `python -m benchmarks.tracking` measures what comes of these figures.
 NOISE = 0.014
-"""Standard deviation of a measured centre, size or eye, in sides of the face: what FaceDetector shows on moving faces."""
+"""Standard deviation of a measured centre, size or eye, in sides of the face, as FaceDetector's on moving faces."""
 PIXEL_NOISE = 0.3
 """The same in pixels, added for small faces."""
 CALM = 0.002
@@ -26,18 +26,18 @@ SIZE_HORIZON = 0.2
 """Seconds for which a change of size, and of the eyes in the box, is believed to go on; the centre moves on."""
 
 # The match: natural logarithms of how much likelier a face is somebody followed than a newcomer.
-NEWCOMER = 8.5
+NEWCOMER = 8.0
 """For a face at the expected place, a frame later, before its looks are seen."""
 REACH, REACH_PER_SECOND, TURN = 0.06, 0.6, 0.5
-"""Scale of the distance from the expected place, in sides: REACH at once, and REACH_PER_SECOND for each second unseen after
-the time TURN, in seconds, in which people hardly change their way."""
+"""Scale of the distance from the expected place, in sides: REACH + REACH_PER_SECOND t² / (t + TURN) after t seconds
+unseen, because people hardly change their way at once."""
 SIZE_SPREAD, SIZE_SPREAD_PER_SECOND = 0.12, 0.25
 """Scale of the change of the logarithm of the size, at once and per second unseen."""
 TAIL = 3.0
 """Degrees of freedom of Student's t distribution for both: a sudden move is rare, not impossible."""
-LOOKS_SLOPE, LOOKS_MIDDLE, LOOKS_MOST = 9.0, 0.52, 4.0
-"""The correlation of a crop with somebody's looks speaks for it by slope x (correlation - middle), at most by `most`. Two
-normal distributions would say so, of means 0.75 (the same face, turning) and 0.3 (two faces) and deviation 0.22."""
+LOOKS_SLOPE, LOOKS_MIDDLE, LOOKS_MOST = 9.0, 0.52, 5.0
+"""The correlation of a crop with somebody's looks speaks for it by slope x (correlation - middle), at most by `most`.
+Two normal distributions would say so, of means 0.75 (the same face, turning) and 0.3 (two faces) and deviation 0.22."""
 TOUCHED = 0.5
 """What the looks count where another face may be in the crop."""
 YOUNG = 1.0
@@ -78,8 +78,8 @@ class FaceTracker:
     """Gives the faces of a stream ids and averages what is said of them; for one stream, used by one thread at a time.
 
     Movement: each person has a Kalman filter of constant velocity on the centre, the size and the eyes, in units of the
-    face's side, so that it works alike at all resolutions. Its acceleration noise is small until a frame contradicts it,
-    so that a still face does not tremble and a moving one does not lag.
+    face's side, so that it works alike at all resolutions. Its acceleration noise is small until a frame contradicts
+    it, so that a still face does not tremble and a moving one does not lag.
 
     Match: faces and people are paired so that the sum of the log likelihood ratios against "somebody new" is largest
     (Kuhn 1955, doi:10.1002/nav.3800020109). They count the distance from the expected place, the ratio of the sizes and
@@ -93,8 +93,8 @@ class FaceTracker:
     yields to true ones before.
 
     Args:
-        emotion_seconds: time constant of the average of `probabilities` and `crowd`. 0.3 s calms the network's frame-to-frame
-            noise and is shorter than most expressions, 0.5 s and more (Ekman 2003, Emotions Revealed).
+        emotion_seconds: time constant of the average of `probabilities` and `crowd`. 0.3 s calms the network's noise
+            from frame to frame and is shorter than most expressions, 0.5 s and more (Ekman 2003, Emotions Revealed).
         person_seconds: time constant for `age_distribution` and `gender`, which do not change: long.
         looks_seconds: time constant of the appearance by which people are recognised.
         longest_gap: seconds out of sight after which somebody is forgotten, and gets a new id when coming back.
@@ -129,7 +129,7 @@ class FaceTracker:
             seconds: on the clock of `update`; a time before the last update means that of the last update.
 
         Returns:
-            Those who will not have been forgotten by then, in the order of their ids. Boxes may lie outside the picture.
+            Those who will not have been forgotten by then, in the order of their ids. Boxes may leave the picture.
 
         Raises:
             ValueError: the time is not finite.
@@ -180,7 +180,7 @@ class FaceTracker:
         ]
 
     def _remembered(self, person: "_Person", now: float) -> bool:
-        # At a slow frame rate the next frame alone may come after young_gap: nobody is forgotten before missing a frame.
+        # At a slow frame rate the next frame may come after young_gap: nobody is forgotten before missing a frame.
         limit = self.young_gap if person.young and person.seen < self._now else self.longest_gap
         return now - person.seen <= limit + 1e-6  # a frame just at the limit still counts, whatever the rounding
 
@@ -212,7 +212,7 @@ class FaceTracker:
     def _average(
         self, people: list["_Person"], values: np.ndarray, present: np.ndarray, now: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Take values (N, sum of LENGTHS) into the means of people; present (N, number of LENGTHS) says which are there.
+        """Take values (N, sum of LENGTHS) into the means of people; present (N, number of LENGTHS) tells which exist.
         Returns the means, and which of them were ever there.
 
         A value counts for the time since the last one; the first, before which nothing is known, as much as the second.
@@ -303,7 +303,7 @@ class _Person:
 
 
 def _values(faces: list[Face]) -> tuple[np.ndarray, np.ndarray]:
-    """What is averaged of each face, float32 (N, sum of LENGTHS), and which of it is there, bool (N, number of LENGTHS)."""
+    """What is averaged of each face, float32 (N, sum of LENGTHS), and what of it exists, bool (N, number of LENGTHS)."""
     values = np.zeros((len(faces), sum(LENGTHS)), np.float32)
     present = np.ones((len(faces), len(LENGTHS)), bool)
     for row, face in enumerate(faces):

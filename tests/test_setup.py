@@ -79,6 +79,7 @@ def test_every_generated_section_of_the_readme_is_filled():
         "speed",
         "alignment",
         "detection",
+        "tracking",
         "reproduction",
         "runs",
         "studies",
