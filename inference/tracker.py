@@ -40,8 +40,6 @@ LOOKS_SLOPE, LOOKS_MIDDLE, LOOKS_MOST = 9.0, 0.52, 5.0
 Two normal distributions would say so, of means 0.75 (the same face, turning) and 0.3 (two faces) and deviation 0.22."""
 TOUCHED = 0.5
 """What the looks count where another face may be in the crop."""
-YOUNG = 1.0
-"""What somebody seen in one frame only yields to others: a false face to a true one."""
 THUMBNAIL = 16
 """Side in pixels of the faces that are compared."""
 
@@ -89,8 +87,7 @@ class FaceTracker:
     Averages: exponential in time, with the weight 1 - exp(-dt / time constant), and a plain mean at first. They do not
     depend on the frame rate.
 
-    Every face comes back with an id, so a false one uses up a number, but it is forgotten after `young_gap` seconds and
-    yields to true ones before.
+    Every face comes back with an id, so a false one uses up a number, but it is soon forgotten.
 
     Args:
         emotion_seconds: time constant of the average of `probabilities` and `crowd`. 0.3 s calms the network's noise
@@ -111,7 +108,7 @@ class FaceTracker:
         person_seconds: float = 2.5,
         looks_seconds: float = 1.0,
         longest_gap: float = 2.0,
-        young_gap: float = 0.5,
+        young_gap: float = 1.2,
     ):
         limits = (emotion_seconds, person_seconds, looks_seconds, longest_gap, young_gap)
         if not all(0 < value < math.inf for value in limits):
@@ -195,7 +192,7 @@ class FaceTracker:
             elapsed = now - person.seen
             spread = person.variance(elapsed) + (REACH + REACH_PER_SECOND * elapsed**2 / (elapsed + TURN)) ** 2
             growth_spread = SIZE_SPREAD + SIZE_SPREAD_PER_SECOND * elapsed
-            start = NEWCOMER - YOUNG * person.young - math.log(spread / REACH**2)
+            start = NEWCOMER - math.log(spread / REACH**2)
             expectations.append((x, y, width * height, spread * width * height, growth_spread, start))
         x, y, area, spread, growth_spread, start = np.array(expectations).T
         known = np.array([person.mean[-LOOKS:] for person in self._people])
