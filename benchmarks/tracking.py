@@ -35,6 +35,8 @@ from inference.types import AGES, Detection, Face
 RATES = (5, 10, 20, 30, 60)
 WIDTH, HEIGHT = 1280, 720
 SECONDS = 20.0
+FIRST_SEED = 100
+"""FaceTracker's constants were chosen on runs with the seeds 0 to 3, so others are reported."""
 SHORT = 1.0
 """Seconds out of sight that a tracker should bridge."""
 
@@ -364,7 +366,9 @@ def follow(scenario: Callable, rate: float, seed: int, pictures: np.ndarray | No
 def identities(seeds: int, pictures: np.ndarray | None) -> dict:
     """Sums over the seeds by scenario, tracker and frame rate."""
     table: dict = {}
-    for (name, scenario), rate, seed in itertools.product(SCENARIOS.items(), RATES, range(seeds)):
+    for (name, scenario), rate, seed in itertools.product(
+        SCENARIOS.items(), RATES, range(FIRST_SEED, FIRST_SEED + seeds)
+    ):
         for way, counts in follow(scenario, rate, seed, pictures).items():
             cell = table.setdefault(name, {}).setdefault(way, {}).setdefault(str(rate), dict.fromkeys(counts, 0))
             for key, value in counts.items():
@@ -437,12 +441,12 @@ def to_markdown(result: dict) -> str:
     rates = " | ".join(f"{rate} fps" for rate in RATES)
     lines = [
         f"Synthetic motion of {result['seconds']:.0f} s with known truth, {result['seeds']} runs a cell. The detections "
-        f"are jittered by 1% of the face, lack {MISSES:.0%} of the faces and hold {FALSE:.1%} false ones a frame; the "
-        f"looks are {looks} whose correlation a second later is {result['looks']['same']:.2f}, and "
-        f"{result['looks']['other']:.2f} between two people (medians). "
+        f"are jittered by {CENTER_JITTER:.1%} of the face and {SIZE_JITTER:.1%} in size, lack {MISSES:.0%} of the faces and "
+        f"hold {FALSE:.1%} false ones a frame; the looks are {looks} whose correlation a second later is "
+        f"{result['looks']['same']:.2f}, and {result['looks']['other']:.2f} between two people (medians). "
         '"overlap" is a tracker by intersection over union alone. A cell gives identity '
         "switches / people lost, who got a fresh id, of those who were out of sight for at most a second; "
-        '"later" counts both after a longer time.',
+        '"later" counts both after a longer time. The constants were chosen on other runs of the same scenes.',
         "",
         f"| scene | tracker | {rates} | later | people | their ids | ids of false faces |",
         "|---" * (len(RATES) + 6) + "|",
@@ -504,7 +508,7 @@ def load_faces(folder: Path, count: int = 60) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tracking", description="Who is who in a stream.")
     parser.add_argument("--faces", type=Path, metavar="DIR", help="pictures with one face each, instead of patterns")
-    parser.add_argument("--seeds", type=int, default=5, help="runs a cell")
+    parser.add_argument("--seeds", type=int, default=4, help="runs a cell")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
     args = parser.parse_args()
