@@ -3,7 +3,7 @@
 import numpy as np
 from dataclasses import replace
 
-from inference.analyzer import FaceAnalyzer
+from inference.analyzer import FaceAnalyzer, reading_order
 from inference.tracker import FaceTracker, TrackedFace
 
 SEARCH_SECONDS = 0.25
@@ -34,8 +34,11 @@ class FaceFollower:
             width: of the camera's picture, in whose pixels places are given; default: the frame's. Frames may come scaled
                 down, each to another size.
 
+        Returns:
+            In the order of their ids.
+
         Raises:
-            ValueError: the array is not of that form, or the time does not grow.
+            ValueError: the array is not of that form, or the time is not finite.
         """
         detector = self._analyzer.detector
         scale = (width or image.shape[1]) / image.shape[1]
@@ -48,7 +51,8 @@ class FaceFollower:
             self._turn += 1
             if search:
                 self._searched = seconds
-        faces = self._analyzer.classify(image, detections)
+        # So that those who are there at first are numbered as one reads.
+        faces = self._analyzer.classify(image, reading_order(detections))
         if scale != 1:
             faces = [replace(face, detection=face.detection.scaled(scale)) for face in faces]
-        return self.tracker.update(faces, seconds)
+        return sorted(self.tracker.update(faces, seconds), key=lambda face: face.id)
