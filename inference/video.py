@@ -1,0 +1,521 @@
+"""Video files: pictures with their times, read from what FFmpeg knows and written as H.264."""
+
+import av
+import cv2
+import math
+import numpy as np
+from av.sidedata.sidedata import Type as SideData
+from av.stream import Discard, Disposition
+from av.video.reformatter import ColorTrc, Interpolation, VideoReformatter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob"),
+    *(".mts", ".m2ts", ".flv", ".wmv", ".asf", ".ogv"),
+)
+"""What counts as a video in a folder. Transport streams named .ts are read too, but most .ts files are no videos."""
+
+FORMATS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,gif"
+"""FFmpeg's demuxers that may be used: no playlist, no device, no single picture is among them."""
+
+PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"mif1")
+"""Pictures that are in the container of MP4."""
+
+RATE = 10.0
+"""Pictures a second unless another rate is asked for: an expression lasts half a second or longer."""
+LONGEST = 1920
+"""Longest side of a picture in pixels; larger ones are scaled down."""
+MAX_PIXELS = 8192 * 4320
+"""Larger pictures are refused before they are decoded."""
+THREADS = 2
+"""Of a decoder and of an encoder; each holds pictures in memory."""
+
+TIME_TOLERANCE = 0.001
+"""Seconds: several containers round times to milliseconds."""
+CUT_SECONDS = 1.0
+"""What may be missing at the end before a file counts as cut off: sound often ends a little later than the pictures."""
+HOLE_SECONDS, HOLE_BYTES = 0.5, 1000
+"""A jump over more time and more bytes than both of these is a damaged part; over time alone, a pause of the camera."""
+DAMAGE_SECONDS = 1.0
+"""Damaged parts that are closer than this are told as one; and what may be missing before the first key frame."""
+MAX_STEP_BACK = 1.0
+"""Seconds by which time may run backwards before it is taken for a new count, as in recordings that were joined."""
+MAX_DURATION = 30 * 86400
+"""Seconds; a longer duration in a header is damage."""
+MAX_FAILURES = 100
+"""Attempts in a row to find the next readable part of a damaged file."""
+
+TIME_BASE = 90_000
+"""Ticks a second of a written video."""
+KEY_FRAME_SECONDS = 2.0
+"""How often a written video can be entered, and about how much of it is lost with a killed process."""
+
+
+def _standard_of_pq() -> np.ndarray:
+    """uint8 (256,): a value of high dynamic range by SMPTE ST 2084 (PQ) as one of standard range, white at the 203
+    nits of ITU-R BT.2408. FFmpeg's own conversion, gamut included, first computes for seconds. HLG, the other curve of
+    high dynamic range, is made to be looked at as it is."""
+    m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
+    root = (np.arange(256) / 255) ** (1 / m2)
+    nits = 10_000 * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
+    return (255 * np.clip(nits / 203, 0, 1) ** (1 / 2.4)).round().astype(np.uint8)
+
+
+STANDARD_OF_PQ = _standard_of_pq()
+
+CHOOSE = "Choose a video in MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg or GIF format."
+
+
+class VideoError(ValueError):
+    """A file holds no readable video; the message says why and what to do, in words for the person who sent it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VideoFrame:
+    """One picture of a video.
+
+    Attributes:
+        image: uint8 (H, W, 3), RGB, upright, contiguous.
+        seconds: when it is shown, by the file's own clock; the video stream starts at 0.
+    """
+
+    image: np.ndarray
+    seconds: float
+
+
+class VideoReader:
+    """The pictures of a video file at a steady rate: a context manager, to be iterated once.
+
+    Time is divided at the multiples of 1/rate seconds, and the first picture of each part is taken: at most `rate` a
+    second, none twice, and no more than there are. The others are decoded, since later ones build on them, but not
+    converted. All pictures have one size: turned and mirrored as the file says, with square pixels, scaled down to
+    `longest`; where a stream changes its size, what follows is fitted in. High dynamic range becomes standard, damaged
+    pictures are left out. Memory does not grow with the length of a video.
+
+    Nothing but the file itself is read: what refers to other files or to the network (a playlist, an address) is no
+    video here.
+
+    Args:
+        path: a file.
+        rate: pictures per second of video, above 0.
+        longest: longest side of the pictures in pixels.
+        max_pixels: a video with more pixels (width times height) is refused.
+
+    Raises:
+        VideoError: there is no such file, or nothing in it can be decoded as a video.
+        ValueError: the rate or a size is not above 0.
+
+    Attributes:
+        width, height: of the pictures, in pixels.
+        duration: seconds that the file claims to have, or None where it does not say.
+        position: seconds up to which it was decoded.
+        incomplete: after the iteration None, or where not every picture could be read, sentences that say which and why.
+    """
+
+    def __init__(self, path: str | Path, rate: float = RATE, longest: int = LONGEST, max_pixels: int = MAX_PIXELS):
+        if not (0 < rate < math.inf and longest > 0 and max_pixels > 0):
+            raise ValueError(f"rate ({rate}), longest ({longest}) and max_pixels ({max_pixels}) must be above 0")
+        self.rate = rate
+        self.position = 0.0
+        self.incomplete: str | None = None
+        self._reformatter = VideoReformatter()
+        self._file = _open(Path(path))
+        self._container = None
+        try:
+            self._container = _open_container(self._file, max_pixels)
+            self._stream = _video_stream(self._container, max_pixels)
+            self._clock = _Clock(self._stream)
+            self.duration, self._duration_is_of_stream = _claimed_duration(self._container, self._stream)
+            self._end = 0.0  # seconds up to which there were packets of what the duration is of
+            self._read_to, self._byte = 0.0, 0  # the same of all packets, and in bytes
+            self._resyncs = self._container.format.name.startswith("matroska")
+            self._damage: list[tuple[float, float]] = []  # from the last good picture to the next, in seconds
+            self._damaged_from = self._damaged_to = None  # of the part from which no good picture has come yet
+            self._stopped = False
+            self._pictures = self._decode()
+            self._first = next(self._pictures, None)
+            if self._first is None:
+                raise VideoError("No picture of the video can be decoded: it is damaged or cut off. Get it again.")
+            width, height = _display_size(self._first[1], self._stream)
+            if _orientation(self._first[1])[0]:
+                width, height = height, width
+            factor = min(longest / max(width, height), 1)
+            self.width, self.height = max(round(width * factor), 1), max(round(height * factor), 1)
+        except BaseException:
+            self.close()
+            raise
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        taken = -1
+        entry, self._first = self._first, None
+        while entry is not None:
+            self.position, picture = entry
+            part = math.floor((self.position + TIME_TOLERANCE) * self.rate)
+            if part > taken:
+                taken = part
+                yield VideoFrame(self._to_rgb(picture), self.position)
+            entry = next(self._pictures, None)
+        self.incomplete = self._verdict()
+
+    def close(self) -> None:
+        """Free the decoder and the file; nothing can be read afterwards."""
+        if self._container is not None:
+            self._container.close()
+        self._file.close()
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def _decode(self) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Every good picture with its time, in the order in which they are shown."""
+        failures = 0
+        while failures < MAX_FAILURES:
+            try:
+                for packet in self._container.demux():
+                    failures = 0
+                    if packet.size == 0 and packet.dts is None:  # marks the end of the file
+                        continue
+                    self._follow(packet)
+                    if packet.stream_index == self._stream.index:
+                        if packet.is_corrupt:
+                            self._suspect(packet.pts)
+                        yield from self._decode_packet(packet)
+                break
+            except (av.FFmpegError, OSError):  # behind a damaged part it may find its way again
+                failures += 1
+        self._stopped = failures > 0
+        # What the decoder still holds. Each picture that it cannot decode ends a call.
+        failures = 0
+        while failures < MAX_FAILURES and self._stream.codec_context.is_open:
+            try:
+                yield from self._good(self._stream.codec_context.decode(None))
+                break
+            except av.error.EOFError:
+                break
+            except av.FFmpegError:
+                self._suspect(math.inf)
+                failures += 1
+
+    def _follow(self, packet: av.Packet) -> None:
+        """Note how far the file was read, and what FFmpeg jumped over without a word, as it does in Matroska."""
+        if packet.pts is None:
+            return
+        start = float(packet.pts * packet.time_base) - self._clock.start
+        if self._resyncs and start > self._read_to + HOLE_SECONDS and packet.pos > self._byte + HOLE_BYTES:
+            self._note_damage(self._read_to, start)
+        end = start + float((packet.duration or 0) * packet.time_base)
+        self._read_to = max(self._read_to, end)
+        if packet.stream_index == self._stream.index or not self._duration_is_of_stream:
+            self._end = max(self._end, end)
+        if packet.pos is not None:
+            self._byte = max(self._byte, packet.pos + packet.size)
+
+    def _decode_packet(self, packet: av.Packet) -> Iterator[tuple[float, av.VideoFrame]]:
+        try:
+            pictures = self._stream.codec_context.decode(packet)
+        except av.FFmpegError:
+            self._suspect(packet.pts)
+        else:
+            yield from self._good(pictures)
+
+    def _good(self, pictures: list[av.VideoFrame]) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Those that are whole and later than the ones before, with their times."""
+        for picture in pictures:
+            if picture.is_corrupt:
+                self._suspect(picture.pts)
+                continue
+            last, joins = self._clock.last or 0.0, self._clock.joins
+            seconds = self._clock.seconds(picture)
+            if seconds is None:
+                continue
+            if self._clock.joins > joins:  # the seam of two recordings looks like damage
+                self._damaged_to = None
+                self._damage = [(start, end) for start, end in self._damage if end < last - DAMAGE_SECONDS]
+            if self._damaged_to is not None and seconds > self._damaged_to:
+                if seconds > DAMAGE_SECONDS:  # recordings may begin between two key frames
+                    self._note_damage(min(last, self._damaged_from), seconds)
+                self._damaged_to = None
+            yield seconds, picture
+
+    def _suspect(self, ticks: float | None) -> None:
+        """Note damage at a time. Pictures from before may come later, since several are decoded at once."""
+        last = self._clock.last or 0.0
+        if self._damaged_to is None:
+            self._damaged_from = self._damaged_to = last
+        self._damaged_to = max(self._damaged_to, last if ticks is None else self._clock.convert(ticks))
+
+    def _note_damage(self, start: float, end: float) -> None:
+        """Add a damaged part; parts close to one another are one."""
+        if self._damage and start < self._damage[-1][1] + DAMAGE_SECONDS:
+            start = min(start, self._damage.pop()[0])
+        self._damage.append((start, end))
+
+    def _to_rgb(self, picture: av.VideoFrame) -> np.ndarray:
+        """The picture upright, in the size that all have."""
+        transposed, mirrored, flipped = _orientation(picture)
+        width, height = _display_size(picture, self._stream)
+        room = (self.height, self.width) if transposed else (self.width, self.height)
+        factor = min(room[0] / width, room[1] / height)
+        size = max(round(width * factor), 1), max(round(height * factor), 1)
+        if max(room[0] - size[0], room[1] - size[1]) <= 1:  # the same shape but for rounding
+            size = room
+        image = self._convert(picture, size)
+        if size != room:
+            left, top = (room[0] - size[0]) // 2, (room[1] - size[1]) // 2
+            right, bottom = room[0] - size[0] - left, room[1] - size[1] - top
+            image = cv2.copyMakeBorder(image, top, bottom, left, right, cv2.BORDER_CONSTANT)
+        if transposed:
+            image = image.transpose(1, 0, 2)
+        return np.ascontiguousarray(image[:: -1 if flipped else 1, :: -1 if mirrored else 1])
+
+    def _convert(self, picture: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
+        method = Interpolation.AREA if size[0] < picture.width else Interpolation.BILINEAR
+        image = self._reformatter.reformat(picture, *size, "rgb24", interpolation=method, threads=1).to_ndarray()
+        return cv2.LUT(image, STANDARD_OF_PQ) if picture.color_trc == ColorTrc.SMPTE2084 else image
+
+    def _verdict(self) -> str | None:
+        """What could not be read, or None."""
+        of_all = "" if self.duration is None else f" of {self.duration:.1f}"
+        whole = self.duration is None or self._clock.joins > 0 or self._end > self.duration - CUT_SECONDS
+        sentences = []
+        if self._damage:
+            start, end = self._damage[0]
+            places = "" if len(self._damage) == 1 else f" and in {len(self._damage) - 1} more places"
+            sentences.append(
+                f"The file is damaged from {start:.1f} to {end:.1f} seconds{places}; pictures are missing there."
+            )
+        if self._stopped:
+            sentences.append(f"Reading stopped after {self.position:.1f}{of_all} seconds: the file is damaged there.")
+        elif not whole:
+            reason = "it was not downloaded or recorded to its end."
+            sentences.append(f"The file ends after {self.position:.1f}{of_all} seconds: {reason}")
+        elif self._damaged_to is not None:
+            sentences.append(f"The file breaks off after {self.position:.1f}{of_all} seconds, within a picture.")
+        return " ".join(sentences) or None
+
+
+class VideoWriter:
+    """A video in H.264 and MP4 of pictures with times of their own; a context manager.
+
+    After close() it is an ordinary MP4 file, or an empty one where no picture was written. Should the process be killed
+    before, what was written until about two key frames earlier can be played.
+
+    Args:
+        path: written anew.
+        width, height: of all pictures, in pixels. Odd sizes get one more row or column, a copy of the last.
+
+    Raises:
+        OSError: the file cannot be written; write() and close() raise it too.
+    """
+
+    def __init__(self, path: str | Path, width: int, height: int):
+        self.width, self.height = width, height
+        with open(path, "wb"):  # so that a path that cannot be written is refused at once
+            pass
+        # In fragments that become an ordinary file at the end, each of them written at once.
+        options = {"movflags": "hybrid_fragmented+frag_keyframe", "fflags": "+flush_packets"}
+        # The prefix says that it is a file even if its name looks like an address.
+        self._container = av.open(f"file:{Path(path)}", "w", format="mp4", options=options)
+        self._stream = self._container.add_stream("libx264", options={"preset": "veryfast", "crf": "21"})
+        self._stream.width, self._stream.height = width + width % 2, height + height % 2
+        self._stream.pix_fmt = "yuv420p"
+        context = self._stream.codec_context
+        context.time_base = Fraction(1, TIME_BASE)
+        context.thread_count = THREADS
+        context.max_b_frames = 0  # times need no reordering then
+        context.gop_size = 100_000  # key frames are set by time below
+        context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
+        context.color_range = 1
+        self._ticks: int | None = None
+        self._key_frame = -math.inf
+
+    def write(self, image: np.ndarray, seconds: float) -> None:
+        """Add a picture.
+
+        Args:
+            image: uint8 (height, width, 3), RGB.
+            seconds: when it is shown; later than the one before.
+
+        Raises:
+            ValueError: another size, or not later.
+        """
+        if image.shape != (self.height, self.width, 3) or image.dtype != np.uint8:
+            raise ValueError(f"pictures must be uint8 {(self.height, self.width, 3)}, not {image.dtype} {image.shape}")
+        ticks = round(seconds * TIME_BASE)
+        if self._ticks is not None and ticks <= self._ticks:
+            raise ValueError(f"a picture at {seconds} s is not later than the one before")
+        image = cv2.copyMakeBorder(image, 0, self.height % 2, 0, self.width % 2, cv2.BORDER_REPLICATE)
+        picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
+            format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
+        )
+        picture.pts, picture.time_base = ticks, Fraction(1, TIME_BASE)
+        if seconds >= self._key_frame + KEY_FRAME_SECONDS:
+            picture.pict_type = av.video.frame.PictureType.I
+            self._key_frame = seconds
+        self._ticks = ticks
+        self._container.mux(self._stream.encode(picture))
+
+    def close(self) -> None:
+        """Complete the file; a second call does nothing."""
+        container, self._container = self._container, None
+        if container is not None:
+            try:
+                if self._ticks is not None:  # FFmpeg crashes on completing a file without pictures
+                    container.mux(self._stream.encode(None))
+            finally:
+                container.close()
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+
+class _Clock:
+    """Seconds since the start of a stream for its pictures in the order in which they are shown.
+
+    Attributes:
+        start: of the stream, in the seconds of the container.
+        last: seconds of the latest picture, or None.
+        joins: how often the count started anew within the stream.
+    """
+
+    def __init__(self, stream: av.VideoStream):
+        self._time_base = float(stream.time_base)
+        self.start = (stream.start_time or 0) * self._time_base
+        self._offset = -self.start
+        rate = float(stream.average_rate or 0)
+        self._interval = 1 / rate if 1 <= rate <= 1000 else 0.04
+        self.last: float | None = None
+        self.joins = 0
+
+    def convert(self, ticks: float) -> float:
+        """Seconds of a time of the container."""
+        return ticks * self._time_base + self._offset
+
+    def seconds(self, picture: av.VideoFrame) -> float | None:
+        """When the picture is shown, or None where it is no later than the one before."""
+        ticks = picture.dts if picture.pts is None else picture.pts
+        expected = 0.0 if self.last is None else self.last + self._interval
+        seconds = expected if ticks is None else self.convert(ticks)
+        if self.last is None and seconds < 0:
+            self._offset -= seconds
+            seconds = 0.0
+        elif self.last is not None and seconds <= self.last:
+            if seconds > self.last - MAX_STEP_BACK:
+                return None
+            self.joins += 1
+            self._offset += expected - seconds
+            seconds = expected
+        self.last = seconds
+        return seconds
+
+
+def _open(path: Path):
+    """The file for reading; only regular files, so that no device or pipe is waited for."""
+    try:
+        if path.exists() and not path.is_file():
+            raise VideoError(f"{path}: is not a file.")
+        return open(path, "rb", buffering=0)
+    except FileNotFoundError:
+        raise VideoError(f"{path}: no such file.") from None
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def _open_container(file, max_pixels: int) -> av.container.InputContainer:
+    head = file.read(12)
+    file.seek(0)
+    if not head:
+        raise VideoError(f"The file is empty. {CHOOSE}")
+    if head[4:8] == b"ftyp" and head[8:12] in PICTURE_BRANDS:
+        raise VideoError(f"This is a picture, not a video. {CHOOSE}")
+    try:
+        return av.open(
+            file,
+            "r",
+            container_options={"format_whitelist": FORMATS},
+            options={"max_pixels": str(max_pixels)},
+            metadata_errors="replace",
+            buffer_size=2**18,
+            io_open=_refuse,
+        )
+    except (av.FFmpegError, OSError):
+        if head[4:8] == b"ftyp":
+            raise VideoError(
+                "The file's index is missing: it was not downloaded or recorded to its end, and nothing of it can be "
+                "read. Get it again."
+            ) from None
+        raise VideoError(f"This is not a video that can be read, whatever its name says. {CHOOSE}") from None
+
+
+def _refuse(*_):
+    """In place of opening another file or address that a video refers to."""
+    raise PermissionError("a video may not refer to other files")
+
+
+def _video_stream(container: av.container.InputContainer, max_pixels: int) -> av.VideoStream:
+    """The stream to read, with its decoder set up; the other streams of pictures are skipped."""
+    covers = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    streams = [stream for stream in container.streams.video if not stream.disposition & covers]
+    if not streams:
+        found = "sound but no moving pictures" if container.streams.audio else "no moving pictures"
+        raise VideoError(f"The file holds {found}. {CHOOSE}")
+    best = container.streams.best("video")
+    stream = best if best in streams else streams[0]
+    if stream.codec_context is None:
+        raise VideoError("The video's compression is not known here. Convert it to H.264 (MP4).")
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > max_pixels:
+        raise VideoError(
+            f"The video has {width:,} x {height:,} pixels; at most {max_pixels / 1e6:.1f} megapixels are read. Make it "
+            "smaller and try again."
+        )
+    for other in container.streams:
+        if other.type != "audio" and other is not stream:
+            other.discard = Discard.all
+    # Holds for pictures that turn out larger than the header says.
+    stream.codec_context.options = {"max_pixels": str(max_pixels)}
+    stream.codec_context.thread_count = THREADS
+    stream.codec_context.thread_type = "AUTO"
+    return stream
+
+
+def _claimed_duration(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[float | None, bool]:
+    """Seconds of the video by the file's header, and whether they are those of the stream alone."""
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        # FFmpeg takes an AVI's duration from its size; the number of pictures tells what it should be.
+        seconds, of_stream = float(stream.frames / stream.average_rate), True
+    elif stream.duration and not container.format.name.startswith(("matroska", "flv")):  # theirs are the whole file's
+        seconds, of_stream = float(stream.duration * stream.time_base), True
+    elif container.duration:
+        start = max(float((stream.start_time or 0) * stream.time_base), 0.0)
+        seconds, of_stream = container.duration / av.time_base - start, False
+    else:
+        return None, False
+    return (seconds, of_stream) if 0 < seconds <= MAX_DURATION else (None, False)
+
+
+def _display_size(picture: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
+    """(width, height) with square pixels, before it is turned."""
+    ratio = float(stream.sample_aspect_ratio or 1)
+    ratio = ratio if 0.25 <= ratio <= 4 else 1.0
+    return max(round(picture.width * ratio), 1), picture.height
+
+
+def _orientation(picture: av.VideoFrame) -> tuple[bool, bool, bool]:
+    """How a picture is brought upright: exchange rows and columns, then left and right, then top and bottom."""
+    if SideData.DISPLAYMATRIX not in picture.side_data:
+        return False, False, False
+    # (x, y) is shown at (a x + c y, b x + d y), in a row-major 3 x 3 matrix a b . c d . . . .
+    a, b, _, c, d = np.frombuffer(bytes(picture.side_data[SideData.DISPLAYMATRIX]), np.int32)[:5].tolist()
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return False, a < 0, d < 0
+    return True, c < 0, b < 0

@@ -1,0 +1,584 @@
+"""Videos of known content: right pictures at right times, and clear words where a file is broken."""
+
+import av
+import http.server
+import io
+import numpy as np
+import os
+import pytest
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from av.video.reformatter import ColorPrimaries, ColorTrc
+from fractions import Fraction
+from pathlib import Path
+from PIL import Image
+
+from clips import HEIGHT, WIDTH, number_in, scene, write_clip
+from inference.video import VideoError, VideoFrame, VideoReader, VideoWriter
+
+ROOT = Path(__file__).resolve().parent.parent
+STEADY = [number / 25 for number in range(150)]
+"""Times of six seconds of pictures."""
+
+
+def read(path: Path, **options) -> tuple[list[VideoFrame], VideoReader]:
+    with VideoReader(path, **options) as reader:
+        return list(reader), reader
+
+
+def numbers_and_times(path: Path, **options) -> tuple[list[int], list[float]]:
+    frames, reader = read(path, **options)
+    assert reader.incomplete is None
+    return [number_in(frame.image) for frame in frames], [frame.seconds for frame in frames]
+
+
+def uneven(count: int) -> list[float]:
+    """Times as of a phone in changing light, with a pause of two seconds in the middle."""
+    steps = np.random.default_rng(3).uniform(0.012, 0.12, count)
+    steps[count // 2] = 2
+    return [0.0, *np.cumsum(steps)[:-1].tolist()]
+
+
+# Which pictures, and when
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".ts", ".avi", ".mpg", ".wmv", ".flv", ".gif"])
+def test_times_in_every_container(tmp_path, suffix):
+    clip = write_clip(tmp_path / f"clip{suffix}", STEADY, pixels="rgb8" if suffix == ".gif" else "yuv420p")
+    numbers, seconds = numbers_and_times(clip, rate=1000)
+    assert numbers == list(range(150))
+    assert np.abs(np.array(seconds) - STEADY).max() < 0.002
+    # The first picture at or after every tenth of a second.
+    numbers, seconds = numbers_and_times(clip, rate=10)
+    assert numbers == [-(-25 * tenth // 10) for tenth in range(60)]
+    with VideoReader(clip) as reader:
+        # FFmpeg only guesses how long an MPEG file is.
+        assert reader.duration == pytest.approx(6, abs=1 if suffix == ".mpg" else 0.1)
+        assert (reader.width, reader.height) == (WIDTH, HEIGHT)
+
+
+def test_variable_frame_rate(tmp_path):
+    times = uneven(120)
+    for suffix in (".mp4", ".mkv"):
+        numbers, seconds = numbers_and_times(write_clip(tmp_path / f"clip{suffix}", times), rate=8)
+        # True times, at most one picture in each eighth of a second, and one in each that has any.
+        assert np.abs(np.array(seconds) - [times[number] for number in numbers]).max() < 0.002
+        parts = [int((second + 0.001) * 8) for second in seconds]
+        assert len(set(parts)) == len(parts)
+        assert set(parts) == {int((second + 0.001) * 8) for second in times}
+
+
+@pytest.mark.parametrize("rate", [0.5, 3, 24, 25, 60])
+def test_never_more_pictures_than_the_rate_or_the_video_has(tmp_path, rate):
+    numbers, seconds = numbers_and_times(write_clip(tmp_path / "clip.mkv", STEADY), rate=rate)
+    assert len(set(numbers)) == len(numbers)
+    assert len(numbers) == (150 if rate >= 25 else 6 * rate)
+    # By the sixth of a second, so that the pictures' own times do not count.
+    assert np.diff(seconds).mean() == pytest.approx(1 / min(rate, 25), rel=0.05)
+
+
+@pytest.mark.parametrize("start", [5.0, -0.2, 3600.0])
+@pytest.mark.parametrize("suffix", [".mkv", ".ts", ".mp4"])
+def test_the_stream_starts_at_zero(tmp_path, start, suffix):
+    clip = write_clip(tmp_path / f"clip{suffix}", [start + second for second in STEADY[:50]])
+    numbers, seconds = numbers_and_times(clip, rate=1000)
+    assert seconds[0] == pytest.approx(0, abs=0.001)
+    assert np.abs(np.array(seconds) - [STEADY[number] - STEADY[numbers[0]] for number in numbers]).max() < 0.002
+
+
+def test_a_trimmed_clip_starts_at_its_cut(tmp_path):
+    """A phone trims without encoding anew: it keeps pictures from the key frame on, and tells the player to skip some."""
+    source = write_clip(tmp_path / "source.mp4", STEADY)
+    with av.open(str(source)) as whole, av.open(str(tmp_path / "trimmed.mp4"), "w") as trimmed:
+        stream = trimmed.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(video=0):
+            if packet.dts is not None and packet.pts * packet.time_base >= 1:
+                shift = round(Fraction(7, 5) / packet.time_base)  # 1.4 s
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
+                trimmed.mux(packet)
+    numbers, seconds = numbers_and_times(tmp_path / "trimmed.mp4", rate=1000)
+    assert numbers == list(range(35, 150))
+    assert np.abs(np.array(seconds) - [(number - 35) / 25 for number in numbers]).max() < 0.002
+
+
+def test_joined_recordings_go_on_in_time(tmp_path):
+    part = write_clip(tmp_path / "part.ts", STEADY).read_bytes()
+    (tmp_path / "joined.ts").write_bytes(part + part)
+    numbers, seconds = numbers_and_times(tmp_path / "joined.ts", rate=1000)
+    assert numbers == [*range(150), *range(150)]
+    assert np.diff(seconds) == pytest.approx(0.04, abs=0.002)
+
+
+def test_a_claimed_duration_is_only_believed_where_it_can_be(tmp_path):
+    pipe = io.BytesIO()
+    pipe.seekable = lambda: False  # as of a browser's recorder, which never goes back to the header
+    with av.open(pipe, "w", format="webm") as container:
+        stream = container.add_stream("libvpx", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(50):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(scene(number), format="rgb24")))
+        container.mux(stream.encode(None))
+    (tmp_path / "recorded.webm").write_bytes(pipe.getvalue())
+    frames, reader = read(tmp_path / "recorded.webm", rate=25)
+    assert reader.duration is None and reader.incomplete is None and len(frames) == 50
+
+
+def test_sound_that_lasts_longer_is_no_damage(tmp_path):
+    for suffix in (".mp4", ".mkv", ".ts"):
+        clip = write_clip(tmp_path / f"clip{suffix}", STEADY[:50], sound=6)
+        assert numbers_and_times(clip, rate=25)[0] == list(range(50))
+
+
+# What the pictures look like
+
+TURNS = [(degrees, mirrored) for degrees in (0, 90, 180, 270) for mirrored in (False, True)]
+
+
+@pytest.mark.parametrize(("degrees", "mirrored"), TURNS)
+def test_turned_and_mirrored_videos_stand_upright(tmp_path, degrees, mirrored):
+    """The pictures are stored so that they are upright once they are turned counterclockwise and then mirrored."""
+
+    def stored(image):
+        return np.ascontiguousarray(np.rot90(image[:, ::-1] if mirrored else image, -degrees // 90))
+
+    times = uneven(40)
+    clip = write_clip(
+        tmp_path / "clip.mp4",
+        times,
+        [stored(scene(number)) for number in range(40)],
+        prepare=lambda stream: stream.set_display_rotation(degrees, hflip=mirrored),
+    )
+    frames, reader = read(clip, rate=10)
+    assert (reader.width, reader.height) == (WIDTH, HEIGHT) and len(frames) > 15
+    for frame in frames:
+        assert frame.image.shape == (HEIGHT, WIDTH, 3) and frame.image.dtype == np.uint8
+        assert frame.image.flags.c_contiguous
+        assert frame.seconds == pytest.approx(times[number_in(frame.image)], abs=0.001)
+
+
+def test_long_pixels_become_square(tmp_path):
+    def wide(stream):
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+
+    (frame, *_), reader = read(write_clip(tmp_path / "clip.mp4", STEADY[:5], prepare=wide))
+    assert frame.image.shape == (64, 128, 3) and (reader.width, reader.height) == (128, 64)
+    assert number_in(frame.image) == 0
+
+
+def test_large_pictures_are_scaled_down(tmp_path):
+    (frame, *_), reader = read(write_clip(tmp_path / "clip.mp4", STEADY[:5]), longest=48)
+    assert frame.image.shape == (32, 48, 3) and (reader.width, reader.height) == (48, 32)
+    assert number_in(frame.image) == 0
+
+
+def test_a_stream_that_changes_its_size(tmp_path):
+    """As video calls do: larger, then upright in place of lying."""
+    parts = []
+    for number, (height, width) in enumerate(((64, 96), (128, 192), (96, 64))):
+        image = np.full((height, width, 3), 60 * (number + 1), np.uint8)
+        parts.append(write_clip(tmp_path / f"{number}.ts", STEADY[:50], [image] * 50).read_bytes())
+    (tmp_path / "clip.ts").write_bytes(b"".join(parts))
+    frames, reader = read(tmp_path / "clip.ts", rate=5)
+    assert {frame.image.shape for frame in frames} == {(64, 96, 3)} and reader.incomplete is None
+    assert [round(frame.image[32, 48, 0] / 60) for frame in frames] == [1] * 10 + [2] * 10 + [3] * 10
+    # The last is fitted in, with black beside it.
+    assert frames[19].image[32, 2, 0] > 100 and frames[29].image[32, 2, 0] < 10 and frames[29].image[2, 48, 0] > 160
+
+
+@pytest.mark.parametrize(
+    ("codec", "pixels", "suffix"),
+    [
+        ("libx264", "yuv420p10le", ".mp4"),
+        ("libx264", "yuv444p", ".mkv"),
+        ("ffv1", "yuv422p16le", ".mkv"),
+        ("ffv1", "bgra", ".mkv"),
+        ("mjpeg", "yuvj420p", ".avi"),
+        ("prores_ks", "yuv422p10le", ".mov"),
+        ("png", "rgb24", ".mov"),
+    ],
+)
+def test_colors_of_many_pixel_formats(tmp_path, codec, pixels, suffix):
+    clip = write_clip(tmp_path / f"clip{suffix}", STEADY[:10], codec=codec, pixels=pixels)
+    frames, reader = read(clip, rate=1000)
+    assert [number_in(frame.image) for frame in frames] == list(range(10)) and reader.incomplete is None
+    error = np.abs(frames[0].image.astype(int) - scene(0))
+    assert np.median(error) <= 12, "colours are off"
+
+
+def test_high_dynamic_range_is_as_bright_as_standard(tmp_path):
+    """Grey of 20.3 and 203 nits by SMPTE ST 2084: the second is white, the first a tenth of its light."""
+
+    def pq(stream):
+        context = stream.codec_context
+        context.color_trc, context.color_primaries = ColorTrc.SMPTE2084.value, ColorPrimaries.BT2020.value
+
+    signals = {20.3: 0.3578, 203: 0.5807}  # by the standard's formula
+    pictures = [np.full((64, 96, 3), round(255 * signal), np.uint8) for signal in signals.values()]
+    clip = write_clip(tmp_path / "clip.mp4", STEADY[:2], pictures, pixels="yuv420p10le", prepare=pq)
+    dark, white = (float(frame.image.mean()) for frame in read(clip, rate=25)[0])
+    assert white > 245 and dark == pytest.approx(255 * 0.1 ** (1 / 2.4), abs=8)
+
+
+# Broken files
+
+
+def noisy_scenes() -> list[np.ndarray]:
+    """Scenes for STEADY that take most bytes of a file."""
+    noise = np.random.default_rng(0).integers(0, 60, (len(STEADY), HEIGHT, WIDTH, 3), np.uint8)
+    return [np.maximum(scene(number), noise[number]) for number in range(len(STEADY))]
+
+
+def cut(path: Path, part: float) -> Path:
+    target = path.with_stem("cut")
+    data = path.read_bytes()
+    target.write_bytes(data[: int(len(data) * part)])
+    return target
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        (".mp4", {"movflags": "faststart"}),
+        (".mp4", {"movflags": "frag_keyframe+delay_moov"}),
+        (".mkv", {}),
+        (".webm", {}),
+        (".avi", {}),
+        (".flv", {}),
+        (".ts", {}),
+    ],
+)
+@pytest.mark.parametrize("sound", [0, 6])
+def test_a_file_cut_off_gives_what_is_there_and_says_where_it_ends(tmp_path, suffix, options, sound):
+    if sound and suffix not in (".mp4", ".mkv", ".webm", ".ts"):
+        pytest.skip("one sound codec is enough")
+    whole = write_clip(tmp_path / f"whole{suffix}", STEADY, noisy_scenes(), sound=sound, **options)
+    frames, reader = read(cut(whole, 0.6), rate=25)
+    numbers = [number_in(frame.image) for frame in frames]
+    assert numbers == list(range(len(numbers))) and 40 < len(numbers) < 130
+    assert np.abs(np.array([frame.seconds for frame in frames]) - STEADY[: len(frames)]).max() < 0.002
+    assert f"after {reader.position:.1f}" in reader.incomplete and reader.position == pytest.approx(
+        len(frames) / 25, abs=0.1
+    )
+    assert reader.incomplete.startswith(("The file ends", "The file breaks off"))
+    assert reader.incomplete.endswith(".") and "\n" not in reader.incomplete
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".ts", ".avi"])
+def test_damage_in_the_middle_is_passed_and_told(tmp_path, suffix):
+    clip = write_clip(tmp_path / f"clip{suffix}", [number / 25 for number in range(500)])
+    data = bytearray(clip.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 1500] = np.random.default_rng(1).integers(0, 256, 1500, np.uint8).tobytes()
+    clip.write_bytes(data)
+    frames, reader = read(clip, rate=25)
+    # Well before and well behind the damage everything is as it was; key frames are a second apart.
+    good = [frame for frame in frames if frame.seconds < 7 or frame.seconds > 14]
+    if suffix == ".avi":  # has no times: pictures that are lost make it shorter
+        assert "The file ends after" in reader.incomplete
+        good = [frame for frame in good if frame.seconds < 7]
+    else:
+        assert re.match(r"The file is damaged from \d+\.\d to \d+\.\d seconds; pictures are missing", reader.incomplete)
+        assert len(good) == 175 + 149
+    assert all(frame.seconds == pytest.approx(number_in(frame.image) / 25, abs=0.002) for frame in good)
+
+
+def test_a_pause_of_the_camera_is_no_damage(tmp_path):
+    times = [second + pause for pause in (0, 10, 30) for second in STEADY]
+    assert numbers_and_times(write_clip(tmp_path / "clip.mkv", times), rate=25)[0] == list(range(450))
+
+
+def test_a_recording_that_was_joined_late(tmp_path):
+    """Without its first key frame nothing can be decoded until the next; that is told, and times stay right."""
+    data = write_clip(tmp_path / "clip.ts", [number / 25 for number in range(500)]).read_bytes()
+    late = data[: 188 * 3] + data[188 * (len(data) // 188 // 4) :]  # tables, then from a quarter on
+    (tmp_path / "late.ts").write_bytes(late)
+    frames, reader = read(tmp_path / "late.ts", rate=25)
+    assert len(frames) > 300 and number_in(frames[-1].image) == 499
+    steps = {round(frame.seconds - number_in(frame.image) / 25, 3) for frame in frames[5:]}
+    assert max(steps) - min(steps) < 0.003
+
+
+def test_a_disk_that_fails_in_the_middle(tmp_path, monkeypatch):
+    clip = write_clip(tmp_path / "clip.mkv", STEADY, noisy_scenes())
+    size = clip.stat().st_size
+    assert size > 2**19  # more than is read at once
+
+    class Disk(io.FileIO):
+        def read(self, count=-1):
+            if self.tell() + count > 0.6 * size and self.tell() < 0.9 * size:
+                raise OSError(5, "Input/output error")
+            return super().read(count)
+
+    monkeypatch.setattr("inference.video._open", lambda path: Disk(path))
+    frames, reader = read(clip, rate=25)
+    assert 40 < len(frames) < 140 and [number_in(frame.image) for frame in frames] == list(range(len(frames)))
+    assert f"Reading stopped after {reader.position:.1f}" in reader.incomplete
+
+
+def test_reading_can_stop_anywhere(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", STEADY)
+    with VideoReader(clip) as reader:
+        for frame in reader:
+            if frame.seconds >= 1:
+                break
+        assert reader.position == pytest.approx(1) and reader.incomplete is None
+    clip.unlink()
+
+
+def picture_file(format: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(scene(0)).save(buffer, format)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("empty.mp4", b"", "empty"),
+        ("text.mp4", b"this is text, whatever its name says\n" * 50, "not a video"),
+        ("zeros.mp4", bytes(100_000), "not a video"),
+        ("noise.mkv", np.random.default_rng(0).bytes(100_000), "not a video|damaged|no moving"),
+        ("photo.mp4", picture_file("JPEG"), "not a video"),
+        ("photo.mov", picture_file("PNG"), "not a video"),
+        ("photo.webm", picture_file("WEBP"), "not a video"),
+        ("photo.avif", picture_file("AVIF"), "picture, not a video"),
+        ("page.webm", b"<!DOCTYPE html><html><body>404</body></html>", "not a video"),
+    ],
+)
+def test_files_that_are_no_videos(tmp_path, name, data, says):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(VideoError, match=says) as caught:
+        VideoReader(tmp_path / name)
+    assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+
+
+def test_an_mp4_without_its_index(tmp_path):
+    clip = cut(write_clip(tmp_path / "clip.mp4", STEADY), 0.9)
+    with pytest.raises(VideoError, match="index is missing.*Get it again"):
+        VideoReader(clip)
+
+
+@pytest.mark.parametrize("cover", [False, True])
+def test_sound_alone(tmp_path, cover):
+    with av.open(str(tmp_path / "song.m4a"), "w", format="mp4") as container:
+        voice = container.add_stream("aac", rate=48_000)
+        if cover:
+            art = container.add_stream("mjpeg", rate=1)
+            art.width, art.height, art.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+            art.disposition = av.stream.Disposition.attached_pic.value
+            container.mux(art.encode(av.VideoFrame.from_ndarray(scene(0), format="rgb24")))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        silence.sample_rate = 48_000
+        container.mux(voice.encode(silence))
+        container.mux(voice.encode(None))
+    with pytest.raises(VideoError, match="sound but no moving pictures"):
+        VideoReader(tmp_path / "song.m4a")
+
+
+def test_too_many_pixels(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", STEADY[:5])
+    with pytest.raises(VideoError, match="96 x 64 pixels"):
+        VideoReader(clip, max_pixels=96 * 64 - 1)
+    # The header may lie; and a stream may grow later.
+    small = write_clip(tmp_path / "small.ts", STEADY[:50]).read_bytes()
+    large = write_clip(tmp_path / "large.ts", STEADY[:50], [np.zeros((640, 960, 3), np.uint8)] * 50).read_bytes()
+    (tmp_path / "grows.ts").write_bytes(small + large)
+    frames, reader = read(tmp_path / "grows.ts", rate=25, max_pixels=96 * 64 * 4)
+    assert 40 < len(frames) <= 50 and [number_in(frame.image) for frame in frames] == list(range(len(frames)))
+    assert reader.incomplete is not None
+
+
+def test_paths_that_are_no_files(tmp_path):
+    with pytest.raises(VideoError, match="no such file"):
+        VideoReader(tmp_path / "missing.mp4")
+    with pytest.raises(VideoError, match="is not a file"):
+        VideoReader(tmp_path)
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(VideoError, match="is not a file"):
+        VideoReader(tmp_path / "pipe.mp4")
+
+
+@pytest.mark.parametrize("options", [{"rate": 0}, {"rate": -1}, {"rate": float("nan")}, {"longest": 0}])
+def test_senseless_settings(tmp_path, options):
+    with pytest.raises(ValueError, match="above 0"):
+        VideoReader(tmp_path / "any.mp4", **options)
+
+
+# Nothing but the file itself is opened
+
+
+@pytest.fixture
+def web_server():
+    """The address of a local server, and the list of what was asked of it."""
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+REFERENCES = {
+    "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{0}\n#EXT-X-ENDLIST\n",
+    "ffconcat": "ffconcat version 1.0\nfile '{0}'\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+    "mpd": "<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011' type='static' "
+    "mediaPresentationDuration='PT6S' profiles='urn:mpeg:dash:profile:isoff-on-demand:2011'><Period><AdaptationSet "
+    "mimeType='video/mp4'><Representation id='1' bandwidth='1'><BaseURL>{0}</BaseURL></Representation></AdaptationSet>"
+    "</Period></MPD>",
+}
+
+
+@pytest.mark.parametrize("kind", REFERENCES)
+@pytest.mark.parametrize("suffix", [None, "mp4"])
+def test_files_that_refer_to_others_are_no_videos(tmp_path, web_server, kind, suffix):
+    address, asked = web_server
+    clip = write_clip(tmp_path / "clip.ts", STEADY[:25])
+    for target in (str(clip), clip.name, f"{address}/clip.ts"):
+        path = tmp_path / f"list.{suffix or kind}"
+        path.write_text(REFERENCES[kind].format(target))
+        with pytest.raises(VideoError, match="not a video"):
+            VideoReader(path)
+    assert asked == []
+
+
+def test_addresses_are_no_files(tmp_path, web_server, monkeypatch):
+    address, asked = web_server
+    clip = write_clip(tmp_path / "clip.ts", STEADY[:25])
+    for path in (f"{address}/clip.ts", f"concat:{clip}", f"file:{clip}", f"subfile,,start,0,end,0,,:{clip}", "pipe:0"):
+        with pytest.raises(VideoError, match="no such file"):
+            VideoReader(path)
+    assert asked == []
+    # A file that is called like an address is still a file.
+    monkeypatch.chdir(tmp_path)
+    clip.rename(tmp_path / "concat:clip.ts")
+    assert len(read(Path("concat:clip.ts"), rate=25)[0]) == 25
+
+
+# Memory
+
+
+MEASURE = """
+import sys
+from inference.video import VideoReader, VideoWriter
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 2**20
+
+with VideoReader(sys.argv[1], rate=1000) as reader, VideoWriter(sys.argv[2], reader.width, reader.height) as writer:
+    for number, frame in enumerate(reader):
+        writer.write(frame.image, frame.seconds)
+        if number in (2000, 20_000):
+            print(resident())
+"""
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path):
+    if not sys.platform.startswith("linux"):
+        pytest.skip("memory is read from /proc")
+    clip = write_clip(tmp_path / "long.mkv", [number / 25 for number in range(20_100)], [scene(5)] * 20_100)
+    result = subprocess.run(
+        [sys.executable, "-c", MEASURE, clip, tmp_path / "copy.mp4"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    early, late = map(float, result.stdout.split())
+    # 18,000 pictures are 330 MB when kept; the index of both files takes some 100 bytes a picture.
+    assert late - early < 8
+
+
+# Writing
+
+
+def test_written_pictures_keep_their_times(tmp_path):
+    times = uneven(80)
+    with VideoWriter(tmp_path / "out.mp4", WIDTH, HEIGHT) as writer:
+        for number, seconds in enumerate(times):
+            writer.write(scene(number), seconds)
+    numbers, seconds = numbers_and_times(tmp_path / "out.mp4", rate=1000)
+    assert numbers == list(range(80)) and np.abs(np.array(seconds) - times).max() < 0.001
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        (stream,) = container.streams
+        assert (stream.codec.name, stream.pix_fmt) == ("h264", "yuv420p")
+        keys = [packet.pts * packet.time_base for packet in container.demux() if packet.is_keyframe]
+    # Players can jump into it every few seconds: a key frame is due every two seconds of pictures.
+    assert keys[0] == 0 and len(keys) >= times[-1] / 4.5
+    boxes, data, place = [], (tmp_path / "out.mp4").read_bytes(), 0
+    while place < len(data):
+        boxes.append(data[place + 4 : place + 8].decode())
+        place += int.from_bytes(data[place : place + 4], "big")
+    assert "moov" in boxes and "moof" not in boxes, "it is an ordinary file, not fragments"
+
+
+def test_written_colors_and_odd_sizes(tmp_path):
+    image = np.zeros((51, 77, 3), np.uint8)
+    image[:, :38], image[:, 38:] = (220, 40, 60), (30, 90, 200)
+    with VideoWriter(tmp_path / "out.mp4", 77, 51) as writer:
+        for number in range(10):
+            writer.write(image, number / 10)
+    frames, reader = read(tmp_path / "out.mp4")
+    assert (reader.width, reader.height) == (78, 52) and len(frames) == 10
+    for place in ((10, 10), (51, 10), (10, 60), (10, 77)):
+        true = image[min(place[0], 50), min(place[1], 76)]
+        assert np.abs(frames[5].image[place].astype(int) - true).max() < 14
+
+
+def test_pictures_that_do_not_fit(tmp_path):
+    with VideoWriter(tmp_path / "out.mp4", WIDTH, HEIGHT) as writer:
+        writer.write(scene(0), 1.0)
+        with pytest.raises(ValueError, match="not later"):
+            writer.write(scene(1), 1.0)
+        with pytest.raises(ValueError, match="must be uint8"):
+            writer.write(scene(1)[1:], 2.0)
+        writer.write(scene(2), 2.0)
+    assert numbers_and_times(tmp_path / "out.mp4", rate=25)[0] == [0, 2]
+
+
+def test_an_error_on_the_way_leaves_a_complete_file(tmp_path):
+    with pytest.raises(KeyboardInterrupt), VideoWriter(tmp_path / "out.mp4", WIDTH, HEIGHT) as writer:
+        for number in range(30):
+            writer.write(scene(number), number / 10)
+        raise KeyboardInterrupt
+    assert numbers_and_times(tmp_path / "out.mp4", rate=25)[0] == list(range(30))
+
+
+def test_no_picture_is_an_empty_file(tmp_path):
+    VideoWriter(tmp_path / "out.mp4", WIDTH, HEIGHT).close()
+    with pytest.raises(VideoError):
+        VideoReader(tmp_path / "out.mp4")
+
+
+def test_a_video_that_cannot_be_written(tmp_path):
+    with pytest.raises(OSError):
+        VideoWriter(tmp_path / "no" / "such" / "folder.mp4", WIDTH, HEIGHT)
+    with pytest.raises(OSError):
+        VideoWriter("http://127.0.0.1:9/out.mp4", WIDTH, HEIGHT)
+
+
+def test_a_killed_writer_leaves_what_it_wrote(tmp_path):
+    script = (
+        "import sys, time\nsys.path.insert(0, 'tests')\nfrom clips import scene\nfrom inference.video import VideoWriter\n"
+        "writer = VideoWriter(sys.argv[1], 96, 64)\n"
+        "for number in range(200):\n    writer.write(scene(number), number / 10)\n"
+        "print('written', flush=True)\ntime.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, tmp_path / "out.mp4"], cwd=ROOT, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"written\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=20)
+    frames, reader = read(tmp_path / "out.mp4", rate=25)
+    numbers = [number_in(frame.image) for frame in frames]
+    assert numbers == list(range(len(numbers))) and len(numbers) >= 140
