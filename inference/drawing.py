@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from collections.abc import Sequence
 
 from inference.types import Face
 
@@ -10,14 +11,15 @@ TEXT_COLOR = (20, 20, 20)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
-def annotate(image: np.ndarray, faces: list[Face]) -> np.ndarray:
+def annotate(image: np.ndarray, faces: list[Face], numbers: Sequence[int] | None = None) -> np.ndarray:
     """Draw a numbered box with the shown emotion, and a question mark where it is not sure, around every face.
 
     Lines and letters grow with the picture; a label that would leave it at the top stands inside the box.
 
     Args:
         image: uint8 (H, W, 3), RGB; left as it is.
-        faces: numbered from 1 in this order.
+        faces: all of the picture.
+        numbers: of the faces; default: from 1 in their order.
 
     Returns:
         A new uint8 (H, W, 3), RGB.
@@ -25,7 +27,7 @@ def annotate(image: np.ndarray, faces: list[Face]) -> np.ndarray:
     scene = image.copy()
     height, width = scene.shape[:2]
     picture_unit = max(min(height, width) / 400, 0.4)
-    for number, face in enumerate(faces, start=1):
+    for number, face in zip(numbers or range(1, len(faces) + 1), faces):
         x1, y1, x2, y2 = (round(value) for value in face.detection.box)
         unit = max(min(picture_unit, (x2 - x1) / 60), picture_unit / 2)  # small faces have smaller labels
         stroke = max(round(unit), 1)

@@ -1,4 +1,5 @@
-"""Results as files: of photos, complete and valid after every one, so that a run cut short loses nothing; and of streams."""
+"""Results as files, complete and valid after every photo and every frame, so that a run cut short loses nothing; and of
+streams in memory."""
 
 import csv
 import json
@@ -7,23 +8,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO, StringIO
 from pathlib import Path
 
-from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading
+from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline
 from inference.tracker import TrackedFace
-from inference.types import CROWD, EMOTIONS, NOT_SURE, Analysis
+from inference.types import CROWD, EMOTIONS, NOT_SURE, Analysis, Face
+from inference.video import VideoReader
 
 CSV_COLUMNS = (
     *("file", "face", "x1", "y1", "x2", "y2", "score", "emotion", *EMOTIONS, "shown", "sure"),
     *(f"consensus_{label}" for label in EMOTIONS),
     *(f"crowd_{label}" for label in CROWD),
+    *("seconds", "person", "smoothed_shown", "smoothed_sure"),
+    *(f"smoothed_{label}" for label in EMOTIONS),
+    *("index", "deviation", "room_index", "room_deviation"),
 )
-"""One row a face: the photo, the face's number in it from 1, its box in pixels, the detector's confidence (0 to 1), the
-leading emotion of the seven probabilities, and these; then the leading emotion of the consensus, whether it is sure
-(True or False), the consensus, and the crowd's answers, which are empty where the model has none. `inference.types.Face`
-says what they mean."""
+"""One row a face of a photo or of an analysed frame of a video: the file, the face's number in the picture from 1, its box
+in pixels, the detector's confidence (0 to 1), the leading emotion of the seven probabilities, and these; then the leading
+emotion of the consensus, whether it is sure (True or False), the consensus, and the crowd's answers, which are empty where
+the model has none. `inference.types.Face` says what they mean.
+
+The rest is empty for photos: the frame's time in seconds from the beginning of the video; the person's id, the same in all
+frames; the leading emotion of the consensus smoothed over time, whether it is sure, and that consensus; the satisfaction
+index of the person and its standard deviation, -1 to 1, and those of the room."""
 
 
 class JsonReport:
-    """A JSON array with one object a photo: `file` and the fields of `Analysis.to_dict`, or `file` and `error`."""
+    """A JSON array with one object a file: `file` and the fields of `Analysis.to_dict` for a photo, `file` and what
+    `video_entry` gives for a video, `file` and `error` for what could not be read."""
 
     def __init__(self, path: Path):
         self._file = open(path, "w", encoding="utf-8")
@@ -31,8 +41,7 @@ class JsonReport:
         self._file.flush()
         self._empty = True
 
-    def add(self, name: str, result: Analysis | Exception) -> None:
-        fields = {"error": str(result)} if isinstance(result, Exception) else result.to_dict()
+    def add(self, name: str, fields: Mapping) -> None:
         self._file.seek(self._file.tell() - len("\n]\n"))
         self._file.write(("\n" if self._empty else ",\n") + json.dumps({"file": name, **fields}) + "\n]\n")
         self._file.flush()
@@ -43,7 +52,7 @@ class JsonReport:
 
 
 class CsvReport:
-    """A CSV with CSV_COLUMNS; photos without a face, or that could not be read, have no row."""
+    """A CSV with CSV_COLUMNS; pictures without a face, and files that could not be read, have no row."""
 
     def __init__(self, path: Path):
         self._file = open(path, "w", newline="", encoding="utf-8")
@@ -51,18 +60,54 @@ class CsvReport:
         self._rows.writerow(CSV_COLUMNS)
         self._file.flush()
 
-    def add(self, name: str, result: Analysis | Exception) -> None:
-        if isinstance(result, Exception):
-            return
+    def add(self, name: str, result: Analysis) -> None:
+        """Write the faces of a photo."""
         for number, face in enumerate(result.faces, start=1):
-            fields = face.to_dict()
-            row = [name, number, *fields["box"], fields["score"], fields["emotion"], *fields["probabilities"].values()]
-            row += [fields["shown"], fields["sure"], *fields["consensus"].values()]
-            self._rows.writerow(row + list(fields.get("crowd", dict.fromkeys(CROWD)).values()))
+            row = _face_cells(name, number, face)
+            self._rows.writerow(row + [None] * (len(CSV_COLUMNS) - len(row)))
+        self._file.flush()
+
+    def add_frame(
+        self,
+        name: str,
+        seconds: float,
+        people: Iterable[TrackedFace],
+        room: Reading | None,
+        readings: Mapping[int, Reading],
+    ) -> None:
+        """Write the faces of a frame of a video; the readings are those of `Timeline.add`."""
+        for number, person in enumerate(people, start=1):
+            row = _face_cells(name, number, person.measured)
+            smoothed = person.smoothed.to_dict()
+            row += [round(seconds, 3), person.id, smoothed["shown"], smoothed["sure"], *smoothed["consensus"].values()]
+            reading = readings[person.id]
+            figures = (reading.index, reading.deviation, room.index, room.deviation)
+            self._rows.writerow(row + [round(figure, 5) for figure in figures])
         self._file.flush()
 
     def close(self) -> None:
         self._file.close()
+
+
+def _face_cells(name: str, number: int, face: Face) -> list:
+    """What photos and videos have in common in CSV_COLUMNS."""
+    fields = face.to_dict()
+    row = [name, number, *fields["box"], fields["score"], fields["emotion"], *fields["probabilities"].values()]
+    row += [fields["shown"], fields["sure"], *fields["consensus"].values()]
+    return row + list(fields.get("crowd", dict.fromkeys(CROWD)).values())
+
+
+def video_entry(reader: VideoReader, timeline: Timeline) -> dict:
+    """What JSON says of a video: `width`, `height` and `duration` (None where the file does not say), `rate` (frames a
+    second that were asked for), `incomplete` (None, or what could not be read), and `Timeline.report`."""
+    return {
+        "width": reader.width,
+        "height": reader.height,
+        "duration": None if reader.duration is None else round(reader.duration, 3),
+        "rate": reader.rate,
+        "incomplete": reader.incomplete,
+        **timeline.report(),
+    }
 
 
 FRAME_COLUMNS = (
@@ -113,23 +158,6 @@ def csv_lines(rows: np.ndarray) -> str:
         numbers = [f"{values[0]:.3f}", int(values[1]), *(f"{value:.1f}" for value in values[2:6]), f"{values[6]:.4f}"]
         writer.writerow(numbers + words + [f"{value:.5f}" for value in values[7:]])
     return text.getvalue()
-
-
-class FrameCsv:
-    """A CSV with FRAME_COLUMNS, complete after every frame."""
-
-    def __init__(self, path: Path):
-        self._file = open(path, "w", newline="", encoding="utf-8")
-        self._file.write(",".join(FRAME_COLUMNS) + "\n")
-        self._file.flush()
-
-    def add(self, rows: np.ndarray) -> None:
-        """Write what `frame_values` made of a frame."""
-        self._file.write(csv_lines(rows))
-        self._file.flush()
-
-    def close(self) -> None:
-        self._file.close()
 
 
 class FrameTable:

@@ -112,7 +112,7 @@ class VideoReader:
         width, height: of the pictures, in pixels.
         duration: seconds that the file claims to have, or None where it does not say.
         position: seconds up to which it was decoded.
-        incomplete: after the iteration None, or where not every picture could be read, sentences that say which and why.
+        incomplete: None when every picture was read; else sentences that say which were not, and why.
     """
 
     def __init__(self, path: str | Path, rate: float = RATE, longest: int = LONGEST, max_pixels: int = MAX_PIXELS):
@@ -120,7 +120,7 @@ class VideoReader:
             raise ValueError(f"rate ({rate}), longest ({longest}) and max_pixels ({max_pixels}) must be above 0")
         self.rate = rate
         self.position = 0.0
-        self.incomplete: str | None = None
+        self._finished = False
         self._reformatter = VideoReformatter()
         self._file = _open(Path(path))
         self._container = None
@@ -158,7 +158,7 @@ class VideoReader:
                 taken = part
                 yield VideoFrame(self._to_rgb(picture), self.position)
             entry = next(self._pictures, None)
-        self.incomplete = self._verdict()
+        self._finished = True
 
     def close(self) -> None:
         """Free the decoder and the file; nothing can be read afterwards."""
@@ -279,8 +279,8 @@ class VideoReader:
         image = self._reformatter.reformat(picture, *size, "rgb24", interpolation=method, threads=1).to_ndarray()
         return cv2.LUT(image, STANDARD_OF_PQ) if picture.color_trc == ColorTrc.SMPTE2084 else image
 
-    def _verdict(self) -> str | None:
-        """What could not be read, or None."""
+    @property
+    def incomplete(self) -> str | None:
         of_all = "" if self.duration is None else f" of {self.duration:.1f}"
         whole = self.duration is None or self._clock.joins > 0 or self._end > self.duration - CUT_SECONDS
         sentences = []
@@ -290,7 +290,9 @@ class VideoReader:
             sentences.append(
                 f"The file is damaged from {start:.1f} to {end:.1f} seconds{places}; pictures are missing there."
             )
-        if self._stopped:
+        if not self._finished:
+            sentences.append(f"Reading was ended after {self.position:.1f}{of_all} seconds.")
+        elif self._stopped:
             sentences.append(f"Reading stopped after {self.position:.1f}{of_all} seconds: the file is damaged there.")
         elif not whole:
             reason = "it was not downloaded or recorded to its end."

@@ -1,6 +1,7 @@
 """Small videos whose pictures say which one they are, and which side is up."""
 
 import av
+import cv2
 import numpy as np
 from collections.abc import Iterable
 from fractions import Fraction
@@ -103,3 +104,34 @@ def write_clip(
             hear(sound)
             container.mux(voice.encode(None))
     return path
+
+
+PHOTO = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
+FACE = (0.439, 0.243)
+"""Where the middle of the face is in the photograph, in parts of its side."""
+FACE_WIDTH, FACE_HEIGHT = 320, 240
+
+
+def face_at(seconds: float) -> tuple[float, float]:
+    """Where the face of `face_scene` is, x and y in pixels: it swings from side to side in four seconds."""
+    left = 40 + 40 * np.sin(seconds * np.pi / 2)
+    return round(left) + FACE[0] * FACE_HEIGHT, FACE[1] * FACE_HEIGHT
+
+
+def face_scene(seconds: float) -> np.ndarray:
+    """uint8 (FACE_HEIGHT, FACE_WIDTH, 3): the example photograph at that time."""
+    photo = cv2.resize(cv2.imread(str(PHOTO)), (FACE_HEIGHT, FACE_HEIGHT), interpolation=cv2.INTER_AREA)[:, :, ::-1]
+    image = np.full((FACE_HEIGHT, FACE_WIDTH, 3), 90, np.uint8)
+    left = round(face_at(seconds)[0] - FACE[0] * FACE_HEIGHT)
+    image[:, left : left + FACE_HEIGHT] = photo[:, : FACE_WIDTH - left]
+    return image
+
+
+def write_face_clip(path: Path, times: Iterable[float], turned: bool = False, **options) -> Path:
+    """The moving face at the given times in seconds, stored upright or turned as by a phone held upright."""
+    times = list(times)
+    pictures = [face_scene(seconds) for seconds in times]
+    if turned:
+        pictures = [np.ascontiguousarray(np.rot90(picture)) for picture in pictures]
+        options["prepare"] = lambda stream: stream.set_display_rotation(-90)
+    return write_clip(path, times, pictures, **options)

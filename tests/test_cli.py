@@ -35,7 +35,7 @@ def test_folder_with_a_broken_file(run, album, tmp_path):
     paths = {name: tmp_path / f"faces.{name}" for name in ("json", "csv")}
     result = run("inference", album, "--json", paths["json"], "--csv", paths["csv"], "--annotate", tmp_path / "boxes")
     assert result.returncode == 1
-    assert "broken.jpg" in result.stderr and "1 of 4 photos" in result.stderr and "Traceback" not in result.stderr
+    assert "broken.jpg" in result.stderr and "1 of 4 files" in result.stderr and "Traceback" not in result.stderr
     assert "a smile.jpg: 1 happy" in result.stdout and "cat.JPG: no face found" in result.stdout
 
     entries = {Path(entry["file"]).name: entry for entry in json.loads(paths["json"].read_text())}
@@ -118,7 +118,7 @@ def test_missing_file_and_empty_folder(run, tmp_path):
     assert missing.returncode == 1 and "nowhere.jpg: not read: no such file" in missing.stderr
     assert "1 happy" in missing.stdout
     empty = run("inference", tmp_path)
-    assert empty.returncode == 1 and "no photo in" in empty.stderr and "Traceback" not in empty.stderr
+    assert empty.returncode == 1 and "no photo or video in" in empty.stderr and "Traceback" not in empty.stderr
 
 
 def test_results_that_cannot_be_written(run, tmp_path):
