@@ -9,6 +9,7 @@ from inference.system_libraries import require_system_libraries
 
 require_system_libraries()
 
+import contextlib
 import gradio as gr
 import numpy as np
 import sys
@@ -26,13 +27,14 @@ from webui.live import LiveServer, live_tab
 from webui.photo_input import PhotoInput
 from webui.results import face_cards, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
+from webui.video import VideoServer, video_tab
 
 HERE = Path(__file__).resolve().parent
 SHOWN_PIXELS = 1600
 """Longest side of the annotated photo that is sent back."""
 
 INTRODUCTION = """# Ifade
-The expressions of all faces in photos and before your camera, as seven probabilities each."""
+The expressions of all faces in photos, before your camera and in videos, as seven probabilities each."""
 
 SWEEP_SECONDS, KEPT_SECONDS = 300, 900
 """How often the server's temporary folder is swept, and the age at which uploaded and annotated photos are deleted."""
@@ -41,7 +43,7 @@ NOTICE = f"""It estimates the expression that a face shows, not what a person fe
 in the picture first. Photos are not kept: the server deletes its temporary copies within
 {(SWEEP_SECONDS + KEPT_SECONDS) // 60} minutes. Of the camera no picture is ever stored; the figures of a live session are in
 the server's memory alone and go when you delete them, {LEFT_SECONDS} seconds after you close the page or {IDLE_SECONDS // 60}
-minutes after the last frame."""
+minutes after the last frame. A video is deleted on the server as soon as it is analysed or you stop it."""
 
 LIVE_MODEL = "emotion_int8.onnx"
 
@@ -102,6 +104,8 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             cards = gr.HTML()
         with gr.Tab("Live"):
             live_tab()
+        with gr.Tab("Video"):
+            video_tab()
         gr.Markdown(NOTICE)
         photo.change(
             show,
@@ -131,14 +135,27 @@ def build_live_server() -> LiveServer:
     return LiveServer(SessionStore(lambda: FaceFollower(analyzer)))
 
 
+def build_video_server(live: LiveServer) -> VideoServer:
+    """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
+    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(threads=1))
+    return VideoServer(live, lambda rate: FaceFollower(analyzer, rate=rate))
+
+
 def main() -> None:
     try:
         analyzer, live = FaceAnalyzer(), build_live_server()
+        video = build_video_server(live)
     except ModelError as error:
         sys.exit(f"error: {error}")
     print(f"Emotion model on {analyzer.classifier.provider}")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        async with live.lifespan(app), video.lifespan(app):
+            yield
+
     build_page(analyzer).launch(
-        app_kwargs={"routes": live.routes(), "lifespan": live.lifespan},
+        app_kwargs={"routes": live.routes() + video.routes(), "lifespan": lifespan},
         max_file_size=MAX_BYTES,
         css_paths=HERE / "webui" / "style.css",
         # System fonts: the default theme asks Google for its own.

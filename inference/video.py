@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob"),
@@ -99,7 +100,7 @@ class VideoReader:
     video here.
 
     Args:
-        path: a file.
+        source: a path, or an open file, which is closed with the reader.
         rate: pictures per second of video, above 0.
         longest: longest side of the pictures in pixels.
         max_pixels: a video with more pixels (width times height) is refused.
@@ -115,14 +116,16 @@ class VideoReader:
         incomplete: None when every picture was read; else sentences that say which were not, and why.
     """
 
-    def __init__(self, path: str | Path, rate: float = RATE, longest: int = LONGEST, max_pixels: int = MAX_PIXELS):
+    def __init__(
+        self, source: str | Path | BinaryIO, rate: float = RATE, longest: int = LONGEST, max_pixels: int = MAX_PIXELS
+    ):
         if not (0 < rate < math.inf and longest > 0 and max_pixels > 0):
             raise ValueError(f"rate ({rate}), longest ({longest}) and max_pixels ({max_pixels}) must be above 0")
         self.rate = rate
         self.position = 0.0
         self._finished = False
         self._reformatter = VideoReformatter()
-        self._file = _open(Path(path))
+        self._file = _open(Path(source)) if isinstance(source, str | Path) else source
         self._container = None
         try:
             self._container = _open_container(self._file, max_pixels)
@@ -420,7 +423,7 @@ class _Clock:
         return seconds
 
 
-def _open(path: Path):
+def _open(path: Path) -> BinaryIO:
     """The file for reading; only regular files, so that no device or pipe is waited for."""
     try:
         if path.exists() and not path.is_file():
@@ -432,7 +435,7 @@ def _open(path: Path):
         raise VideoError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def _open_container(file, max_pixels: int) -> av.container.InputContainer:
+def _open_container(file: BinaryIO, max_pixels: int) -> av.container.InputContainer:
     head = file.read(12)
     file.seek(0)
     if not head:

@@ -393,6 +393,18 @@ def test_too_many_pixels(tmp_path):
     assert reader.incomplete is not None
 
 
+def test_an_open_file(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", STEADY)
+    file = open(clip, "rb")
+    with VideoReader(file, rate=25) as reader:
+        assert [number_in(frame.image) for frame in reader] == list(range(150))
+    assert file.closed
+    file = io.BytesIO(b"no video")
+    with pytest.raises(VideoError):
+        VideoReader(file)
+    assert file.closed
+
+
 def test_paths_that_are_no_files(tmp_path):
     with pytest.raises(VideoError, match="no such file"):
         VideoReader(tmp_path / "missing.mp4")

@@ -14,7 +14,6 @@ const find = (name) => element.querySelector(`.ifade-${name}`);
 const video = element.querySelector("video"), overlay = find("overlay"), stage = find("stage");
 const invitation = find("invitation"), problem = find("problem"), speed = find("speed");
 const cameras = find("cameras"), mirror = find("mirror"), people = find("people"), note = find("session-note");
-const routes = location.origin + location.pathname.replace(/\/[^/]*$/, "") + "/live/";
 
 let session = null; // the server's token
 let origin = null; // the browser's time, in milliseconds, at which the session's seconds are 0
@@ -31,32 +30,11 @@ window.ifadeLive = {take: () => measured.splice(0), get running() { return runni
 
 // Talking to the server
 
-class ServerError extends Error {
-  constructor(status, message) { super(message); this.status = status; }
-}
-
-async function call(method, name, {body, headers = {}, timeout = 15000} = {}) {
-  const abort = new AbortController(), timer = setTimeout(() => abort.abort(), timeout);
-  try {
-    const json = body !== undefined && !(body instanceof Blob);
-    const response = await fetch(routes + name, {
-      method, cache: "no-store", signal: abort.signal,
-      headers: {...session ? {"X-Session": session} : {}, ...json ? {"Content-Type": "application/json"} : {}, ...headers},
-      body: json ? JSON.stringify(body) : body,
-    });
-    if (!response.ok) {
-      const text = await response.json().then((answer) => answer.error, () => null);
-      throw new ServerError(response.status, text || "The server could not answer.");
-    }
-    return method === "GET" && !name.startsWith("curve") && !name.endsWith("json") ? await response.blob() : await response.json();
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const call = makeCall(() => session);
 
 async function openSession(resume) {
   session = null;
-  const answer = await call("POST", "start", {body: resume ? {resume} : {}});
+  const answer = await call("POST", "live/start", {body: resume ? {resume} : {}});
   session = answer.session;
   origin = null;
   remember();
@@ -210,7 +188,7 @@ async function loop(mine) {
       const taken = performance.now(), now = performance.timeOrigin + taken;
       const camera = `${video.videoWidth}x${video.videoHeight}`, picture = await takePicture();
       const sent = performance.now();
-      const answer = await call("POST", "frame", {
+      const answer = await call("POST", "live/frame", {
         body: picture, headers: {"Content-Type": "image/jpeg", "X-Seconds": String(now / 1000), "X-Camera": camera},
         timeout: ANSWER_TIMEOUT,
       });
@@ -279,7 +257,7 @@ function takeAnswer(answer, taken) {
   if (baselineUntil !== null && answer.seconds > baselineUntil) {
     baselineUntil = null;
     note.textContent = "";
-    call("GET", "curve").then((state) => {
+    call("GET", "live/curve").then((state) => {
       takeState(state);
       find("marker-note").textContent = "Neutral baseline taken: the index now counts from there.";
     }).catch(() => {});
@@ -516,7 +494,7 @@ const markerLabel = find("marker-label");
 markerLabel.addEventListener("input", () => { markerSeconds = markerLabel.value ? markerSeconds ?? sessionNow() : null; });
 find("marker").addEventListener("submit", attempt(async () => {
   const label = markerLabel.value.trim() || "marker";
-  const marker = await call("POST", "mark", {body: {label, seconds: Math.max(0, markerSeconds ?? sessionNow())}});
+  const marker = await call("POST", "live/mark", {body: {label, seconds: Math.max(0, markerSeconds ?? sessionNow())}});
   markers = [...markers, marker].sort((a, b) => a.seconds - b.seconds);
   markerLabel.value = "";
   markerSeconds = null;
@@ -536,11 +514,11 @@ function onKey(event) {
 document.addEventListener("keydown", onKey);
 
 find("baseline").addEventListener("click", attempt(async () => {
-  takeState(await call("POST", "baseline", {body: {on: true}}));
+  takeState(await call("POST", "live/baseline", {body: {on: true}}));
   find("marker-note").textContent = `Look neutral for ${SETTINGS.baselineSeconds} seconds: what everybody in view shows now becomes their zero.`;
 }, find("marker-note")));
 find("baseline-off").addEventListener("click", attempt(async () => {
-  takeState(await call("POST", "baseline", {body: {on: false}}));
+  takeState(await call("POST", "live/baseline", {body: {on: false}}));
   find("marker-note").textContent = "The baseline was forgotten.";
 }, find("marker-note")));
 
@@ -562,7 +540,7 @@ const sliders = Object.fromEntries(SETTINGS.emotions.map((label) => {
 find("weights-reset").addEventListener("click", attempt(() => sendWeights({...SETTINGS.valence})));
 
 async function sendWeights(wanted) {
-  takeState(await call("POST", "weights", {body: {weights: wanted}}));
+  takeState(await call("POST", "live/weights", {body: {weights: wanted}}));
 }
 
 function showWeights() {
@@ -575,7 +553,7 @@ function showWeights() {
 // Report and end
 
 async function showReport() {
-  renderReport(find("report"), await call("GET", "report.json"), percent);
+  renderReport(find("report"), await call("GET", "live/report.json"), percent);
 }
 find("report-show").addEventListener("click", attempt(async () => {
   await showReport();
@@ -584,18 +562,12 @@ find("report-show").addEventListener("click", attempt(async () => {
 }));
 
 for (const button of element.querySelectorAll(".ifade-download")) {
-  button.addEventListener("click", attempt(async () => {
-    const name = button.dataset.file, content = await call("GET", name, {timeout: 60000});
-    const blob = content instanceof Blob ? content : new Blob([JSON.stringify(content, null, 2)], {type: "application/json"});
-    const link = make("a", {href: URL.createObjectURL(blob), download: `ifade-${name}`});
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-  }));
+  button.addEventListener("click", attempt(() => saveReport(call, button.dataset.file)));
 }
 
 find("delete").addEventListener("click", attempt(async () => {
   stopCamera();
-  const answer = await call("POST", "delete").catch((error) => { if (error.status !== 404) throw error; });
+  const answer = await call("POST", "live/delete").catch((error) => { if (error.status !== 404) throw error; });
   session = null;
   remember();
   points = [];
@@ -622,7 +594,7 @@ function readStored() {
 }
 
 function leave() {
-  if (session) navigator.sendBeacon(routes + "leave", JSON.stringify({session}));
+  leaveSession(session);
 }
 window.addEventListener("pagehide", leave);
 // Out of the browser's cache of pages the old session may still be there.

@@ -77,7 +77,7 @@ class LiveServer:
             ("POST", "leave", self.leave),
             ("POST", "delete", self.delete),
         ]
-        return [Route(f"{PREFIX}/{name}", _guarded(handler), methods=[method]) for method, name, handler in handlers]
+        return [Route(f"{PREFIX}/{name}", guarded(handler), methods=[method]) for method, name, handler in handlers]
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app):
@@ -106,11 +106,11 @@ class LiveServer:
             except SessionError as error:
                 raise Refusal(503, str(error)) from None
         state = await asyncio.to_thread(_state, session)
-        return _json({"session": session.token, "resumed": resumed, **state})
+        return json_response({"session": session.token, "resumed": resumed, **state})
 
     async def frame(self, request: Request) -> Response:
         """A JPEG with its time in X-Seconds (since 1970) and the camera's size in X-Camera ("640x480"): who is in it."""
-        session = self._session(request)
+        session = self.session(request)
         seconds, camera = _read_seconds(request), _read_camera(request)
         if self._waiting >= MAX_WAITING:
             raise Refusal(503, "The page is busy. It goes on by itself as soon as there is room.")
@@ -146,11 +146,11 @@ class LiveServer:
             "room": _reading(room),
             "milliseconds": (time.perf_counter() - started) * 1e3,
         }
-        return _json(answer)
+        return json_response(answer)
 
     async def mark(self, request: Request) -> Response:
         """{label, seconds?}: set a marker, at the last frame or at a time of the session."""
-        session, wanted = self._session(request), await _read_json(request)
+        session, wanted = self.session(request), await _read_json(request)
         seconds = wanted.get("seconds")
         if seconds is not None and not _is_number(seconds, 0, 1e9):
             raise Refusal(422, "The time of a marker should be seconds from the beginning of the session.")
@@ -159,11 +159,11 @@ class LiveServer:
                 seconds, label = session.timeline.mark(wanted.get("label") or "", seconds)
             except ValueError as error:
                 raise Refusal(422, str(error)) from None
-        return _json({"seconds": seconds, "label": label})
+        return json_response({"seconds": seconds, "label": label})
 
     async def weights(self, request: Request) -> Response:
         """{weights: {emotion: weight}}: use other weights; gives the whole state anew."""
-        session, wanted = self._session(request), await _read_json(request)
+        session, wanted = self.session(request), await _read_json(request)
 
         def change() -> dict:
             with _locked(session):
@@ -173,34 +173,34 @@ class LiveServer:
                     raise Refusal(422, str(error)) from None
             return _state(session)
 
-        return _json(await asyncio.to_thread(change))
+        return json_response(await asyncio.to_thread(change))
 
     async def baseline(self, request: Request) -> Response:
         """{on: true}: take everybody's neutral from the next seconds; {on: false}: forget it. Gives the state."""
-        session, wanted = self._session(request), await _read_json(request)
+        session, wanted = self.session(request), await _read_json(request)
 
         def change() -> dict:
             with _locked(session):
                 session.timeline.calibrate() if wanted.get("on") else session.timeline.forget_baseline()
             return _state(session)
 
-        return _json(await asyncio.to_thread(change))
+        return json_response(await asyncio.to_thread(change))
 
     async def curve(self, request: Request) -> Response:
         """The state: the curve of the whole session, its markers and weights."""
-        return _json(await asyncio.to_thread(_state, self._session(request)))
+        return json_response(await asyncio.to_thread(_state, self.session(request)))
 
     async def report_json(self, request: Request) -> Response:
         """`inference.satisfaction.Timeline.report`."""
-        return _json(await asyncio.to_thread(_report, self._session(request)))
+        return json_response(await asyncio.to_thread(_report, self.session(request)))
 
     async def report_csv(self, request: Request) -> Response:
         """`inference.report.FRAME_COLUMNS`, a row for each face of each frame."""
-        return StreamingResponse(self._session(request).rows.csv(), media_type="text/csv", headers=NOT_CACHED)
+        return StreamingResponse(self.session(request).rows.csv(), media_type="text/csv", headers=NOT_CACHED)
 
     async def report_png(self, request: Request) -> Response:
         """`inference.report.figure_png`."""
-        session = self._session(request)
+        session = self.session(request)
         picture = await asyncio.to_thread(lambda: figure_png(_report(session)))
         return Response(picture, media_type="image/png", headers=NOT_CACHED)
 
@@ -208,13 +208,18 @@ class LiveServer:
         """The page is closed or reloaded: {session: token} in the body, because a beacon has no headers."""
         token = (await _read_json(request)).get("session")
         self.sessions.leave(token if isinstance(token, str) else None)
-        return _json({})
+        return json_response({})
 
     async def delete(self, request: Request) -> Response:
         """Forget the session now."""
-        return _json({"deleted": self.sessions.delete(request.headers.get("x-session"))})
+        return json_response({"deleted": self.sessions.delete(request.headers.get("x-session"))})
 
-    def _session(self, request: Request) -> Session:
+    def session(self, request: Request) -> Session:
+        """The session that a request names.
+
+        Raises:
+            Refusal: there is none.
+        """
         try:
             return self.sessions.get(request.headers.get("x-session"))
         except SessionError as error:
@@ -224,23 +229,24 @@ class LiveServer:
 NOT_CACHED = {"Cache-Control": "no-store"}
 
 
-def _json(value: dict, status: int = 200) -> Response:
+def json_response(value: dict, status: int = 200) -> Response:
+    """An answer that no cache keeps."""
     return Response(orjson.dumps(value), status, NOT_CACHED, "application/json")
 
 
-def _guarded(handler: Callable) -> Callable:
+def guarded(handler: Callable) -> Callable:
     """A handler whose refusals and faults are answered in one sentence."""
 
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
         except Refusal as refusal:
-            return _json({"error": str(refusal)}, refusal.status)
+            return json_response({"error": str(refusal)}, refusal.status)
         except ClientDisconnect:
             return Response(status_code=499)
         except Exception:
             logging.getLogger(__name__).exception("%s failed", request.url.path)
-            return _json({"error": "Something went wrong with this. It goes on with the next frame."}, 500)
+            return json_response({"error": "Something went wrong with this. It goes on with the next frame."}, 500)
 
     return answer
 
@@ -345,7 +351,7 @@ def live_tab() -> gr.HTML:
         "idleSeconds": IDLE_SECONDS,
         "leftSeconds": LEFT_SECONDS,
     }
-    script = "\n".join((HERE / name).read_text() for name in ("chart.js", "report.js", "live.js"))
+    script = "\n".join((HERE / name).read_text() for name in ("exchange.js", "chart.js", "report.js", "live.js"))
     return gr.HTML(
         html_template=(HERE / "live.html").read_text(),
         js_on_load=f"const SETTINGS = {json.dumps(settings)};\n{script}",

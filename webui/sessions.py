@@ -28,6 +28,7 @@ class Session:
         lock: held while a frame or a change is worked on.
         origin: the browser's time of the first frame, in seconds since 1970; None before it.
         seconds: time of the last frame, from `origin`.
+        video: what `webui.video` does for it; None for a camera's session.
     """
 
     def __init__(self, follower: FaceFollower):
@@ -38,6 +39,7 @@ class Session:
         self.rows = FrameTable()
         self.origin: float | None = None
         self.seconds = 0.0
+        self.video = None
         self.expires = time.monotonic() + IDLE_SECONDS
         self.left = False
 
@@ -84,6 +86,12 @@ class SessionStore:
                 raise SessionError("This session has ended.")
             session.expires, session.left = time.monotonic() + IDLE_SECONDS, False
             return session
+
+    def holds(self, session: Session) -> bool:
+        """Whether a session is still there; it does not live longer for the question."""
+        with self._lock:
+            self._drop_expired()
+            return self._sessions.get(session.token) is session
 
     def resume(self, token: str | None) -> Session:
         """The session of a page that was reloaded.

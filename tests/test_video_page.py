@@ -1,0 +1,331 @@
+"""The Video tab: its routes without a browser, and the page in headless Chromium."""
+
+import asyncio
+import csv
+import io
+import json
+import numpy as np
+import os
+import pytest
+import re
+import sys
+import time
+from pathlib import Path
+from playwright.sync_api import expect
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+import app
+from clips import face_at, write_clip, write_face_clip
+from inference.report import FRAME_COLUMNS
+from test_app_page import VIEWS
+from webui import video as video_module
+from webui.live import Refusal
+from webui.video import VideoServer
+
+TIMES = [number / 25 for number in range(100)]
+
+
+@pytest.fixture(scope="module")
+def server() -> VideoServer:
+    return app.build_video_server(app.build_live_server())
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    live = server._live
+    with TestClient(Starlette(routes=live.routes() + server.routes(), lifespan=server.lifespan)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory) -> bytes:
+    """Four seconds with one moving face."""
+    return write_face_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", TIMES, movflags="faststart").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory, clip) -> bytes:
+    """A minute, which takes several seconds to analyse."""
+    folder = tmp_path_factory.mktemp("long")
+    part = write_face_clip(folder / "part.ts", TIMES).read_bytes()
+    return part * 15
+
+
+class Visitor:
+    """A page with a session."""
+
+    def __init__(self, client: TestClient):
+        self.client = client
+        self.headers = {"X-Session": client.post("/live/start").json()["session"]}
+
+    def get(self, path: str):
+        return self.client.get(path, headers=self.headers)
+
+    def post(self, path: str):
+        return self.client.post(path, headers=self.headers)
+
+    def send(self, content: bytes, rate: int = 10):
+        return self.client.post("/video/analyze", content=content, headers={**self.headers, "X-Rate": str(rate)})
+
+    def wait(self, *states: str) -> dict:
+        deadline = time.monotonic() + 60
+        while True:
+            state = self.get("/video/progress").json()
+            if state["state"] in states:
+                return state
+            assert time.monotonic() < deadline and "error" in state, state
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def visitor(client):
+    visitor = Visitor(client)
+    yield visitor
+    visitor.post("/live/delete")
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """A function that counts the videos which the server holds, in files with or without a name."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+    def count() -> int:
+        links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+        held = [os.readlink(link) for link in links if os.path.lexists(link)]
+        return len(list(folder.iterdir())) + sum(target.startswith(str(folder)) for target in held)
+
+    if not sys.platform.startswith("linux"):
+        pytest.skip("open files are read from /proc")
+    return count
+
+
+def until(condition, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_video_is_analysed_and_forgotten(visitor, clip, stored):
+    answer = visitor.send(clip, rate=25)
+    assert answer.status_code == 200 and answer.json()["state"] in ("waiting", "reading")
+    assert answer.headers["cache-control"] == "no-store"
+    state = visitor.wait("done")
+    assert (state["frames"], state["size"], state["incomplete"], state["error"]) == (100, [320, 240], None, None)
+    assert state["position"] == pytest.approx(3.96) and state["duration"] == pytest.approx(4, abs=0.1)
+    rows = list(csv.DictReader(io.StringIO(visitor.get("/live/report.csv").text)))
+    assert tuple(rows[0]) == FRAME_COLUMNS and len(rows) == 100
+    for row, seconds in zip(rows, TIMES):
+        assert float(row["seconds"]) == pytest.approx(seconds, abs=0.001) and row["person"] == "1"
+        middle = (float(row["x1"]) + float(row["x2"])) / 2, (float(row["y1"]) + float(row["y2"])) / 2
+        assert middle == pytest.approx(face_at(seconds), abs=4)
+    report = visitor.get("/live/report.json").json()
+    assert report["frames"] == 100 and report["room"]["dwell"]["happy"] == pytest.approx(4, abs=0.1)
+    assert visitor.get("/live/report.png").content.startswith(b"\x89PNG")
+    assert stored() == 0
+
+
+def test_stop_is_prompt_and_keeps_what_was_read(visitor, long_clip, stored):
+    visitor.send(long_clip, rate=25)
+    until(lambda: visitor.get("/video/progress").json()["frames"] >= 10)
+    assert stored() == 1
+    asked = time.monotonic()
+    assert visitor.post("/video/stop").status_code == 200
+    state = visitor.wait("stopped", "done")
+    assert state["state"] == "stopped" and time.monotonic() - asked < 1
+    assert "Reading was ended" in state["incomplete"] and 10 <= state["frames"] < 1400
+    report = visitor.get("/live/report.json").json()
+    assert report["frames"] == state["frames"] and report["to"] <= state["position"]
+    assert stored() == 0
+
+
+@pytest.mark.parametrize("end", ["/live/delete", "/live/leave"])
+def test_work_ends_with_its_session(server, client, long_clip, end, stored, monkeypatch):
+    monkeypatch.setattr("webui.sessions.LEFT_SECONDS", 0.2)
+    visitor, waiting = Visitor(client), Visitor(client)
+    visitor.send(long_clip)
+    waiting.send(long_clip)
+    visitor.wait("reading")
+    assert waiting.get("/video/progress").json()["ahead"] == 1
+    for one in (waiting, visitor):
+        client.post(end, headers=one.headers, json={"session": one.headers["X-Session"]})
+    until(lambda: not server._jobs and stored() == 0, 5)
+    assert visitor.get("/video/progress").status_code == 404
+
+
+def test_a_broken_file_says_where_it_ends(visitor, clip):
+    assert visitor.send(clip[: int(len(clip) * 0.6)]).status_code == 200
+    state = visitor.wait("done")
+    assert re.match(r"The file ends after 2\.\d of 4\.0 seconds", state["incomplete"]) and state["frames"] > 15
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"", "empty"), (b"no video" * 1000, "not a video"), (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "not a video")],
+)
+def test_what_is_no_video_is_refused_and_the_next_is_taken(visitor, clip, content, says):
+    answer = visitor.send(content)
+    assert answer.status_code == 422 and says in answer.json()["error"]
+    assert visitor.get("/video/progress").status_code == 404
+    assert visitor.send(clip).status_code == 200
+    visitor.wait("done")
+
+
+def test_limits(server, client, visitor, clip, long_clip, monkeypatch, tmp_path):
+    assert visitor.send(clip, rate=7).status_code == 422
+    assert client.post("/video/analyze", content=clip).status_code == 404
+    monkeypatch.setattr(video_module, "MAX_BYTES", len(clip) - 1)
+    answer = visitor.send(clip)
+    assert answer.status_code == 413 and "too large" in answer.json()["error"]
+    # Without a Content-Length too.
+    assert visitor.send(iter([clip[:1000], clip[1000:]])).status_code == 413
+    monkeypatch.undo()
+    large = write_clip(tmp_path / "large.mp4", TIMES[:2], [np.zeros((2400, 4100, 3), np.uint8)] * 2)
+    answer = visitor.send(large.read_bytes())
+    assert answer.status_code == 422 and "4,100 x 2,400 pixels" in answer.json()["error"]
+
+    assert visitor.send(long_clip).status_code == 200
+    assert visitor.send(clip).status_code == 409
+    others = [Visitor(client) for _ in range(video_module.MAX_VIDEOS)]
+    answers = [other.send(clip) for other in others]
+    assert [answer.status_code for answer in answers] == [200] * (len(others) - 1) + [503]
+    assert "Try again" in answers[-1].json()["error"]
+    assert [other.get("/video/progress").json()["ahead"] for other in others[:-1]] == [1, 2, 3]
+    # One who waits can stop at once; the rest moves up.
+    others[0].post("/video/stop")
+    assert others[0].get("/video/progress").json()["state"] == "stopped"
+    assert others[1].get("/video/progress").json()["ahead"] == 1
+    for one in (visitor, *others):
+        one.post("/live/delete")
+    until(lambda: not server._jobs)
+
+
+def test_an_upload_that_stands_still_is_given_up(server, monkeypatch):
+    monkeypatch.setattr(video_module, "SILENT_SECONDS", 0.05)
+
+    class Request:
+        async def stream(self):
+            yield b"a beginning"
+            await asyncio.sleep(60)
+
+    with pytest.raises(Refusal, match="stood still"):
+        asyncio.run(server._receive(Request(), io.BytesIO()))
+
+
+def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkeypatch):
+    class Faulty:
+        def analyze(self, image, seconds):
+            if seconds > 1:
+                raise RuntimeError("broken on purpose")
+            return []
+
+    monkeypatch.setattr(server, "_new_follower", lambda rate: Faulty())
+    visitor.send(clip)
+    state = visitor.wait("stopped")
+    assert state["error"].startswith("Something went wrong") and state["frames"] == 11
+    assert "purpose" not in json.dumps(state) and not server._jobs
+
+
+# In the browser
+
+
+@pytest.fixture(params=VIEWS)
+def page(request, browser, page_address):
+    context = browser.new_context(**VIEWS[request.param])
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(page_address)
+    page.get_by_role("tab", name="Video").click()
+    expect(page.get_by_role("button", name="Choose a video")).to_be_visible()
+    yield page
+    context.close()
+    assert page.errors == []
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory, clip, long_clip) -> Path:
+    folder = tmp_path_factory.mktemp("clips")
+    (folder / "clip.mp4").write_bytes(clip)
+    (folder / "long.ts").write_bytes(long_clip)
+    (folder / "cut.mp4").write_bytes(clip[: int(len(clip) * 0.6)])
+    (folder / "text.mp4").write_text("no video")
+    return folder
+
+
+def choose(page, file: Path) -> None:
+    page.set_input_files(".ifade-file", file)
+
+
+def section(page, name: str):
+    return page.get_by_role("region", name=name)
+
+
+def test_a_video_in_the_page(page, clips):
+    choose(page, clips / "clip.mp4")
+    status = page.locator(".ifade-film-status")
+    expect(status).to_contain_text("Finished: 40 pictures from 4.0 s analysed")
+    report = section(page, "Report of the video")
+    expect(report.get_by_role("table", name="Satisfaction")).to_contain_text("person 1")
+    expect(page.locator(".ifade-progress")).to_be_hidden()
+    assert page.locator(".ifade-film .ifade-problem").inner_text() == ""
+    # The visitor's own copy plays, with a box where the face is.
+    player = page.locator(".ifade-player")
+    assert player.evaluate("video => video.videoWidth") == 320
+    player.evaluate("video => new Promise(done => { video.onseeked = done; video.currentTime = 1.02; })")
+    page.wait_for_timeout(300)
+    x, y = face_at(1)
+    left, right = page.evaluate(
+        """(y) => {
+          const canvas = document.querySelector(".ifade-film .ifade-overlay");
+          const {data, width, height} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const row = Math.round(y * height / 240) * width;
+          const drawn = [...Array(width).keys()].filter((x) => data[4 * (row + x) + 3] > 128);
+          return [320 * drawn[0] / width, 320 * drawn.at(-1) / width];
+        }""",
+        y,
+    )
+    assert (left + right) / 2 == pytest.approx(x, abs=4) and 30 < right - left < 70
+    # A marker at that moment, with a label that is text and nothing else.
+    page.locator(".ifade-film .ifade-marker-label").fill("<b>price</b> shown")
+    page.get_by_role("button", name="Set at this moment").click()
+    expect(report.get_by_role("table", name="Markers")).to_contain_text("<b>price</b> shown")
+    expect(report.get_by_role("table", name="Markers")).to_contain_text("0:01")
+    for button, start in (("PNG", b"\x89PNG"), ("CSV", b"seconds,person,"), ("JSON", b'{\n  "formula"')):
+        with page.expect_download() as download:
+            report.get_by_role("button", name=re.compile(button)).click()
+        assert download.value.url.startswith("blob:")
+        assert Path(download.value.path()).read_bytes().startswith(start)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Delete the results").click()
+    expect(report).to_contain_text("The results were deleted")
+    expect(report.get_by_role("table")).to_have_count(0)
+    expect(page.get_by_role("button", name="Choose a video")).to_be_visible()
+
+
+def test_stop_in_the_page(page, clips):
+    choose(page, clips / "long.ts")
+    expect(page.locator(".ifade-film-status")).to_contain_text("analysed")
+    page.wait_for_timeout(500)
+    expect(page.locator(".ifade-progress")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator(".ifade-film-status")).to_contain_text("Stopped", timeout=3000)
+    expect(section(page, "Report of the video").get_by_role("table", name="Satisfaction")).to_be_visible()
+    # The browser cannot play a transport stream, and says so.
+    expect(page.locator(".ifade-film")).to_contain_text("cannot play the file")
+
+
+def test_broken_videos_in_the_page(page, clips):
+    problem = page.locator(".ifade-film .ifade-problem")
+    choose(page, clips / "text.mp4")
+    expect(problem).to_contain_text("This is not a video")
+    choose(page, clips / "cut.mp4")
+    expect(problem).to_contain_text("The file ends after 2")
+    expect(page.locator(".ifade-film-status")).to_contain_text("Finished")
+    choose(page, clips / "clip.mp4")
+    expect(page.locator(".ifade-film-status")).to_contain_text("40 pictures")
+    expect(problem).to_be_hidden()

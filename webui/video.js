@@ -1,0 +1,349 @@
+// The Video tab: sends a file, follows the work on it, and shows what was found beside the visitor's own copy.
+
+const POLL = 500, KEEP = 60000; // milliseconds between questions while there is work, and while results are looked at
+const MAX_ROWS_SHOWN = 60000; // of faces, from which boxes are drawn over the player
+
+const find = (name) => element.querySelector(`.ifade-${name}`);
+const stage = find("stage"), player = find("player"), overlay = find("overlay"), invitation = find("invitation");
+const chooser = find("file"), progress = find("progress"), status = find("film-status"), problem = find("problem");
+const rateSelect = find("rate"), chart = find("film-chart"), note = find("session-note"), markerLabel = find("marker-label");
+
+let session = null, run = 0; // run tells old work that it is over
+let sending = null; // the request that sends the file
+let points = [], markers = [], frames = []; // frames: [seconds, [[id, x1, y1, x2, y2, words], ...]], ascending
+let size = null, length = 60, percent = false, finished = false, keeper = null;
+
+const call = makeCall(() => session);
+const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+const setText = (target, text) => { if (target.textContent !== text) target.textContent = text; };
+const say = (text) => setText(problem, text);
+const minutes = (seconds) => seconds < 60 ? `${seconds.toFixed(1)} s` : `${formatTime(seconds)} min`;
+
+find("invitation-words").textContent = "Drop a video here or choose one. It is sent to the server that runs this page, " +
+  "lies there in a temporary file while it is analysed, and is deleted as soon as that ends or is stopped.";
+find("limits").textContent = `MP4, MOV, Matroska, WebM, AVI, MPEG and more, up to ${SETTINGS.megabytes} MB.`;
+chooser.accept = ["video/*", ...SETTINGS.suffixes].join(",");
+for (const rate of SETTINGS.rates) rateSelect.append(make("option", {value: rate, text: String(rate)}));
+rateSelect.value = SETTINGS.rate;
+find("formula-text").textContent = `${SETTINGS.formula}, with the weights ` +
+  Object.entries(SETTINGS.valence).map(([label, weight]) => `${label} ${formatIndex(weight)}`).join(", ") +
+  ": how pleasant people rated the word for each emotion, from −1 to 1 (Russell and Mehrabian 1977). Over time a Kalman " +
+  "filter follows it: a doubtful face moves the curve less, and the band is one standard deviation. The room is the mean " +
+  "of all people, each weighted by how well they are known. On the scale from 0 to 100, 50 is neutral.";
+
+// Sending and following the work
+
+function send(file, mine) {
+  return new Promise((done, failed) => {
+    sending = new XMLHttpRequest();
+    sending.open("POST", `${routes}/video/analyze`);
+    sending.setRequestHeader("X-Session", session);
+    sending.setRequestHeader("X-Rate", rateSelect.value);
+    sending.setRequestHeader("Content-Type", "application/octet-stream");
+    sending.upload.onprogress = ({loaded, total}) => {
+      if (mine !== run) return;
+      progress.value = loaded / total;
+      setText(status, loaded < total ? `Sending, ${Math.floor(100 * loaded / total)}% of ${Math.ceil(total / 2 ** 20)} MB …` : "Opening the video …");
+    };
+    sending.onload = () => {
+      let answer = null;
+      try { answer = JSON.parse(sending.responseText); } catch { /* a proxy's page */ }
+      if (sending.status === 200 && answer) done(answer);
+      else failed(new ServerError(sending.status, answer?.error || "The server could not take the video."));
+    };
+    sending.onerror = () => failed(new ServerError(0, "The connection broke off while the video was sent. Try again."));
+    sending.onabort = () => failed(new ServerError(0, ""));
+    sending.send(file);
+  });
+}
+
+async function start(file) {
+  const mine = ++run;
+  await forget();
+  if (mine !== run) return;
+  reset();
+  showPlayer(file);
+  if (file.size > SETTINGS.megabytes * 2 ** 20) {
+    return say(`The file is too large; at most ${SETTINGS.megabytes} MB are read. Shorten it or make it smaller.`);
+  }
+  working(true);
+  setText(status, "Sending …");
+  try {
+    const opened = (await call("POST", "live/start", {body: {}})).session;
+    if (mine !== run) return leaveSession(opened);
+    session = opened;
+    let state = await send(file, mine);
+    sending = null;
+    let asked = 0, failures = 0;
+    const began = performance.now();
+    while (mine === run) {
+      size = state.size;
+      showState(state, began);
+      if (state.state === "done" || state.state === "stopped") break;
+      await sleep(POLL);
+      if (mine !== run) return;
+      try {
+        state = await call("GET", "video/progress");
+        if (state.state === "reading" && performance.now() - asked > 2 * POLL) {
+          asked = performance.now();
+          takeCurve(await call("GET", "live/curve"), state.position);
+        }
+        failures = 0;
+      } catch (error) {
+        if (error.status || ++failures > 20) throw error; // a short break of the line is waited out
+      }
+    }
+    if (mine !== run) return;
+    await showResults(state);
+  } catch (error) {
+    if (mine !== run) return;
+    say(error.message && error.status !== undefined ? error.message : "The server does not answer. Try again.");
+    setText(status, "");
+    await forget();
+  } finally {
+    if (mine === run) working(false);
+  }
+}
+
+function showState(state, began) {
+  const passed = (performance.now() - began) / 1000;
+  if (state.state === "waiting") {
+    progress.removeAttribute("value");
+    setText(status, !state.ahead ? "Starting …" :
+      `Waiting: ${state.ahead === 1 ? "one video is" : `${state.ahead} videos are`} before yours.`);
+    return;
+  }
+  const all = state.duration;
+  if (all) {
+    progress.value = Math.min(state.position / all, 1);
+    length = Math.max(all, state.position);
+  } else {
+    progress.removeAttribute("value");
+    length = Math.max(state.position, 10);
+  }
+  const left = all && state.position > 1 && passed > 2 ? (all - state.position) * passed / state.position : 0;
+  setText(status, `${minutes(state.position)}${all ? ` of ${minutes(all)}` : ""} analysed` +
+    (left > 1 ? `, about ${left < 90 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`} left` : ""));
+}
+
+function takeCurve(state, position) {
+  points = state.curve;
+  markers = state.markers;
+  length = Math.max(length, position);
+  drawChart();
+}
+
+async function showResults(state) {
+  finished = true;
+  const report = await call("GET", "live/report.json");
+  takeCurve({curve: report.curve, markers: report.markers}, state.position);
+  renderReport(find("report"), report, percent);
+  const ended = state.state === "stopped" && !state.error ? "Stopped" : "Finished";
+  setText(status, `${ended}: ${report.frames} pictures from ${minutes(state.position)} analysed. The video was deleted on the server.`);
+  say([state.error, state.state === "done" && state.incomplete].filter(Boolean).join(" "));
+  for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = false;
+  clearInterval(keeper);
+  keeper = setInterval(() => call("GET", "video/progress").catch(() => {}), KEEP);
+  if (report.people.reduce((sum, person) => sum + person.frames, 0) <= MAX_ROWS_SHOWN) {
+    frames = parseFrames(await (await call("GET", "live/report.csv", {timeout: 60000})).text());
+    drawBoxes();
+  }
+}
+
+// Rows of the CSV by frame. No value holds a comma or a quote.
+function parseFrames(text) {
+  const [head, ...lines] = text.trim().split("\n").map((line) => line.trim().split(","));
+  const column = Object.fromEntries(head.map((name, place) => [name, place])), result = [];
+  for (const cells of lines) {
+    const seconds = Number(cells[column.seconds]);
+    if (result.at(-1)?.[0] !== seconds) result.push([seconds, []]);
+    const words = cells[column.sure] === "True" ? cells[column.shown] : "not sure";
+    result.at(-1)[1].push([Number(cells[column.person]), ...["x1", "y1", "x2", "y2"].map((name) => Number(cells[column[name]])), words]);
+  }
+  return result;
+}
+
+// What is seen
+
+function showPlayer(file) {
+  if (player.src) URL.revokeObjectURL(player.src);
+  player.src = URL.createObjectURL(file);
+  player.hidden = false;
+  invitation.hidden = true;
+}
+player.addEventListener("resize", () => {
+  if (player.videoWidth) stage.style.aspectRatio = `${player.videoWidth} / ${player.videoHeight}`;
+});
+player.addEventListener("error", () => {
+  if (!player.getAttribute("src") || player.hidden) return;
+  // Not every format that the server reads can be played by a browser.
+  player.hidden = true;
+  invitation.hidden = false;
+  find("invitation-words").textContent = "This browser cannot play the file. It is analysed all the same.";
+});
+for (const name of ["timeupdate", "seeked", "loadeddata"]) player.addEventListener(name, () => { drawBoxes(); drawChart(); });
+
+function drawBoxes() {
+  const width = stage.clientWidth, height = stage.clientHeight;
+  if (!width) return;
+  const context = prepareCanvas(overlay);
+  if (!frames.length || !size || player.hidden) return;
+  const now = player.currentTime;
+  let low = 0, high = frames.length;
+  while (low < high) { const middle = (low + high) >> 1; frames[middle][0] <= now + 0.02 ? low = middle + 1 : high = middle; }
+  const [seconds, faces] = frames[low - 1] ?? [], [later, following] = frames[low] ?? [];
+  const spacing = 1.5 / Number(rateSelect.dataset.used);
+  if (seconds === undefined || now - seconds > spacing) return;
+  const part = later !== undefined && later - seconds <= spacing ? Math.min(Math.max((now - seconds) / (later - seconds), 0), 1) : 0;
+  context.font = `600 14px ${getComputedStyle(stage).fontFamily}`;
+  context.textBaseline = "middle";
+  for (const [id, ...rest] of faces) {
+    const next = part ? following.find(([other]) => other === id) : undefined;
+    const [x1, y1, x2, y2] = rest.slice(0, 4).map((value, i) => {
+      const place = next ? value + part * (next[i + 1] - value) : value;
+      return place / size[i % 2] * (i % 2 ? height : width);
+    });
+    const words = `${id}  ${rest[4]}`, wide = context.measureText(words).width + 14, color = personColor(id);
+    Object.assign(context, {strokeStyle: color, fillStyle: color, lineWidth: 3});
+    context.beginPath();
+    context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
+    context.stroke();
+    const left = Math.min(Math.max(x1, 0), Math.max(width - wide, 0)), top = y1 >= 27 ? y1 - 25 : Math.min(y2 + 3, height - 22);
+    context.beginPath();
+    context.roundRect(left, top, wide, 22, 6);
+    context.fill();
+    context.fillStyle = "#fff";
+    context.fillText(words, left + 7, top + 11);
+  }
+}
+
+function follow() {
+  if (!element.isConnected) return;
+  if (!player.paused && !player.hidden) drawBoxes();
+  requestAnimationFrame(follow);
+}
+follow();
+
+function drawChart() {
+  const spread = length / 300; // the server's points lie so far apart, at most twice
+  const here = player.hidden || !player.currentTime ? [] : [{seconds: player.currentTime, label: ""}];
+  drawCurve(chart, {points, markers: [...markers, ...here], from: 0, to: length, percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
+}
+
+chart.addEventListener("click", ({offsetX}) => {
+  if (!points.length || player.hidden) return;
+  player.currentTime = Math.min(Math.max((offsetX - 38) / (chart.clientWidth - 46), 0), 1) * length; // the margins of drawCurve
+});
+new ResizeObserver(() => { drawChart(); drawBoxes(); }).observe(stage);
+
+for (const radio of element.querySelectorAll("[name=ifade-film-scale]")) {
+  radio.addEventListener("change", () => {
+    percent = radio.value === "percent";
+    drawChart();
+    if (finished) attempt(async () => renderReport(find("report"), await call("GET", "live/report.json"), percent))();
+  });
+}
+
+function working(on) {
+  progress.hidden = !on;
+  find("film-stop").disabled = !on;
+  find("again").hidden = on || !invitation.hidden;
+  rateSelect.disabled = on;
+  if (on) {
+    progress.value = 0;
+    rateSelect.dataset.used = rateSelect.value;
+  }
+}
+
+function reset() {
+  points = [];
+  markers = [];
+  frames = [];
+  size = null;
+  length = 60;
+  finished = false;
+  for (const target of [problem, status, note, find("marker-note")]) setText(target, "");
+  find("report").replaceChildren();
+  for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = true;
+  drawChart();
+  drawBoxes();
+}
+
+// End the session, if there is one, and with it all work on its video.
+async function forget() {
+  clearInterval(keeper);
+  sending?.abort();
+  sending = null;
+  if (!session) return;
+  await call("POST", "live/delete").catch(() => {});
+  session = null;
+}
+
+// Buttons
+
+function attempt(action, where = note) {
+  return async (event) => {
+    event?.preventDefault?.();
+    try {
+      await action(event);
+    } catch (error) {
+      where.textContent = error.status ? error.message : "The server does not answer. Try again.";
+    }
+  };
+}
+
+for (const name of ["choose", "again"]) find(name).addEventListener("click", () => chooser.click());
+chooser.addEventListener("change", () => {
+  const [file] = chooser.files;
+  chooser.value = ""; // so that the same file can be chosen again
+  if (file) start(file);
+});
+stage.addEventListener("dragover", (event) => event.preventDefault());
+stage.addEventListener("drop", (event) => {
+  event.preventDefault();
+  const [file] = event.dataTransfer.files;
+  if (file) start(file);
+});
+
+find("film-stop").addEventListener("click", attempt(async () => {
+  find("film-stop").disabled = true;
+  if (sending) {
+    run++;
+    await forget();
+    working(false);
+    setText(status, "Stopped before the video was sent.");
+  } else {
+    await call("POST", "video/stop");
+  }
+}));
+
+find("marker").addEventListener("submit", attempt(async () => {
+  const label = markerLabel.value.trim() || "marker";
+  const marker = await call("POST", "live/mark", {body: {label, seconds: player.hidden ? 0 : player.currentTime}});
+  markers = [...markers, marker].sort((a, b) => a.seconds - b.seconds);
+  markerLabel.value = "";
+  setText(find("marker-note"), `Marker «${marker.label}» set at ${formatTime(marker.seconds)}.`);
+  drawChart();
+  renderReport(find("report"), await call("GET", "live/report.json"), percent);
+}, find("marker-note")));
+
+for (const button of element.querySelectorAll(".ifade-download")) {
+  button.addEventListener("click", attempt(() => saveReport(call, button.dataset.file)));
+}
+
+find("delete").addEventListener("click", async () => {
+  run++;
+  await forget();
+  reset();
+  player.removeAttribute("src");
+  player.load();
+  player.hidden = true;
+  invitation.hidden = false;
+  working(false);
+  note.textContent = "The results were deleted. The server keeps nothing of them, and neither does this page.";
+});
+
+const leave = () => leaveSession(session);
+window.addEventListener("pagehide", leave);
+working(false);
+reset();

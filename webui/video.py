@@ -1,0 +1,241 @@
+"""The Video tab: a file is sent, read at a steady rate, and reported on like a camera's session.
+
+The file lies in a temporary file without a name while it is worked on, and nowhere afterwards. What was found is in a
+session of `webui.sessions`, and the routes of `webui.live` give its curve and report and delete it.
+"""
+
+import asyncio
+import contextlib
+import gradio as gr
+import json
+import logging
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from typing import BinaryIO
+
+from inference.follow import FaceFollower
+from inference.report import frame_values
+from inference.satisfaction import FORMULA, NEUTRAL_ZONE, VALENCE
+from inference.video import RATE, SUFFIXES, VideoError, VideoReader
+from webui.live import LiveServer, Refusal, guarded, json_response
+from webui.sessions import SWEEP_SECONDS, Session
+
+HERE = Path(__file__).resolve().parent
+PREFIX = "/video"
+
+MAX_BYTES = 500 * 2**20
+MAX_PIXELS = 4096 * 2304
+"""Of a picture; a decoder holds a dozen of them."""
+MAX_VIDEOS = 4
+"""Videos on the server at the same time, those included that wait or are being sent."""
+WORKERS = 1
+"""Videos that are worked on at the same time; cameras want the other processors."""
+RATES = (2, 5, 10, 25)
+SILENT_SECONDS = 30
+"""How long an upload may stand still."""
+
+
+class VideoJob:
+    """What becomes of one video.
+
+    Attributes:
+        state: "sending", "waiting", "reading", then "done", or "stopped" when somebody or something ended it early.
+        reader: from the moment at which the file was received.
+        work: the same of what does the work.
+        stopping: set it to end the work at the next frame.
+        error: a sentence for the visitor where something went wrong here.
+    """
+
+    def __init__(self):
+        self.state = "sending"
+        self.reader: VideoReader | None = None
+        self.work: Future | None = None
+        self.stopping = threading.Event()
+        self.error: str | None = None
+
+
+class VideoServer:
+    """The routes that the Video tab's script talks to beside those of a LiveServer.
+
+    Args:
+        live: whose sessions are used.
+        new_follower: makes what follows the faces at a rate, in frames a second.
+    """
+
+    def __init__(self, live: LiveServer, new_follower: Callable[[float], FaceFollower]):
+        self._live, self._new_follower = live, new_follower
+        self._jobs: dict[VideoJob, Session] = {}
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="video")
+
+    def routes(self) -> list[Route]:
+        """For Starlette or FastAPI, with `lifespan`."""
+        handlers = [("POST", "analyze", self.analyze), ("GET", "progress", self.progress), ("POST", "stop", self.stop)]
+        return [Route(f"{PREFIX}/{name}", guarded(handler), methods=[method]) for method, name, handler in handlers]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app):
+        """While the server runs, work whose session has ended is ended too; at its end all is."""
+
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(SWEEP_SECONDS)
+                for job, session in list(self._jobs.items()):
+                    if not self._live.sessions.holds(session):
+                        self._end(job)
+
+        task = asyncio.create_task(sweep())
+        try:
+            yield
+        finally:
+            task.cancel()
+            for job in list(self._jobs):
+                self._end(job)
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _end(self, job: VideoJob) -> None:
+        """End work: at its next frame, or at once where it has not begun."""
+        job.stopping.set()
+        if job.work is not None and job.work.cancel():
+            job.reader.close()
+            job.state = "stopped"
+            self._jobs.pop(job, None)
+
+    async def analyze(self, request: Request) -> Response:
+        """A video file as the body, with the frames a second to analyse in X-Rate: starts the work, and answers like
+        `progress`. A session takes one video."""
+        session, rate = self._live.session(request), _read_rate(request)
+        if session.video is not None:
+            raise Refusal(409, "This session has its video. Choose the next one anew.")
+        if int(request.headers.get("content-length") or 0) > MAX_BYTES:
+            raise Refusal(413, TOO_LARGE)
+        if len(self._jobs) >= MAX_VIDEOS:
+            raise Refusal(503, "Other visitors' videos are being analysed. Try again in a few minutes.")
+        job = session.video = VideoJob()
+        self._jobs[job] = session
+        file = tempfile.TemporaryFile()
+        try:
+            await self._receive(request, file)
+            job.reader = await asyncio.to_thread(VideoReader, file, rate, max_pixels=MAX_PIXELS)
+            session.follower = self._new_follower(rate)
+            job.state = "waiting"
+            job.work = self._pool.submit(self._work, session, job)
+        except VideoError as error:
+            raise Refusal(422, str(error)) from None
+        except OSError:  # the disk is full, say
+            logging.getLogger(__name__).exception("a video could not be stored")
+            raise Refusal(507, "The server has no room for the video at the moment. Try again later.") from None
+        finally:
+            if job.state == "sending":
+                file.close()
+                self._jobs.pop(job, None)
+                session.video = None
+        return json_response(self._progress(job))
+
+    async def _receive(self, request: Request, file: BinaryIO) -> None:
+        stream = request.stream()
+        size = told = 0
+        while True:
+            try:
+                part = await asyncio.wait_for(anext(stream, None), SILENT_SECONDS)
+            except TimeoutError:
+                raise Refusal(408, "The upload stood still for too long. Try again.") from None
+            if part is None:
+                break
+            size += len(part)
+            if size > MAX_BYTES:
+                raise Refusal(413, TOO_LARGE)
+            await asyncio.to_thread(file.write, part)
+            if size > told + 2**24:  # a long upload keeps its session
+                told = size
+                self._live.session(request)
+        file.seek(0)
+
+    def _work(self, session: Session, job: VideoJob) -> None:
+        reader = job.reader
+        try:
+            with reader:
+                job.state = "reading"
+                for frame in reader:
+                    if job.stopping.is_set() or not self._live.sessions.holds(session):
+                        break
+                    with session.lock:
+                        people = session.follower.analyze(frame.image, frame.seconds)
+                        room, readings = session.timeline.add(frame.seconds, people)
+                        session.rows.add(frame_values(frame.seconds, people, room, readings))
+                        session.seconds = frame.seconds
+                else:
+                    job.state = "done"
+        except Exception:
+            logging.getLogger(__name__).exception("a video failed")
+            job.error = "Something went wrong with this video. What was read before is below."
+        finally:
+            if job.state != "done":
+                job.state = "stopped"
+            self._jobs.pop(job, None)
+
+    async def progress(self, request: Request) -> Response:
+        """`state` (see VideoJob), `position` and `duration` in seconds, the `size` of the pictures in pixels, `frames`
+        analysed, `incomplete` and `error` (sentences or None), and how many videos are `ahead` of this one."""
+        session = self._live.session(request)
+        if session.video is None:
+            raise Refusal(404, "There is no video. Choose one.")
+        return json_response(self._progress(session.video) | {"frames": session.timeline.frames})
+
+    async def stop(self, request: Request) -> Response:
+        """End the work; what was read is kept."""
+        job = self._live.session(request).video
+        if job is not None:
+            self._end(job)
+        return json_response({})
+
+    def _progress(self, job: VideoJob) -> dict:
+        reader, ended = job.reader, job.state in ("done", "stopped")
+        waiting = [other for other in list(self._jobs) if other.state in ("waiting", "reading")]
+        return {
+            "state": job.state,
+            "position": reader.position if reader else 0,
+            "duration": reader.duration if reader else None,
+            "size": [reader.width, reader.height] if reader else None,
+            "incomplete": reader.incomplete if reader and ended else None,
+            "error": job.error,
+            "ahead": waiting.index(job) if job.state == "waiting" and job in waiting else 0,
+        }
+
+
+TOO_LARGE = f"The file is too large; at most {MAX_BYTES // 2**20} MB are read. Shorten it or make it smaller."
+
+
+def _read_rate(request: Request) -> float:
+    try:
+        rate = float(request.headers.get("x-rate", RATE))
+    except ValueError:
+        rate = 0
+    if rate not in RATES:
+        raise Refusal(422, f"X-Rate should be one of {', '.join(map(str, RATES))} frames a second.")
+    return rate
+
+
+def video_tab() -> gr.HTML:
+    """The Video tab's component; the routes of a VideoServer and its LiveServer must be there."""
+    settings = {
+        "valence": VALENCE,
+        "formula": FORMULA,
+        "neutralZone": NEUTRAL_ZONE,
+        "megabytes": MAX_BYTES // 2**20,
+        "rates": RATES,
+        "rate": RATE,
+        "suffixes": SUFFIXES,
+    }
+    script = "\n".join((HERE / name).read_text() for name in ("exchange.js", "chart.js", "report.js", "video.js"))
+    return gr.HTML(
+        html_template=(HERE / "video.html").read_text(),
+        js_on_load=f"const SETTINGS = {json.dumps(settings)};\n{script}",
+        apply_default_css=False,
+        elem_id="ifade-video",
+    )
