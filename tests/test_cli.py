@@ -13,6 +13,8 @@ from PIL import Image
 
 from inference.__main__ import summary
 from inference.report import CSV_COLUMNS, CsvReport
+from inference.satisfaction import Reading
+from inference.tracker import TrackedFace
 from inference.types import CROWD, EMOTIONS, Analysis, Detection, Face
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -96,6 +98,32 @@ def test_every_column_of_the_csv(tmp_path):
         assert without[f"crowd_{label}"] == ""
     assert (with_crowd["emotion"], with_crowd["shown"], with_crowd["sure"]) == ("neutral", "happy", "False")
     assert (without["shown"], without["sure"]) == ("happy", "True")
+
+
+def test_every_column_of_a_video_frame(tmp_path):
+    crowd = np.array([2, 11, 3, 4, 5, 1, 6, 8]) / 40
+    measured, smoothed = face_saying(np.arange(1, 8) / 28, crowd), face_saying([0.1, 0, 0, 0.2, 0.7, 0, 0])
+    people = [TrackedFace(7, measured, smoothed, 1.0), TrackedFace(9, smoothed, measured, 1.0)]
+    readings = {7: Reading(-0.25, 0.125), 9: Reading(0.5, 0.25)}
+    report = CsvReport(tmp_path / "faces.csv")
+    report.add_frame("clip.mp4", 12.3456, people, Reading(0.0625, 0.1), readings)
+    report.add_frame("clip.mp4", 12.5, [], None, {})
+    report.add("photo.jpg", analysis(measured))
+    report.close()
+    with open(tmp_path / "faces.csv", newline="") as file:
+        header, *lines = csv.reader(file)
+    assert tuple(header) == CSV_COLUMNS and [len(line) for line in lines] == [len(header)] * 3
+    first, second, photo = (dict(zip(header, line)) for line in lines)
+    assert (first["file"], first["face"], first["seconds"], first["person"]) == ("clip.mp4", "1", "12.346", "7")
+    assert (second["face"], second["person"]) == ("2", "9")
+    # This frame's face is described as a photo's is; then comes what is known over time.
+    shared = header[: header.index("seconds")]
+    assert [first[name] for name in shared[1:]] == [photo[name] for name in shared[1:]]
+    assert (first["smoothed_shown"], first["smoothed_sure"]) == ("sad", "True") and second["smoothed_sure"] == "False"
+    for label, value in zip(EMOTIONS, smoothed.consensus):
+        assert float(first[f"smoothed_{label}"]) == pytest.approx(value, abs=1e-6)
+    assert [float(first[name]) for name in header[-4:]] == [-0.25, 0.125, 0.0625, 0.1]
+    assert header[-4:] == ["index", "deviation", "room_index", "room_deviation"]
 
 
 def test_single_photo_prints_its_answer(run):
