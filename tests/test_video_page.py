@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 import app
 from clips import face_at, write_clip, write_face_clip
 from inference.report import FRAME_COLUMNS
+from inference.types import EMOTIONS
 from test_app_page import VIEWS
 from webui import video as video_module
 from webui.live import Refusal
@@ -290,6 +291,9 @@ def test_a_video_in_the_page(page, clips):
         y,
     )
     assert (left + right) / 2 == pytest.approx(x, abs=4) and 30 < right - left < 70
+    card = section(page, "Person 1: happy")
+    assert [label.strip() for label in card.locator(".ifade-label").all_inner_texts()] == list(EMOTIONS)
+    assert card.locator(".ifade-leading .ifade-label").all_inner_texts() == ["happy"]
     # A marker at that moment, with a label that is text and nothing else.
     page.locator(".ifade-film .ifade-marker-label").fill("<b>price</b> shown")
     page.get_by_role("button", name="Set at this moment").click()
@@ -316,7 +320,7 @@ def test_stop_in_the_page(page, clips):
     expect(page.locator(".ifade-film-status")).to_contain_text("Stopped", timeout=3000)
     expect(section(page, "Report of the video").get_by_role("table", name="Satisfaction")).to_be_visible()
     # The browser cannot play a transport stream, and says so.
-    expect(page.locator(".ifade-film")).to_contain_text("cannot play the file")
+    expect(page.locator(".ifade-film")).to_contain_text("cannot play this file")
 
 
 def test_broken_videos_in_the_page(page, clips):

@@ -306,21 +306,6 @@ function drawOverlay() {
   context.globalAlpha = 1;
 }
 
-function makeCard(id) {
-  const bars = SETTINGS.emotions.map((label) => {
-    const fill = make("span"), percentText = make("span", {class: "ifade-percent"});
-    const root = make("div", {class: "ifade-bar", role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100},
-      make("span", {class: "ifade-label", text: label}), make("span", {class: "ifade-track"}, fill), percentText);
-    return {root, fill, percentText};
-  });
-  const answer = make("strong", {class: "ifade-card-answer"}), index = make("span", {class: "ifade-card-index"});
-  const apparent = make("p", {class: "ifade-card-apparent"});
-  const root = make("section", {class: "ifade-card", style: `--person: ${personColor(id)}`},
-    make("div", {class: "ifade-card-head"}, make("span", {class: "ifade-card-name", text: `Person ${id}`}), answer, index),
-    make("div", {class: "ifade-bars"}, ...bars.map((bar) => bar.root)), apparent);
-  return {root, bars, answer, index, apparent};
-}
-
 // Cards and figures change in place, ten times a second; their texts four times.
 let texts = 0;
 
@@ -337,35 +322,16 @@ function drawCards() {
     }
     const fresh = !face.card;
     face.card ??= makeCard(id);
-    const {root, bars, answer, index, apparent} = face.card, {probabilities, shown, sure} = face.data;
+    const {root} = face.card;
     if (people.children[place] !== root) people.insertBefore(root, people.children[place] ?? null);
     root.classList.toggle("ifade-gone", now - face.seen > 200);
-    bars.forEach((bar, number) => {
-      bar.fill.style.transform = `scaleX(${probabilities[number]})`;
-      bar.root.classList.toggle("ifade-leading", sure && SETTINGS.emotions[number] === shown);
-      if (withText || fresh) {
-        const rounded = `${Math.round(100 * probabilities[number])}%`;
-        setText(bar.percentText, rounded);
-        bar.root.setAttribute("aria-valuenow", Math.round(100 * probabilities[number]));
-        bar.root.setAttribute("aria-valuetext", rounded);
-      }
-    });
-    if (withText || fresh) {
-      setText(answer, sure ? shown : "not sure");
-      setText(index, formatIndex(face.data.index[0], percent));
-      setText(apparent, (face.data.apparent ?? []).join(", "));
-      root.setAttribute("aria-label", `Person ${id}: ${sure ? shown : "not sure"}`);
-    }
+    fillCard(face.card, id, face.data, percent, withText || fresh);
   });
   const hint = faces.size > MAX_CARDS ? `and ${faces.size - MAX_CARDS} more` : !running ? "" : faces.size ? "" : "Nobody in view.";
   let line = people.querySelector(".ifade-people-hint");
   if (hint && !line) people.append(line = make("p", {class: "ifade-people-hint"}));
   if (line) hint ? (setText(line, hint), people.append(line)) : line.remove();
   if (withText) drawNumbers(now);
-}
-
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
 }
 
 function drawNumbers(now) {

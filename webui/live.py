@@ -343,18 +343,21 @@ def _read_camera(request: Request) -> tuple[int, int]:
 def live_tab() -> gr.HTML:
     """The Live tab's component; the routes of a LiveServer must be there."""
     settings = {
-        "emotions": EMOTIONS,
-        "valence": VALENCE,
-        "formula": FORMULA,
-        "neutralZone": NEUTRAL_ZONE,
         "baselineSeconds": BASELINE_SECONDS,
         "idleSeconds": IDLE_SECONDS,
         "leftSeconds": LEFT_SECONDS,
     }
-    script = "\n".join((HERE / name).read_text() for name in ("exchange.js", "chart.js", "report.js", "live.js"))
+    return scripted_html("live", settings)
+
+
+def scripted_html(name: str, settings: dict) -> gr.HTML:
+    """A component made of NAME.html and NAME.js, whose script knows SETTINGS and what the tabs share."""
+    shared = {"emotions": EMOTIONS, "valence": VALENCE, "formula": FORMULA, "neutralZone": NEUTRAL_ZONE}
+    files = ("exchange.js", "chart.js", "cards.js", "report.js", f"{name}.js")
+    script = "\n".join((HERE / file).read_text() for file in files)
     return gr.HTML(
-        html_template=(HERE / "live.html").read_text(),
-        js_on_load=f"const SETTINGS = {json.dumps(settings)};\n{script}",
+        html_template=(HERE / f"{name}.html").read_text(),
+        js_on_load=f"const SETTINGS = {json.dumps(shared | settings)};\n{script}",
         apply_default_css=False,
-        elem_id="ifade-live",
+        elem_id=f"ifade-{name}",
     )

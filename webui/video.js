@@ -1,26 +1,28 @@
 // The Video tab: sends a file, follows the work on it, and shows what was found beside the visitor's own copy.
 
 const POLL = 500, KEEP = 60000; // milliseconds between questions while there is work, and while results are looked at
-const MAX_ROWS_SHOWN = 60000; // of faces, from which boxes are drawn over the player
+const MAX_ROWS_SHOWN = 60000; // of faces, from which the player's boxes and the cards are drawn
+const MAX_CARDS = 4;
 
 const find = (name) => element.querySelector(`.ifade-${name}`);
 const stage = find("stage"), player = find("player"), overlay = find("overlay"), invitation = find("invitation");
 const chooser = find("file"), progress = find("progress"), status = find("film-status"), problem = find("problem");
-const rateSelect = find("rate"), chart = find("film-chart"), note = find("session-note"), markerLabel = find("marker-label");
+const rateSelect = find("rate"), chart = find("film-chart"), people = find("people"), note = find("session-note"), markerLabel = find("marker-label");
 
 let session = null, run = 0; // run tells old work that it is over
 let sending = null; // the request that sends the file
-let points = [], markers = [], frames = []; // frames: [seconds, [[id, x1, y1, x2, y2, words], ...]], ascending
+let points = [], markers = [], frames = []; // frames: {seconds, faces: Map of {box, shown, sure, probabilities, index} by id}
+const cards = new Map(); // by id, of the people at this moment
 let size = null, length = 60, percent = false, finished = false, keeper = null;
 
 const call = makeCall(() => session);
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-const setText = (target, text) => { if (target.textContent !== text) target.textContent = text; };
 const say = (text) => setText(problem, text);
 const minutes = (seconds) => seconds < 60 ? `${seconds.toFixed(1)} s` : `${formatTime(seconds)} min`;
 
-find("invitation-words").textContent = "Drop a video here or choose one. It is sent to the server that runs this page, " +
+const INVITATION = "Drop a video here or choose one. It is sent to the server that runs this page, " +
   "lies there in a temporary file while it is analysed, and is deleted as soon as that ends or is stopped.";
+setText(find("invitation-words"), INVITATION);
 find("limits").textContent = `MP4, MOV, Matroska, WebM, AVI, MPEG and more, up to ${SETTINGS.megabytes} MB.`;
 chooser.accept = ["video/*", ...SETTINGS.suffixes].join(",");
 for (const rate of SETTINGS.rates) rateSelect.append(make("option", {value: rate, text: String(rate)}));
@@ -106,21 +108,16 @@ async function start(file) {
 }
 
 function showState(state, began) {
-  const passed = (performance.now() - began) / 1000;
+  const passed = (performance.now() - began) / 1000, all = state.duration;
+  length = all ? Math.max(all, state.position) : Math.max(state.position, 10);
   if (state.state === "waiting") {
     progress.removeAttribute("value");
     setText(status, !state.ahead ? "Starting …" :
       `Waiting: ${state.ahead === 1 ? "one video is" : `${state.ahead} videos are`} before yours.`);
     return;
   }
-  const all = state.duration;
-  if (all) {
-    progress.value = Math.min(state.position / all, 1);
-    length = Math.max(all, state.position);
-  } else {
-    progress.removeAttribute("value");
-    length = Math.max(state.position, 10);
-  }
+  if (all) progress.value = Math.min(state.position / all, 1);
+  else progress.removeAttribute("value");
   const left = all && state.position > 1 && passed > 2 ? (all - state.position) * passed / state.position : 0;
   setText(status, `${minutes(state.position)}${all ? ` of ${minutes(all)}` : ""} analysed` +
     (left > 1 ? `, about ${left < 90 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`} left` : ""));
@@ -146,7 +143,7 @@ async function showResults(state) {
   keeper = setInterval(() => call("GET", "video/progress").catch(() => {}), KEEP);
   if (report.people.reduce((sum, person) => sum + person.frames, 0) <= MAX_ROWS_SHOWN) {
     frames = parseFrames(await (await call("GET", "live/report.csv", {timeout: 60000})).text());
-    drawBoxes();
+    drawMoment();
   }
 }
 
@@ -155,10 +152,12 @@ function parseFrames(text) {
   const [head, ...lines] = text.trim().split("\n").map((line) => line.trim().split(","));
   const column = Object.fromEntries(head.map((name, place) => [name, place])), result = [];
   for (const cells of lines) {
-    const seconds = Number(cells[column.seconds]);
-    if (result.at(-1)?.[0] !== seconds) result.push([seconds, []]);
-    const words = cells[column.sure] === "True" ? cells[column.shown] : "not sure";
-    result.at(-1)[1].push([Number(cells[column.person]), ...["x1", "y1", "x2", "y2"].map((name) => Number(cells[column[name]])), words]);
+    const number = (name) => Number(cells[column[name]]), seconds = number("seconds");
+    if (result.at(-1)?.seconds !== seconds) result.push({seconds, faces: new Map()});
+    result.at(-1).faces.set(number("person"), {
+      box: ["x1", "y1", "x2", "y2"].map(number), shown: cells[column.shown], sure: cells[column.sure] === "True",
+      probabilities: SETTINGS.emotions.map((label) => number(`smoothed_${label}`)), index: [number("index"), number("deviation")],
+    });
   }
   return result;
 }
@@ -179,31 +178,53 @@ player.addEventListener("error", () => {
   // Not every format that the server reads can be played by a browser.
   player.hidden = true;
   invitation.hidden = false;
-  find("invitation-words").textContent = "This browser cannot play the file. It is analysed all the same.";
+  setText(find("invitation-words"), "This browser cannot play this file, so it is not shown here.");
 });
-for (const name of ["timeupdate", "seeked", "loadeddata"]) player.addEventListener(name, () => { drawBoxes(); drawChart(); });
+for (const name of ["timeupdate", "seeked", "loadeddata"]) player.addEventListener(name, () => { drawMoment(); drawChart(); });
 
-function drawBoxes() {
+// The latest frame of a moment in which somebody was seen, the next one, and which part of the way has passed.
+function frameAt(now) {
+  let low = 0, high = frames.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (frames[middle].seconds <= now + 0.02) low = middle + 1;
+    else high = middle;
+  }
+  const before = frames[low - 1], after = frames[low], spacing = 1.5 / Number(rateSelect.dataset.used);
+  if (player.hidden || !before || now - before.seconds > spacing) return {faces: new Map()};
+  if (!after || after.seconds - before.seconds > spacing) return {faces: before.faces};
+  const part = (now - before.seconds) / (after.seconds - before.seconds);
+  return {faces: before.faces, next: after.faces, part: Math.min(Math.max(part, 0), 1)};
+}
+
+function drawMoment() {
+  const moment = frameAt(player.currentTime);
+  drawBoxes(moment);
+  for (const [id, card] of cards) {
+    if (moment.faces.has(id)) continue;
+    card.root.remove();
+    cards.delete(id);
+  }
+  for (const id of [...moment.faces.keys()].sort((a, b) => a - b).slice(0, MAX_CARDS)) {
+    if (!cards.has(id)) cards.set(id, makeCard(id));
+    fillCard(cards.get(id), id, moment.faces.get(id), percent);
+  }
+  const order = [...cards.keys()].sort((a, b) => a - b).map((id) => cards.get(id).root);
+  if (order.some((root, place) => people.children[place] !== root)) people.replaceChildren(...order);
+}
+
+function drawBoxes({faces, next, part}) {
   const width = stage.clientWidth, height = stage.clientHeight;
   if (!width) return;
   const context = prepareCanvas(overlay);
-  if (!frames.length || !size || player.hidden) return;
-  const now = player.currentTime;
-  let low = 0, high = frames.length;
-  while (low < high) { const middle = (low + high) >> 1; frames[middle][0] <= now + 0.02 ? low = middle + 1 : high = middle; }
-  const [seconds, faces] = frames[low - 1] ?? [], [later, following] = frames[low] ?? [];
-  const spacing = 1.5 / Number(rateSelect.dataset.used);
-  if (seconds === undefined || now - seconds > spacing) return;
-  const part = later !== undefined && later - seconds <= spacing ? Math.min(Math.max((now - seconds) / (later - seconds), 0), 1) : 0;
   context.font = `600 14px ${getComputedStyle(stage).fontFamily}`;
   context.textBaseline = "middle";
-  for (const [id, ...rest] of faces) {
-    const next = part ? following.find(([other]) => other === id) : undefined;
-    const [x1, y1, x2, y2] = rest.slice(0, 4).map((value, i) => {
-      const place = next ? value + part * (next[i + 1] - value) : value;
+  for (const [id, {box, shown, sure}] of faces) {
+    const [x1, y1, x2, y2] = box.map((value, i) => {
+      const place = value + (next?.has(id) ? part * (next.get(id).box[i] - value) : 0);
       return place / size[i % 2] * (i % 2 ? height : width);
     });
-    const words = `${id}  ${rest[4]}`, wide = context.measureText(words).width + 14, color = personColor(id);
+    const words = `${id}  ${sure ? shown : "not sure"}`, wide = context.measureText(words).width + 14, color = personColor(id);
     Object.assign(context, {strokeStyle: color, fillStyle: color, lineWidth: 3});
     context.beginPath();
     context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
@@ -219,7 +240,7 @@ function drawBoxes() {
 
 function follow() {
   if (!element.isConnected) return;
-  if (!player.paused && !player.hidden) drawBoxes();
+  if (!player.paused && !player.hidden) drawMoment();
   requestAnimationFrame(follow);
 }
 follow();
@@ -234,12 +255,13 @@ chart.addEventListener("click", ({offsetX}) => {
   if (!points.length || player.hidden) return;
   player.currentTime = Math.min(Math.max((offsetX - 38) / (chart.clientWidth - 46), 0), 1) * length; // the margins of drawCurve
 });
-new ResizeObserver(() => { drawChart(); drawBoxes(); }).observe(stage);
+new ResizeObserver(() => { drawChart(); drawMoment(); }).observe(stage);
 
 for (const radio of element.querySelectorAll("[name=ifade-film-scale]")) {
   radio.addEventListener("change", () => {
     percent = radio.value === "percent";
     drawChart();
+    drawMoment();
     if (finished) attempt(async () => renderReport(find("report"), await call("GET", "live/report.json"), percent))();
   });
 }
@@ -266,7 +288,7 @@ function reset() {
   find("report").replaceChildren();
   for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = true;
   drawChart();
-  drawBoxes();
+  drawMoment();
 }
 
 // End the session, if there is one, and with it all work on its video.
@@ -339,6 +361,7 @@ find("delete").addEventListener("click", async () => {
   player.load();
   player.hidden = true;
   invitation.hidden = false;
+  setText(find("invitation-words"), INVITATION);
   working(false);
   note.textContent = "The results were deleted. The server keeps nothing of them, and neither does this page.";
 });

@@ -7,13 +7,11 @@ session of `webui.sessions`, and the routes of `webui.live` give its curve and r
 import asyncio
 import contextlib
 import gradio as gr
-import json
 import logging
 import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,12 +19,10 @@ from typing import BinaryIO
 
 from inference.follow import FaceFollower
 from inference.report import frame_values
-from inference.satisfaction import FORMULA, NEUTRAL_ZONE, VALENCE
 from inference.video import RATE, SUFFIXES, VideoError, VideoReader
-from webui.live import LiveServer, Refusal, guarded, json_response
+from webui.live import LiveServer, Refusal, guarded, json_response, scripted_html
 from webui.sessions import SWEEP_SECONDS, Session
 
-HERE = Path(__file__).resolve().parent
 PREFIX = "/video"
 
 MAX_BYTES = 500 * 2**20
@@ -223,19 +219,4 @@ def _read_rate(request: Request) -> float:
 
 def video_tab() -> gr.HTML:
     """The Video tab's component; the routes of a VideoServer and its LiveServer must be there."""
-    settings = {
-        "valence": VALENCE,
-        "formula": FORMULA,
-        "neutralZone": NEUTRAL_ZONE,
-        "megabytes": MAX_BYTES // 2**20,
-        "rates": RATES,
-        "rate": RATE,
-        "suffixes": SUFFIXES,
-    }
-    script = "\n".join((HERE / name).read_text() for name in ("exchange.js", "chart.js", "report.js", "video.js"))
-    return gr.HTML(
-        html_template=(HERE / "video.html").read_text(),
-        js_on_load=f"const SETTINGS = {json.dumps(settings)};\n{script}",
-        apply_default_css=False,
-        elem_id="ifade-video",
-    )
+    return scripted_html("video", {"megabytes": MAX_BYTES // 2**20, "rates": RATES, "rate": RATE, "suffixes": SUFFIXES})
