@@ -192,6 +192,8 @@ class VideoReader:
                 break
             except (av.FFmpegError, OSError):  # behind a damaged part it may find its way again
                 failures += 1
+            except IndexError:  # PyAV's, at the end of a file in which damage looked like one more stream
+                break
         self._stopped = failures > 0
         # What the decoder still holds. Each picture that it cannot decode ends a call.
         failures = 0

@@ -17,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from PIL import Image
 
+import inference.video
 from clips import HEIGHT, WIDTH, number_in, scene, write_clip
 from inference.video import VideoError, VideoFrame, VideoReader, VideoWriter
 
@@ -317,6 +318,25 @@ def test_a_disk_that_fails_in_the_middle(tmp_path, monkeypatch):
     frames, reader = read(clip, rate=25)
     assert 40 < len(frames) < 140 and [number_in(frame.image) for frame in frames] == list(range(len(frames)))
     assert f"Reading stopped after {reader.position:.1f}" in reader.incomplete
+
+
+def test_a_stream_that_appears_late(tmp_path, monkeypatch):
+    """Damage can look like one more stream, of which PyAV knows nothing when it comes to the end."""
+    open_container = inference.video._open_container
+
+    class Container:
+        def __init__(self, *arguments):
+            self.real = open_container(*arguments)
+
+        def demux(self):
+            yield from self.real.demux()
+            raise IndexError("list index out of range")
+
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+
+    monkeypatch.setattr("inference.video._open_container", Container)
+    assert numbers_and_times(write_clip(tmp_path / "clip.ts", STEADY), rate=25)[0] == list(range(150))
 
 
 def test_reading_can_stop_anywhere(tmp_path):
