@@ -138,7 +138,7 @@ def build_live_server() -> LiveServer:
 def build_video_server(live: LiveServer) -> VideoServer:
     """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
     analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(threads=1))
-    return VideoServer(live, lambda rate: FaceFollower(analyzer, rate=rate))
+    return VideoServer(live, lambda: FaceFollower(analyzer))
 
 
 def main() -> None:

@@ -107,7 +107,7 @@ class Run:
 
     def video(self, path: Path, name: Path, reader: VideoReader) -> str:
         """The same for a video; what was written is complete also when it is interrupted."""
-        follower, timeline = FaceFollower(self.frame_analyzer, rate=reader.rate), Timeline()
+        follower, timeline = FaceFollower(self.frame_analyzer), Timeline()
         with contextlib.ExitStack() as stack:
             stack.enter_context(reader)
             if self.json:

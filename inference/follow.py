@@ -17,12 +17,10 @@ class FaceFollower:
         analyzer: its detector should be one without tiles.
         thorough: search every frame as a picture of its own. Else faces are looked for where they are expected and new
             ones every SEARCH_SECONDS, which takes a fraction of the time.
-        rate: frames a second. Where they are few, people are remembered for longer between two of them.
     """
 
-    def __init__(self, analyzer: FaceAnalyzer, thorough: bool = False, rate: float = 10.0):
-        # A newcomer should be known again in the next frame but one, however far away that is.
-        self.tracker = FaceTracker(longest_gap=max(2.0, 2.5 / rate), young_gap=max(0.5, 2.5 / rate))
+    def __init__(self, analyzer: FaceAnalyzer, thorough: bool = False):
+        self.tracker = FaceTracker()
         self._analyzer, self._thorough = analyzer, thorough
         self._searched: float | None = None
         self._turn = 0

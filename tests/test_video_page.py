@@ -223,7 +223,7 @@ def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkey
                 raise RuntimeError("broken on purpose")
             return []
 
-    monkeypatch.setattr(server, "_new_follower", lambda rate: Faulty())
+    monkeypatch.setattr(server, "_new_follower", Faulty)
     visitor.send(clip)
     state = visitor.wait("stopped")
     assert state["error"].startswith("Something went wrong") and state["frames"] == 11

@@ -61,10 +61,10 @@ class VideoServer:
 
     Args:
         live: whose sessions are used.
-        new_follower: makes what follows the faces at a rate, in frames a second.
+        new_follower: makes what follows the faces of a video.
     """
 
-    def __init__(self, live: LiveServer, new_follower: Callable[[float], FaceFollower]):
+    def __init__(self, live: LiveServer, new_follower: Callable[[], FaceFollower]):
         self._live, self._new_follower = live, new_follower
         self._jobs: dict[VideoJob, Session] = {}
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="video")
@@ -118,7 +118,7 @@ class VideoServer:
         try:
             await self._receive(request, file)
             job.reader = await asyncio.to_thread(VideoReader, file, rate, max_pixels=MAX_PIXELS)
-            session.follower = self._new_follower(rate)
+            session.follower = self._new_follower()
             job.state = "waiting"
             job.work = self._pool.submit(self._work, session, job)
         except VideoError as error:
