@@ -7,8 +7,10 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import cv2
 import pytest
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +75,29 @@ def command():
 def run(command):
     """A function that runs `python -m MODULE ...` to its end and returns status, stdout and stderr."""
     return lambda *arguments, **environment: subprocess.run(**command(*arguments, **environment), capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def interrupt(command):
+    """A function that runs `python -m inference ... --csv TABLE`, sends it a signal once the table has some lines, and
+    returns status and stderr."""
+
+    def run_until(kill: signal.Signals, table: Path, lines: int, *arguments) -> tuple[int, str]:
+        process = subprocess.Popen(
+            **command("inference", *arguments, "--csv", table),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            # A test runner in the background ignores Ctrl-C, and its children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        deadline = time.monotonic() + 120
+        while not table.exists() or table.read_text().count("\n") < lines:
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(kill)
+        return process.wait(60), process.communicate()[1]
+
+    return run_until
 
 
 @pytest.fixture

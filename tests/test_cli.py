@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import shutil
 import signal
-import subprocess
-import time
 from pathlib import Path
 from PIL import Image
 
@@ -158,27 +156,15 @@ def test_results_that_cannot_be_written(run, tmp_path):
 
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
-def test_nothing_written_is_lost(command, tmp_path, kill):
+def test_nothing_written_is_lost(interrupt, tmp_path, kill):
     album = tmp_path / "many"
     album.mkdir()
     for number in range(400):
         (album / f"{number:03}.jpg").symlink_to(EXAMPLES / "astronaut.jpg")
     target, table = tmp_path / "faces.json", tmp_path / "faces.csv"
-    process = subprocess.Popen(
-        **command("inference", album, "--json", target, "--csv", table),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        # A test runner in the background ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 120
-    while not table.exists() or table.read_text().count("\n") < 6:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(kill)
-    stderr = process.communicate(timeout=60)[1]
+    status, stderr = interrupt(kill, table, 6, album, "--json", target)
     entries = json.loads(target.read_text())
     assert 5 <= len(entries) < 400
     assert abs(len(entries) - (table.read_text().count("\n") - 1)) <= 1
     if kill == signal.SIGINT:
-        assert process.returncode == 130 and "Traceback" not in stderr
+        assert status == 130 and "Traceback" not in stderr

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import shutil
 import signal
-import subprocess
-import time
 from pathlib import Path
 
 from clips import PHOTO, face_at, face_scene, write_face_clip
@@ -144,31 +142,18 @@ def test_a_cut_video_gives_what_it_has(run, tmp_path):
 
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_ended_leaves_valid_files(command, tmp_path, kill):
+def test_a_run_that_is_ended_leaves_valid_files(interrupt, tmp_path, kill):
     clip = write_face_clip(tmp_path / "clip.mkv", [number / 25 for number in range(250)])
     table, report = tmp_path / "o.csv", tmp_path / "o.json"
-    process = subprocess.Popen(
-        **command(
-            "inference", PHOTO, clip, "--csv", table, "--json", report, "--annotate", tmp_path / "boxes", "--rate", 25
-        ),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        # A test runner in the background ignores Ctrl-C, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 120
-    while not table.exists() or table.read_text().count("\n") < 150:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(kill)
-    stderr = process.communicate(timeout=60)[1]
+    arguments = (PHOTO, clip, "--json", report, "--annotate", tmp_path / "boxes", "--rate", 25)
+    status, stderr = interrupt(kill, table, 150, *arguments)
     rows = read_rows(table)
-    assert 140 < len(rows) < 251 and all(row["room_deviation"] for row in rows[1:])
+    assert 140 < len(rows) < 251 and all(row["room_deviation"] for row in rows if row["seconds"])
     with VideoReader(tmp_path / "boxes" / "clip.mkv.mp4", rate=25) as copy:
         frames = list(copy)
     entries = json.loads(report.read_text())
     if kill == signal.SIGINT:
-        assert process.returncode == 130 and "Traceback" not in stderr and "Interrupted" in stderr
+        assert status == 130 and "Traceback" not in stderr and "Interrupted" in stderr
         assert copy.incomplete is None and len(rows) - 1 <= len(frames) <= len(rows)
         assert entries[1]["incomplete"].startswith("Reading was ended after") and entries[1]["frames"] >= len(rows) - 2
     else:
