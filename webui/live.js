@@ -24,9 +24,13 @@ let percent = false, markerSeconds = null;
 const faces = new Map(); // by id: {box, target, velocity, at, seen, data, card}
 let lastRoom = null, exchanges = [], wakeUp = null, freshFrame = false, failing = false;
 
-// For whoever measures: milliseconds from taking a picture to having its answer, handed out once.
+// For whoever measures: milliseconds from taking a picture to having its answer, handed out once, and exchanges that failed.
 const measured = [];
-window.ifadeLive = {take: () => measured.splice(0), get running() { return running; }, get side() { return side; }};
+let failed = 0;
+window.ifadeLive = {
+  take: () => measured.splice(0),
+  get running() { return running; }, get side() { return side; }, get failed() { return failed; },
+};
 
 // Talking to the server
 
@@ -212,6 +216,7 @@ async function loop(mine) {
         continue;
       }
       failures++;
+      failed++;
       failing = true;
       if (error.name === "AbortError") adapt(ANSWER_TIMEOUT);
       if (failures > 1 || error.status) {

@@ -26,6 +26,13 @@ def find_chromium() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @contextmanager
 def served_page(environment: dict | None = None, timeout: float = 120):
     """Run `python app.py` on a free port and yield its address; ends it afterwards.
@@ -33,12 +40,20 @@ def served_page(environment: dict | None = None, timeout: float = 120):
     Raises:
         RuntimeError: the page ended or did not answer in time; the message holds what it printed.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with page_process(free_port(), environment, timeout) as (address, _):
+        yield address
+
+
+@contextmanager
+def page_process(port: int, environment: dict | None = None, timeout: float = 120, folder: Path = ROOT):
+    """The same on a given port and in a given folder; yields the address and the process.
+
+    Raises:
+        RuntimeError: as above.
+    """
     settings = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", **(environment or {})}
     process = subprocess.Popen(
-        [sys.executable, ROOT / "app.py"], cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, ROOT / "app.py"], cwd=folder, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     os.set_blocking(process.stdout.fileno(), False)
     address, output, deadline = f"http://127.0.0.1:{port}/", b"", time.monotonic() + timeout
@@ -52,7 +67,7 @@ def served_page(environment: dict | None = None, timeout: float = 120):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"The page did not start: {output.decode(errors='replace')}") from None
                 time.sleep(0.2)
-        yield address
+        yield address, process
     finally:
         process.terminate()
         process.wait(20)

@@ -1,0 +1,272 @@
+"""How fast the Live tab is, for everybody who looks at it.
+
+    python -m benchmarks.live --viewers N --seconds S [--kbit K --delay-ms D] --json FILE
+    python -m benchmarks.live --frames N [--faces 6] --json FILE
+    python -m benchmarks.live --readme FILE ...
+
+The first starts the page and N headless Chromium tabs, each in a context of its own, whose camera is the example
+photograph moved about (640x480, 30 frames a second), and measures after WARM_UP seconds: `fps` (analysed frames a second, one
+number a viewer), `latency_ms` (from taking a picture in the browser to having its answer there: p50, p95, max) and
+`server_rss_mb` (start, end). With --kbit, each viewer has a line of K kbit/s in each direction, shared by all its connections,
+which takes D milliseconds for a round trip besides, half of them each way; the page itself is loaded before the line becomes
+narrow.
+
+The second posts N frames to the page without a browser, one after another, and measures the processor time that the whole
+server process takes for a frame, HTTP included, and its memory; the frames' times are 40 ms apart, as at 25 a second. The
+page is started on one processor where the system can do that, so that a millisecond is one of one thread.
+
+The third writes the README's table from such files. Nothing else should be running.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import http.client
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from benchmarks.camera import GRIDS, camera_arguments, jpeg, moving_faces, write_video
+from benchmarks.readme import write_section
+from benchmarks.speed import processor
+from webui.screenshot import CHROMIUM_ARGUMENTS, find_chromium, free_port, page_process
+
+WARM_UP = 5.0
+"""Seconds of streaming that are not counted."""
+WARM_UP_FRAMES = 200
+"""The same of the run without a browser."""
+PACKET = 1460
+"""Bytes that occupy a narrow line at a time, those of a TCP segment in Ethernet."""
+FRAME_SECONDS = 0.04
+
+
+class Line:
+    """A line of some kbit/s in each direction, whose far end is the page; the browser's end is at `address`.
+
+    Every packet of every connection waits in one queue a direction until those before it have passed, and arrives half
+    a round trip later. Until `narrow` is set, the line is as fast as the machine.
+    """
+
+    def __init__(self, far: str, kbit: float, delay_ms: float):
+        self.narrow = False
+        self.address = ""
+        self._host, self._port = urlsplit(far).hostname, urlsplit(far).port
+        self._bytes_per_second, self._delay = kbit * 1000 / 8, delay_ms / 2000
+        self._free = [0.0, 0.0]
+
+    async def open(self) -> None:
+        """Listen."""
+        server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(self._host, self._port)
+        await asyncio.gather(self._carry(reader, far_writer, 0), self._carry(far_reader, writer, 1))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, direction: int) -> None:
+        packets: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        arrival = asyncio.create_task(_deliver(packets, writer))
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(PACKET):
+                await packets.put((await self._pass(len(data), direction), data))
+        await packets.put((0.0, b""))
+        await arrival
+
+    async def _pass(self, size: int, direction: int) -> float:
+        """Wait until so many bytes are on their way; when they arrive."""
+        now = asyncio.get_running_loop().time()
+        if not self.narrow:
+            return now
+        self._free[direction] = max(self._free[direction], now) + size / self._bytes_per_second
+        await asyncio.sleep(self._free[direction] - now)
+        return self._free[direction] + self._delay
+
+
+async def _deliver(packets: asyncio.Queue, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):
+        while True:
+            arrival, data = await packets.get()
+            if not data:
+                break
+            await asyncio.sleep(max(0.0, arrival - asyncio.get_running_loop().time()))
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+@contextlib.contextmanager
+def lines(count: int, far: str, kbit: float, delay_ms: float) -> Iterator[list[Line]]:
+    """So many lines to the page, served by a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    all_lines = [Line(far, kbit, delay_ms) for _ in range(count)]
+    for line in all_lines:
+        asyncio.run_coroutine_threadsafe(line.open(), loop).result(10)
+    try:
+        yield all_lines
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+
+
+def measure_viewers(viewers: int, seconds: float, kbit: float | None, delay_ms: float) -> dict:
+    """Stream from so many tabs."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = find_chromium()
+    if chromium is None:
+        raise SystemExit("error: no Chromium found: install it, or name it in CHROMIUM.")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        write_video(folder / "camera.y4m", moving_faces(1))
+        address, server = stack.enter_context(page_process(free_port()))
+        addresses, narrow = [address] * viewers, []
+        if kbit:
+            narrow = stack.enter_context(lines(viewers, address, kbit, delay_ms))
+            addresses = [line.address for line in narrow]
+        playwright = stack.enter_context(sync_playwright())
+        arguments = [*CHROMIUM_ARGUMENTS, *camera_arguments(folder / "camera.y4m")]
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        stack.callback(browser.close)
+        pages = [browser.new_context(permissions=["camera"]).new_page() for _ in range(viewers)]
+        for page, own_address in zip(pages, addresses):
+            page.goto(own_address, timeout=120_000)
+            page.get_by_role("tab", name="Live").click()
+            page.wait_for_selector(".ifade-start")
+            page.wait_for_load_state("networkidle")
+        for line in narrow:
+            line.narrow = True
+        for page in pages:
+            page.click(".ifade-start")
+        time.sleep(WARM_UP)
+        return _watch(pages, seconds, server.pid)
+
+
+TAKE = "() => [performance.now(), ifadeLive.take(), ifadeLive.side, ifadeLive.failed]"
+
+
+def _watch(pages: list, seconds: float, server: int) -> dict:
+    """Collect what the running pages measure."""
+    begun = [page.evaluate(TAKE) for page in pages]
+    start, cpu = _rss_mb(server), _cpu_seconds(server)
+    frames: list[list[list[float]]] = [[] for _ in pages]  # by viewer and by second
+    started = time.perf_counter()
+    while (left := started + seconds - time.perf_counter()) > 0:
+        time.sleep(min(1.0, left))
+        ended = [page.evaluate(TAKE) for page in pages]
+        for taken, (_, latencies, _, _) in zip(frames, ended):
+            taken.append(latencies)
+    cpu = _cpu_seconds(server) - cpu
+    everything = [latency for taken in frames for part in taken for latency in part]
+    windows = [(last[0] - first[0]) / 1000 for first, last in zip(begun, ended)]
+    half = len(frames[0]) // 2
+    return {
+        "processor": processor(),
+        "processors": os.cpu_count(),
+        "fps": [round(sum(map(len, taken)) / window, 2) for taken, window in zip(frames, windows)],
+        "latency_ms": _percentiles(everything),
+        "latency_by_viewer_ms": [_percentiles(sum(taken, [])) for taken in frames],
+        "first_half_p50_ms": [_percentiles(sum(taken[:half], []))["p50"] for taken in frames],
+        "second_half_p50_ms": [_percentiles(sum(taken[half:], []))["p50"] for taken in frames],
+        "frames": len(everything),
+        "failed": sum(last[3] - first[3] for first, last in zip(begun, ended)),
+        "longest_side": [round(last[2]) for last in ended],
+        "server_cpu_ms_per_frame": round(cpu * 1e3 / max(len(everything), 1), 2),
+        "server_rss_mb": {"start": start, "end": _rss_mb(server)},
+    }
+
+
+def _percentiles(latencies: list[float]) -> dict:
+    if not latencies:
+        return {"p50": None, "p95": None, "max": None}
+    p50, p95, most = np.percentile(latencies, [50, 95, 100])
+    return {"p50": round(float(p50), 1), "p95": round(float(p95), 1), "max": round(float(most), 1)}
+
+
+def measure_frames(frames: int, faces: int) -> dict:
+    """Post so many frames."""
+    pictures = [jpeg(frame) for frame in moving_faces(faces)]
+    with page_process(free_port()) as (address, server):
+        if hasattr(os, "sched_setaffinity"):
+            for thread in os.listdir(f"/proc/{server.pid}/task"):
+                os.sched_setaffinity(int(thread), {max(os.sched_getaffinity(0))})
+        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
+
+        def post(name: str, body: bytes, **headers: str) -> dict:
+            connection.request("POST", f"/live/{name}", body, headers)
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+            if response.status != 200:
+                raise SystemExit(f"error: {name}: {answer['error']}")
+            return answer
+
+        token, seen, milliseconds = post("start", b"{}")["session"], [], []
+        for number in range(WARM_UP_FRAMES + frames):
+            if number == WARM_UP_FRAMES:
+                start, cpu = _rss_mb(server.pid), _cpu_seconds(server.pid)
+            moment = {"X-Seconds": str(1e9 + number * FRAME_SECONDS), "X-Camera": "640x480", "X-Session": token}
+            answer = post("frame", pictures[number % len(pictures)], **moment)
+            if number >= WARM_UP_FRAMES:
+                seen.append(len(answer["people"]))
+                milliseconds.append(answer["milliseconds"])
+        return {
+            "processor": processor(),
+            "processors": os.cpu_count(),
+            "frames": frames,
+            "frame_bytes": round(float(np.mean([len(picture) for picture in pictures]))),
+            "faces_found": round(float(np.mean(seen)), 3),
+            "analysis_wall_ms": _percentiles(milliseconds),
+            "server_cpu_ms_per_frame": round((_cpu_seconds(server.pid) - cpu) * 1e3 / frames, 2),
+            "server_rss_mb": {"start": start, "end": _rss_mb(server.pid)},
+        }
+
+
+def _rss_mb(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text()
+    return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
+
+
+def _cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description="How fast the Live tab is.")
+    parser.add_argument("--viewers", type=int, help="tabs that stream")
+    parser.add_argument("--seconds", type=float, default=60, help="for how long, after the warm-up")
+    parser.add_argument("--kbit", type=float, help="each viewer's line, kbit/s in each direction; default: no limit")
+    parser.add_argument("--delay-ms", type=float, default=0, help="what a round trip takes besides")
+    parser.add_argument("--frames", type=int, help="frames to post without a browser")
+    parser.add_argument("--faces", type=int, default=1, choices=GRIDS, help="faces in each of them")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the result")
+    parser.add_argument("--readme", type=Path, nargs="+", metavar="FILE", help="write README.md's table from results")
+    args = parser.parse_args()
+    if args.readme:
+        write_section("live", to_markdown([json.loads(file.read_text()) for file in args.readme]))
+        return
+    if (args.viewers is None) == (args.frames is None):
+        parser.error("give --viewers or --frames")
+    if args.delay_ms and not args.kbit:
+        parser.error("--delay-ms needs --kbit")
+    if args.viewers:
+        asked = {"viewers": args.viewers, "seconds": args.seconds, "kbit": args.kbit, "delay_ms": args.delay_ms}
+        result = asked | measure_viewers(**asked)
+    else:
+        result = {"faces": args.faces} | measure_frames(args.frames, args.faces)
+    text = json.dumps(result, indent=2)
+    print(text)
+    if args.json:
+        args.json.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
