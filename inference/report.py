@@ -2,6 +2,7 @@
 streams in memory."""
 
 import csv
+import itertools
 import json
 import numpy as np
 from collections.abc import Iterable, Iterator, Mapping
@@ -188,11 +189,12 @@ class FrameTable:
             self._used += 1
 
     def csv(self) -> Iterator[str]:
-        """The file in parts: a header of FRAME_COLUMNS and all rows that are there by now."""
-        chunks, used = list(self._chunks), self._used
-        yield ",".join(FRAME_COLUMNS) + "\n"
-        for number, chunk in enumerate(chunks, 1):
-            yield csv_lines(chunk if number < len(chunks) else chunk[:used])
+        """The file in parts: a header of FRAME_COLUMNS and all rows that are there at the call, whatever is added later."""
+        parts = [
+            chunk[: self._used] if number == len(self._chunks) else chunk
+            for number, chunk in enumerate(self._chunks, 1)
+        ]
+        return itertools.chain([",".join(FRAME_COLUMNS) + "\n"], map(csv_lines, parts))
 
 
 def figure_png(report: Mapping) -> bytes:

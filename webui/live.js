@@ -76,15 +76,14 @@ async function startCamera() {
   else if (device && !cameras.disabled) wanted.deviceId = {exact: device};
   else wanted.facingMode = "user";
   stopTracks();
-  const attempt = ++run;
+  const mine = ++run;
   try {
     const opened = await navigator.mediaDevices.getUserMedia({video: wanted, audio: false});
-    if (attempt !== run) return opened.getTracks().forEach((track) => track.stop());
+    if (mine !== run) return opened.getTracks().forEach((track) => track.stop());
     stream = opened;
   } catch (error) {
-    if (attempt !== run) return;
-    running = false;
-    showRunning();
+    if (mine !== run) return;
+    stopCamera();
     return say(cameraProblem(error));
   }
   const track = stream.getVideoTracks()[0];
@@ -98,11 +97,12 @@ async function startCamera() {
   if (facing) mirror.checked = facing !== "environment";
   setMirror();
   await video.play().catch(() => {});
+  if (mine !== run) return; // started twice, or stopped meanwhile
   running = true;
   showRunning();
   remember();
   listCameras(track.getSettings().deviceId);
-  loop(run);
+  loop(mine);
 }
 
 function cameraProblem(error) {
@@ -113,19 +113,20 @@ function cameraProblem(error) {
   return `The camera could not be started (${error.name}). Press Start camera to try again.`;
 }
 
+// With the picture go the boxes and bars that were drawn for it.
 function stopTracks() {
   stream?.getTracks().forEach((track) => track.stop());
   stream = null;
   video.srcObject = null;
+  faces.clear();
+  people.replaceChildren();
+  drawOverlay();
 }
 
 function stopCamera() {
   run++;
   running = false;
   stopTracks();
-  faces.clear();
-  people.replaceChildren();
-  drawOverlay();
   showRunning();
   remember();
   wakeUp?.();
@@ -186,7 +187,7 @@ async function loop(mine) {
     try {
       if (!session) {
         const stored = readStored();
-        if (!await openSession(stored?.session) && failing) note.textContent = "The server was restarted, so the session began anew.";
+        if (!await openSession(stored?.session) && failing) note.textContent = "The session before this one has ended, because the server was restarted or the page was away for long.";
         if (mine !== run) return;
       }
       const taken = performance.now(), now = performance.timeOrigin + taken;
@@ -219,7 +220,7 @@ async function loop(mine) {
       failed++;
       failing = true;
       if (error.name === "AbortError") adapt(ANSWER_TIMEOUT);
-      if (failures > 1 || error.status) {
+      if (failures > 1) {
         say(error.status ? error.message : "The server does not answer. The page tries again by itself.");
       }
       await sleep(Math.min(LONGEST_WAIT, 100 * 2 ** failures));
@@ -369,18 +370,19 @@ function drawLive() {
   const to = points.length ? points.at(-1).seconds : 0;
   let first = points.length;
   while (first > 0 && points[first - 1].seconds > to - 61) first--;
-  drawCurve(find("chart-live"), {points: points.slice(first), markers, from: to - 60, to, percent, ago: true});
+  drawCurve(find("chart-live"), {points: thinned(points.slice(first), 0.1), markers, from: to - 60, to, percent, ago: true});
 }
 
 function drawSession() {
   const to = points.length ? points.at(-1).seconds : 60;
   const spread = to / 300; // points of the session from the server lie so far apart, at most twice
-  drawCurve(find("chart-session"), {points: thinned(600), markers, from: 0, to: Math.max(to, 60), percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
+  drawCurve(find("chart-session"), {points: thinned(points, to / 600), markers, from: 0, to: Math.max(to, 60), percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
 }
 
-function thinned(count) {
-  const step = Math.ceil(points.length / count);
-  return step > 1 ? points.filter((_, number) => number % step === 0) : points;
+// The first of the points in each stretch of so many seconds, and the newest: more could not be told apart.
+function thinned(all, seconds) {
+  const stretch = (point) => Math.floor(point.seconds / seconds);
+  return all.filter((point, number) => number === 0 || number === all.length - 1 || stretch(point) !== stretch(all[number - 1]));
 }
 
 // With every frame of the camera; where the browser cannot tell, with every frame of the screen.

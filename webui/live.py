@@ -112,14 +112,18 @@ class LiveServer:
         """A JPEG with its time in X-Seconds (since 1970) and the camera's size in X-Camera ("640x480"): who is in it."""
         session = self.session(request)
         seconds, camera = _read_seconds(request), _read_camera(request)
+        if session.in_flight:
+            raise Refusal(409, "The frame before this one is still being worked on.")
         if self._waiting >= MAX_WAITING:
             raise Refusal(503, "The page is busy. It goes on by itself as soon as there is room.")
+        session.in_flight = True
         self._waiting += 1
         try:
             data = await _read_body(request, MAX_FRAME_BYTES)
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._pool, self._analyze, session, data, seconds, camera)
         finally:
+            session.in_flight = False
             self._waiting -= 1
 
     def _analyze(self, session: Session, data: bytes, now: float, camera: tuple[int, int]) -> Response:
@@ -128,9 +132,7 @@ class LiveServer:
             image = load_image(data, MAX_FRAME_PIXELS)
         except ImageError as error:
             raise Refusal(422, str(error)) from None
-        if not session.lock.acquire(blocking=False):
-            raise Refusal(409, "The frame before this one is still being worked on.")
-        try:
+        with _locked(session):
             if session.origin is None:
                 session.origin = now
             # A clock that is set back, or two frames of the same moment, must not stop the stream.
@@ -138,8 +140,6 @@ class LiveServer:
             people = session.follower.analyze(image, session.seconds, camera[0])
             room, readings = session.timeline.add(session.seconds, people)
             session.rows.add(frame_values(session.seconds, people, room, readings))
-        finally:
-            session.lock.release()
         answer = {
             "seconds": session.seconds,
             "people": [_person(face, readings[face.id], camera) for face in people],
@@ -154,12 +154,16 @@ class LiveServer:
         seconds = wanted.get("seconds")
         if seconds is not None and not _is_number(seconds, 0, 1e9):
             raise Refusal(422, "The time of a marker should be seconds from the beginning of the session.")
-        with _locked(session):
-            try:
-                seconds, label = session.timeline.mark(wanted.get("label") or "", seconds)
-            except ValueError as error:
-                raise Refusal(422, str(error)) from None
-        return json_response({"seconds": seconds, "label": label})
+
+        def change() -> dict:
+            with _locked(session):
+                try:
+                    set_at, label = session.timeline.mark(wanted.get("label") or "", seconds)
+                except ValueError as error:
+                    raise Refusal(422, str(error)) from None
+            return {"seconds": set_at, "label": label}
+
+        return json_response(await asyncio.to_thread(change))
 
     async def weights(self, request: Request) -> Response:
         """{weights: {emotion: weight}}: use other weights; gives the whole state anew."""
@@ -196,7 +200,13 @@ class LiveServer:
 
     async def report_csv(self, request: Request) -> Response:
         """`inference.report.FRAME_COLUMNS`, a row for each face of each frame."""
-        return StreamingResponse(self.session(request).rows.csv(), media_type="text/csv", headers=NOT_CACHED)
+        session = self.session(request)
+
+        def snapshot() -> Iterator[str]:
+            with _locked(session):
+                return session.rows.csv()
+
+        return StreamingResponse(await asyncio.to_thread(snapshot), media_type="text/csv", headers=NOT_CACHED)
 
     async def report_png(self, request: Request) -> Response:
         """`inference.report.figure_png`."""

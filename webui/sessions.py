@@ -26,6 +26,7 @@ class Session:
 
     Attributes:
         lock: held while a frame or a change is worked on.
+        in_flight: whether a frame is being read, waits or is worked on; the event loop's alone.
         origin: the browser's time of the first frame, in seconds since 1970; None before it.
         seconds: time of the last frame, from `origin`.
         video: what `webui.video` does for it; None for a camera's session.
@@ -34,6 +35,7 @@ class Session:
     def __init__(self, follower: FaceFollower):
         self.token = secrets.token_urlsafe(32)
         self.lock = threading.Lock()
+        self.in_flight = False
         self.follower = follower
         self.timeline = Timeline()
         self.rows = FrameTable()
