@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.camera import camera_arguments
 from synthetic import make_faces, write_csv, write_folders
 from training.data import Faces, load_fer2013
 from webui.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
@@ -144,19 +145,29 @@ def page_address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory) -> Iterator:
-    """Headless Chromium whose camera shows the example photograph."""
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("no Chromium found: install it, or name it in CHROMIUM")
+def playwright() -> Iterator:
+    """What drives Chromium; a process can have only one."""
     from playwright.sync_api import sync_playwright
 
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium found: install it, or name it in CHROMIUM")
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(playwright, chromium, tmp_path_factory) -> Iterator:
+    """Headless Chromium whose camera shows the example photograph."""
     video = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
     frame = cv2.resize(cv2.imread(str(ROOT / "examples" / "astronaut.jpg")), (640, 640))[:480]
     video.write_bytes(cv2.imencode(".jpg", frame)[1].tobytes() * 30)
-    arguments = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
-    arguments.append(f"--use-file-for-fake-video-capture={video}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM_ARGUMENTS, *arguments])
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM_ARGUMENTS, *camera_arguments(video)])
+    yield browser
+    browser.close()
