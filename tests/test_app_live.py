@@ -223,3 +223,264 @@ def test_two_moving_people_are_followed_and_their_rows_are_true(visit):
     apart = np.exp(1j * (turns[1] - turns[0]))
     assert np.abs(np.angle(-apart)).mean() < 0.3
     assert page.errors == []
+
+
+def test_boxes_lie_on_the_faces_they_belong_to(visit):
+    """The overlay, mirrored and not: a box in a person's colour stands around that person's place."""
+    page = visit()
+    wait_for_answers(page, 20)
+    columns = """() => {
+      const canvas = document.querySelector(".ifade-overlay");
+      const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const found = {};
+      for (const [id, color] of [[1, [217, 119, 6]], [2, [37, 99, 235]]]) {
+        const xs = [];
+        for (let i = 0; i < data.length; i += 4)
+          if (data[i + 3] > 200 && color.every((value, part) => Math.abs(data[i + part] - value) < 12))
+            xs.push((i / 4) % canvas.width / canvas.width);
+        found[id] = xs.reduce((sum, x) => sum + x, 0) / xs.length;
+      }
+      return [found, answers.at(-1).people.map((person) => [person.id, (person.box[0] + person.box[2]) / 2])];
+    }"""
+    assert page.locator(".ifade-mirror").is_checked()
+    drawn, people = page.evaluate(columns)
+    for person, middle in people:
+        assert drawn[str(person)] == pytest.approx(1 - middle, abs=0.1)
+    page.uncheck(".ifade-mirror")
+    page.wait_for_timeout(500)
+    drawn, people = page.evaluate(columns)
+    for person, middle in people:
+        assert drawn[str(person)] == pytest.approx(middle, abs=0.1)
+
+
+# Curve, markers, weights, report
+
+
+def test_curve_markers_scale_and_report(visit):
+    page = visit()
+    assert colored_pixels(page, ".ifade-chart-live", PERSON_COLORS[1]) < 100
+    wait_for_answers(page, 30)
+    page.fill(".ifade-marker-label", "price <b>shown</b>")
+    page.click(".ifade-marker-set")
+    expect(page.locator(".ifade-marker-note")).to_contain_text("price <b>shown</b>")
+    wait_for_answers(page, 15)
+    page.keyboard.press("m")
+    page.keyboard.type("by key")
+    page.keyboard.press("Enter")
+    expect(page.locator(".ifade-marker-note")).to_contain_text("by key")
+    wait_for_answers(page, 15)
+    for person in (1, 2):
+        assert colored_pixels(page, ".ifade-chart-live", PERSON_COLORS[person]) > 20
+    # Two happy people; the same on the other scale.
+    assert float(text(page, "now-index")) > 0.5
+    page.get_by_label("0 to 100").check()
+    page.wait_for_timeout(500)
+    assert 75 < int(text(page, "now-index")) <= 100 and int(page.locator(".ifade-card-index").first.inner_text()) > 75
+
+    page.click(".ifade-report-show")
+    report = page.locator(".ifade-report")
+    rows = [row.split("\t") for row in report.locator("tr").all_inner_texts()]
+    assert [row[0] for row in rows if row[0].startswith(("room", "person"))][:3] == ["room", "person 1", "person 2"]
+    assert [row[1] for row in rows[-2:]] == ["price <b>shown</b>", "by key"]
+    values = json.loads(download(page, "report.json"))
+    first, second = values["markers"]
+    assert [first["label"], second["label"]] == ["price <b>shown</b>", "by key"]
+    assert 0 < first["seconds"] < second["seconds"] <= values["to"]
+    assert values["room"]["positive"] > 0.8 and values["room"]["dwell"]["happy"] > 1
+    assert [person["id"] for person in values["people"]] == [1, 2]
+    picture = Image.open(io.BytesIO(download(page, "report.png")))
+    assert picture.format == "PNG" and picture.size == (1500, 1000)
+    lines = list(csv.DictReader(io.StringIO(download(page, "report.csv").decode())))
+    happy = [line for line in lines if line["shown"] == "happy" and line["sure"] == "True"]
+    assert len(happy) > 0.9 * len(lines) > 50
+    assert text(page, "problem") == "" and page.errors == []
+
+
+def test_weights_and_baseline_change_the_index(visit):
+    page = visit()
+    wait_for_answers(page, 20)
+    page.click(".ifade-formula summary")
+    happy = page.get_by_label("Weight of happy")
+    happy.fill("-0.8")
+    happy.dispatch_event("change")
+    expect(page.locator(".ifade-now-index")).to_contain_text("−")
+    page.click(".ifade-weights-reset")
+    expect(page.locator(".ifade-now-index")).to_contain_text("+")
+    page.click(".ifade-baseline")
+    expect(page.locator(".ifade-marker-note")).to_contain_text("Look neutral")
+    expect(page.locator(".ifade-marker-note")).to_contain_text("baseline taken")
+    wait_for_answers(page, 5)
+    page.wait_for_timeout(300)
+    assert abs(float(text(page, "now-index").replace("−", "-"))) < 0.2
+    page.click(".ifade-baseline-off")
+    expect(page.locator(".ifade-baseline-off")).to_be_hidden()
+    wait_for_answers(page, 5)
+    page.wait_for_timeout(300)
+    assert float(text(page, "now-index")) > 0.5 and page.errors == []
+
+
+def test_delete_my_session_leaves_nothing(visit, server):
+    page = visit()
+    wait_for_answers(page, 10)
+    token = page.evaluate("JSON.parse(sessionStorage.getItem('ifade-live')).session")
+    page.click(".ifade-report-show")
+    expect(page.locator(".ifade-report table").first).to_be_visible()
+    page.click(".ifade-delete")
+    expect(page.locator(".ifade-session-note")).to_contain_text("was deleted")
+    for name in ("curve", "report.json", "report.csv", "report.png"):
+        answer = page.request.get(f"{server.address}live/{name}", headers={"X-Session": token})
+        assert answer.status == 404 and answer.json() == {"error": "This session has ended."}
+    assert stays_still(page) and page.locator(".ifade-card, .ifade-report table").count() == 0
+    assert page.evaluate("sessionStorage.length") == 0 and page.locator(".ifade-start").is_visible()
+    assert page.evaluate("document.querySelector('.ifade-live video').srcObject") is None
+    # And from there a new one begins.
+    page.click(".ifade-start")
+    wait_for_answers(page, 5)
+    assert page.evaluate("JSON.parse(sessionStorage.getItem('ifade-live')).session") != token
+    assert page.evaluate("answers.at(-1).seconds") < 20
+
+
+# Pauses
+
+
+def test_it_pauses_where_nobody_looks_and_stops_when_told(visit):
+    page = visit()
+    page.evaluate(
+        """() => {
+          window.show = (hidden) => {
+            Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+            document.dispatchEvent(new Event("visibilitychange"));
+          };
+          show(true);
+        }"""
+    )
+    assert stays_still(page)
+    page.evaluate("show(false)")
+    wait_for_answers(page, 3)
+    page.get_by_role("tab", name="Photo").click()
+    assert stays_still(page)
+    page.get_by_role("tab", name="Live").click()
+    wait_for_answers(page, 3)
+    track = page.evaluate_handle("document.querySelector('.ifade-live video').srcObject.getVideoTracks()[0]")
+    page.click(".ifade-stop")
+    assert stays_still(page) and track.evaluate("track => track.readyState") == "ended"
+    assert page.locator(".ifade-card").count() == 0 and page.locator(".ifade-start").is_visible()
+    # Two quick presses start one camera.
+    page.evaluate("mostFlying = 0")
+    page.locator(".ifade-start").dblclick()
+    wait_for_answers(page, 10)
+    assert page.evaluate("mostFlying") == 1 and page.errors == []
+
+
+# What goes wrong
+
+
+def test_each_trouble_with_a_camera_says_what_to_do(visit, launch):
+    page = visit(launch(["--use-fake-device-for-media-stream"]), camera=False, permissions=())
+    page.click(".ifade-start")
+    expect(page.locator(".ifade-problem")).to_contain_text("Allow it by the camera or lock sign")
+    assert page.locator(".ifade-start").is_visible() and page.requests[-1] != f"{page.url}live/frame"
+
+    page = visit(launch([]), camera=False)
+    page.click(".ifade-start")
+    expect(page.locator(".ifade-problem")).to_contain_text("No camera was found. Connect one")
+
+
+def test_a_camera_that_is_taken_or_unplugged(visit):
+    page = visit()
+    page.evaluate(
+        """() => {
+          const track = document.querySelector(".ifade-live video").srcObject.getVideoTracks()[0];
+          track.stop();
+          track.dispatchEvent(new Event("ended"));
+        }"""
+    )
+    expect(page.locator(".ifade-problem")).to_contain_text("unplugged")
+    assert stays_still(page) and page.locator(".ifade-card").count() == 0
+    page.evaluate("navigator.mediaDevices.dispatchEvent(new Event('devicechange'))")
+    wait_for_answers(page, 3)
+    assert text(page, "problem") == ""
+    page.click(".ifade-stop")
+    page.evaluate(
+        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('busy', 'NotReadableError'); }"
+    )
+    page.click(".ifade-start")
+    expect(page.locator(".ifade-problem")).to_contain_text("in use by another program")
+    assert page.errors == []
+
+
+def test_lost_and_refused_answers_do_not_stop_it(visit):
+    page = visit()
+    lost = []
+    page.route("**/live/frame", lambda route: lost.append(route) if len(lost) < 1 else route.continue_())
+    wait_for_answers(page, 3)
+    assert len(lost) == 1 and text(page, "problem") == ""  # one lost answer is no news
+    page.unroute("**/live/frame")
+    page.route("**/live/frame", lambda route: route.abort())
+    expect(page.locator(".ifade-problem")).to_contain_text("The server does not answer")
+    page.unroute("**/live/frame")
+    wait_for_answers(page, 3)
+    expect(page.locator(".ifade-problem")).to_be_empty()
+    assert page.evaluate("mostFlying") == 1 and page.errors == []
+
+
+def test_a_reload_goes_on_with_the_session(visit):
+    page = visit()
+    wait_for_answers(page, 10)
+    page.fill(".ifade-marker-label", "before")
+    page.click(".ifade-marker-set")
+    expect(page.locator(".ifade-marker-note")).to_contain_text("before")
+    token, seconds = page.evaluate("[JSON.parse(sessionStorage['ifade-live']).session, answers.at(-1).seconds]")
+    page.reload()
+    page.get_by_role("tab", name="Live").click()
+    wait_for_answers(page, 3)
+    again, later = page.evaluate("[JSON.parse(sessionStorage['ifade-live']).session, answers.at(-1).seconds]")
+    assert again == token and later > seconds
+    report = json.loads(download(page, "report.json"))
+    assert [marker["label"] for marker in report["markers"]] == ["before"]
+    assert report["from"] == 0 and report["to"] >= later
+
+
+# Privacy
+
+
+def test_two_visitors_leave_no_trace(visit, server, two_people, launch):
+    before = server.files()
+    pages = [visit(), visit(launch())]
+    for page in pages:
+        wait_for_answers(page, 40)
+        page.fill(".ifade-marker-label", f"secret of {pages.index(page)}")
+        page.click(".ifade-marker-set")
+        expect(page.locator(".ifade-marker-note")).to_contain_text("secret")
+        for name in ("report.csv", "report.json", "report.png"):
+            download(page, name)
+    # No file, and none that is open though it has no name any more.
+    assert server.files() == before
+    opened = [os.readlink(file) for file in Path(f"/proc/{server.process.pid}/fd").iterdir() if file.is_symlink()]
+    assert not [name for name in opened if "deleted" in name or str(server.folder) in name]
+    # Nothing goes to another machine, and nothing of a session into an address.
+    tokens = [page.evaluate("JSON.parse(sessionStorage['ifade-live']).session") for page in pages]
+    for page in pages:
+        addresses = [address for address in page.requests if not address.startswith(("data:", "blob:"))]
+        assert all(address.startswith(server.address) for address in addresses)
+        assert not any(token in address for token in tokens for address in addresses)
+        assert {address for address in addresses if "/live/" in address and "?" in address} == set()
+    # What is the one's is not the other's.
+    reports = [json.loads(download(page, "report.json")) for page in pages]
+    assert tokens[0] != tokens[1]
+    assert [[marker["label"] for marker in report["markers"]] for report in reports] == [["secret of 0"], ["secret of 1"]]
+
+
+# A server that comes back; the last test, because it restarts the page
+
+
+def test_a_server_that_was_restarted_is_found_again(visit, server):
+    page = visit()
+    wait_for_answers(page, 10)
+    server.kill()
+    expect(page.locator(".ifade-problem")).to_contain_text("The server does not answer")
+    server.start()
+    wait_for_answers(page, 5)
+    expect(page.locator(".ifade-problem")).to_be_empty()
+    expect(page.locator(".ifade-session-note")).to_contain_text("The session before this one has ended")
+    assert page.evaluate("answers.at(-1).seconds") < 60 and page.errors == []
