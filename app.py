@@ -141,20 +141,16 @@ def build_video_server(live: LiveServer) -> VideoServer:
     return VideoServer(live, lambda: FaceFollower(analyzer))
 
 
-def main() -> None:
-    try:
-        analyzer, live = FaceAnalyzer(), build_live_server()
-        video = build_video_server(live)
-    except ModelError as error:
-        sys.exit(f"error: {error}")
-    print(f"Emotion model on {analyzer.classifier.provider}")
+def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **options) -> gr.Blocks:
+    """Serve the page, until it is interrupted unless the options, which are Gradio's, say otherwise."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
         async with live.lifespan(app), video.lifespan(app):
             yield
 
-    build_page(analyzer).launch(
+    page = build_page(analyzer)
+    page.launch(
         app_kwargs={"routes": live.routes() + video.routes(), "lifespan": lifespan},
         max_file_size=MAX_BYTES,
         css_paths=HERE / "webui" / "style.css",
@@ -165,7 +161,19 @@ def main() -> None:
         enable_monitoring=False,
         show_error=False,
         ssr_mode=False,
+        **options,
     )
+    return page
+
+
+def main() -> None:
+    try:
+        analyzer, live = FaceAnalyzer(), build_live_server()
+        video = build_video_server(live)
+    except ModelError as error:
+        sys.exit(f"error: {error}")
+    print(f"Emotion model on {analyzer.classifier.provider}")
+    launch(analyzer, live, video)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ FACE_X, FACE_Y, FACE_SIDE = 221.4, 120.6, 102.0
 """The face in the photograph: centre and side of its detection, in pixels."""
 RATE = 30
 """Frames of the camera in a second."""
-PERIOD = 60
+PERIOD = 90
 """Frames after which the movement begins anew."""
 GRIDS = {1: (1, 1), 2: (2, 1), 6: (3, 2)}
 """Columns and rows in which so many faces stand, one in each place; every second one is mirrored."""
@@ -26,8 +26,8 @@ def place_of(number: float, face: int, faces: int, width: int = 640, height: int
     wide, high = width / columns, height / rows
     angle = 2 * math.pi * (number / PERIOD + face / faces)
     row, column = divmod(face, columns)
-    x = (column + 0.5 + 0.12 * math.sin(angle)) * wide
-    return x, (row + 0.5 + 0.05 * math.cos(angle)) * high, 0.42 * min(wide, high)
+    x = (column + 0.5 + 0.15 * math.sin(angle)) * wide
+    return x, (row + 0.5 + 0.08 * math.cos(angle)) * high, 0.42 * min(wide, high)
 
 
 def moving_faces(faces: int, width: int = 640, height: int = 480) -> Iterator[np.ndarray]:

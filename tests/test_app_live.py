@@ -7,21 +7,23 @@ import json
 import numpy as np
 import os
 import pytest
-import re
 import time
-import uuid
 import weakref
 from contextlib import ExitStack
 from pathlib import Path
 from PIL import Image
 from playwright.sync_api import expect
 
+import app
 from benchmarks.camera import PERIOD, RATE, camera_arguments, moving_faces, place_of, write_video
+from inference.analyzer import FaceAnalyzer
 from inference.report import FRAME_COLUMNS
 from inference.types import EMOTIONS
+from webui import live as live_module
+from webui import sessions as sessions_module
 from webui.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
 
-PERSON_COLORS = {1: (0xD9, 0x77, 0x06), 2: (0x25, 0x63, 0xEB)}
+PERSON_COLORS = [(0xD9, 0x77, 0x06), (0x25, 0x63, 0xEB)]
 
 # Answers to frames, and how many were asked for at the same time, as the page's own script sees them.
 LISTEN = """
@@ -96,26 +98,36 @@ def two_people(launch):
     return launch()
 
 
+def open_page(browser, address: str, permissions=("camera",), **options):
+    """The Live tab in a context of its own."""
+    context = browser.new_context(permissions=list(permissions), **options)
+    context.add_init_script(LISTEN)
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    page.requests, page.errors = [], []
+    page.on("request", lambda request: page.requests.append(request.url))
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(address)
+    page.get_by_role("tab", name="Live").click()
+    expect(page.locator(".ifade-start")).to_be_visible()
+    return page
+
+
+def start_camera(page) -> None:
+    page.click(".ifade-start")
+    wait_for_answers(page, 1)
+
+
 @pytest.fixture
 def visit(server, two_people):
-    """A function that opens the Live tab in a context of its own and returns the page; camera=False for the page as it opens."""
+    """A function that opens the Live tab, starts the camera unless camera=False, and returns the page."""
     with ExitStack() as stack:
 
-        def visit_page(browser=two_people, camera=True, permissions=("camera",), **options):
-            context = browser.new_context(permissions=list(permissions), **options)
-            stack.callback(context.close)
-            context.add_init_script(LISTEN)
-            page = context.new_page()
-            page.set_default_timeout(30_000)
-            page.requests, page.errors = [], []
-            page.on("request", lambda request: page.requests.append(request.url))
-            page.on("pageerror", lambda error: page.errors.append(str(error)))
-            page.goto(server.address)
-            page.get_by_role("tab", name="Live").click()
-            expect(page.locator(".ifade-start")).to_be_visible()
+        def visit_page(browser=two_people, camera=True, **options):
+            page = open_page(browser, server.address, **options)
+            stack.callback(page.context.close)
             if camera:
-                page.click(".ifade-start")
-                wait_for_answers(page, 1)
+                start_camera(page)
             return page
 
         yield visit_page
@@ -134,6 +146,22 @@ def stays_still(page, seconds: float = 1.0) -> bool:
     return page.evaluate("answers.length") == before
 
 
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_gone(reference: weakref.ref) -> bool:
+    gc.collect()
+    return reference() is None
+
+
+def token_of(page) -> str:
+    return page.evaluate("JSON.parse(sessionStorage['ifade-live']).session")
+
+
 def text(page, name: str) -> str:
     return page.locator(f".ifade-{name}").first.inner_text()
 
@@ -145,18 +173,19 @@ def download(page, name: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
-def colored_pixels(page, chart: str, color: tuple[int, int, int]) -> int:
-    """How many pixels of a chart have the color of a person's line."""
+def colored_pixels(page, chart: str) -> int:
+    """How many pixels of a chart have the color of one of the people's lines."""
     return page.evaluate(
-        """([chart, color]) => {
+        """([chart, colors]) => {
           const canvas = document.querySelector(chart);
           const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
           let count = 0;
           for (let i = 0; i < data.length; i += 4)
-            if (data[i + 3] > 200 && color.every((value, part) => Math.abs(data[i + part] - value) < 12)) count++;
+            if (data[i + 3] > 60 && colors.some((color) => color.every((value, part) => Math.abs(data[i + part] - value) < 30)))
+              count++;
           return count;
         }""",
-        [chart, color],
+        [chart, PERSON_COLORS],
     )
 
 
@@ -178,7 +207,7 @@ def test_two_moving_people_are_followed_and_their_rows_are_true(visit):
             (bar) => bar.getBoundingClientRect().width / bar.parentElement.getBoundingClientRect().width);
         }"""
     )
-    wait_for_answers(page, 60)
+    wait_for_answers(page, 80)
     assert page.evaluate("removed") == 0 and page.evaluate("mostFlying") == 1
     for card in page.locator(".ifade-card").all():
         assert card.locator(".ifade-label").all_inner_texts() == list(EMOTIONS)
@@ -207,15 +236,18 @@ def test_two_moving_people_are_followed_and_their_rows_are_true(visit):
     for person in (1, 2):
         seconds, x1, y1, x2, y2 = values[values[:, 0] == person, 1:].T
         assert (np.diff(seconds) > 0).all()
-        # Each face runs on an ellipse, at a steady speed: whatever frame of the camera was caught, it is on that.
-        corners = np.array([place_of(number, face, 2) for number in range(PERIOD) for face in range(2)])
-        face = int(np.median(x1 + x2) / 2 > 320)
-        path = corners[face::2]
-        middle, radius = (path.max(axis=0) + path.min(axis=0)) / 2, np.ptp(path, axis=0)[:2] / 2
-        x, y = (x1 + x2) / 2, (y1 + y2) / 2
-        east, south = (x - middle[0]) / radius[0], (y - np.median(y)) / radius[1]
-        assert abs(np.median(y) - middle[1]) < 15 and np.abs(x2 - x1 - middle[2]).max() < 25
-        assert np.abs(np.hypot(east, south) - 1).mean() < 0.15
+        # Each face runs on an ellipse, at a steady speed. In units of its radii that is a circle of radius 1, whatever frames
+        # of the camera were caught; where in a face its box lies is the detector's own matter.
+        face = int((x1 + x2).mean() / 2 > 320)
+        path = np.array([place_of(number, face, 2) for number in range(PERIOD)])
+        middle, radius, side = path[:, :2].mean(axis=0), np.ptp(path[:, :2], axis=0) / 2, path[0, 2]
+        places = (np.stack([x1 + x2, y1 + y2], axis=1) / 2 - middle) / radius
+        circle = np.column_stack([2 * places, np.ones(len(places))])
+        *center, rest = np.linalg.lstsq(circle, (places**2).sum(axis=1))[0]
+        assert np.sqrt(rest + np.dot(center, center)) == pytest.approx(1, abs=0.08)
+        assert np.abs(center * radius).max() < 0.1 * side and np.abs(x2 - x1 - side).max() < 0.2 * side
+        east, south = (places - center).T
+        assert np.abs(np.hypot(east, south) - 1).mean() < 0.1
         turns[face] = np.unwrap(np.arctan2(east, south))
         speed = np.polyfit(seconds, turns[face], 1)[0]
         assert speed == pytest.approx(2 * np.pi * RATE / PERIOD, rel=0.15)
@@ -258,7 +290,7 @@ def test_boxes_lie_on_the_faces_they_belong_to(visit):
 
 def test_curve_markers_scale_and_report(visit):
     page = visit()
-    assert colored_pixels(page, ".ifade-chart-live", PERSON_COLORS[1]) < 100
+    assert colored_pixels(page, ".ifade-chart-live") < 10
     wait_for_answers(page, 30)
     page.fill(".ifade-marker-label", "price <b>shown</b>")
     page.click(".ifade-marker-set")
@@ -269,8 +301,7 @@ def test_curve_markers_scale_and_report(visit):
     page.keyboard.press("Enter")
     expect(page.locator(".ifade-marker-note")).to_contain_text("by key")
     wait_for_answers(page, 15)
-    for person in (1, 2):
-        assert colored_pixels(page, ".ifade-chart-live", PERSON_COLORS[person]) > 20
+    assert colored_pixels(page, ".ifade-chart-live") > 30  # both are the same woman, so their lines hide each other
     # Two happy people; the same on the other scale.
     assert float(text(page, "now-index")) > 0.5
     page.get_by_label("0 to 100").check()
@@ -308,7 +339,7 @@ def test_weights_and_baseline_change_the_index(visit):
     expect(page.locator(".ifade-now-index")).to_contain_text("+")
     page.click(".ifade-baseline")
     expect(page.locator(".ifade-marker-note")).to_contain_text("Look neutral")
-    expect(page.locator(".ifade-marker-note")).to_contain_text("baseline taken")
+    expect(page.locator(".ifade-marker-note")).to_contain_text("baseline taken", timeout=20_000)
     wait_for_answers(page, 5)
     page.wait_for_timeout(300)
     assert abs(float(text(page, "now-index").replace("−", "-"))) < 0.2
@@ -322,7 +353,7 @@ def test_weights_and_baseline_change_the_index(visit):
 def test_delete_my_session_leaves_nothing(visit, server):
     page = visit()
     wait_for_answers(page, 10)
-    token = page.evaluate("JSON.parse(sessionStorage.getItem('ifade-live')).session")
+    token = token_of(page)
     page.click(".ifade-report-show")
     expect(page.locator(".ifade-report table").first).to_be_visible()
     page.click(".ifade-delete")
@@ -336,7 +367,7 @@ def test_delete_my_session_leaves_nothing(visit, server):
     # And from there a new one begins.
     page.click(".ifade-start")
     wait_for_answers(page, 5)
-    assert page.evaluate("JSON.parse(sessionStorage.getItem('ifade-live')).session") != token
+    assert token_of(page) != token
     assert page.evaluate("answers.at(-1).seconds") < 20
 
 
@@ -402,7 +433,7 @@ def test_a_camera_that_is_taken_or_unplugged(visit):
     assert text(page, "problem") == ""
     page.click(".ifade-stop")
     page.evaluate(
-        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('busy', 'NotReadableError'); }"
+        "() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotReadableError'); } }"
     )
     page.click(".ifade-start")
     expect(page.locator(".ifade-problem")).to_contain_text("in use by another program")
@@ -430,12 +461,12 @@ def test_a_reload_goes_on_with_the_session(visit):
     page.fill(".ifade-marker-label", "before")
     page.click(".ifade-marker-set")
     expect(page.locator(".ifade-marker-note")).to_contain_text("before")
-    token, seconds = page.evaluate("[JSON.parse(sessionStorage['ifade-live']).session, answers.at(-1).seconds]")
+    token, seconds = token_of(page), page.evaluate("answers.at(-1).seconds")
     page.reload()
     page.get_by_role("tab", name="Live").click()
     wait_for_answers(page, 3)
-    again, later = page.evaluate("[JSON.parse(sessionStorage['ifade-live']).session, answers.at(-1).seconds]")
-    assert again == token and later > seconds
+    later = page.evaluate("answers.at(-1).seconds")
+    assert token_of(page) == token and later > seconds
     report = json.loads(download(page, "report.json"))
     assert [marker["label"] for marker in report["markers"]] == ["before"]
     assert report["from"] == 0 and report["to"] >= later
@@ -459,7 +490,7 @@ def test_two_visitors_leave_no_trace(visit, server, two_people, launch):
     opened = [os.readlink(file) for file in Path(f"/proc/{server.process.pid}/fd").iterdir() if file.is_symlink()]
     assert not [name for name in opened if "deleted" in name or str(server.folder) in name]
     # Nothing goes to another machine, and nothing of a session into an address.
-    tokens = [page.evaluate("JSON.parse(sessionStorage['ifade-live']).session") for page in pages]
+    tokens = [token_of(page) for page in pages]
     for page in pages:
         addresses = [address for address in page.requests if not address.startswith(("data:", "blob:"))]
         assert all(address.startswith(server.address) for address in addresses)
@@ -468,7 +499,38 @@ def test_two_visitors_leave_no_trace(visit, server, two_people, launch):
     # What is the one's is not the other's.
     reports = [json.loads(download(page, "report.json")) for page in pages]
     assert tokens[0] != tokens[1]
-    assert [[marker["label"] for marker in report["markers"]] for report in reports] == [["secret of 0"], ["secret of 1"]]
+    assert [[marker["label"] for marker in report["markers"]] for report in reports] == [
+        ["secret of 0"],
+        ["secret of 1"],
+    ]
+
+
+def test_closing_the_page_ends_its_session_and_frees_its_memory(two_people, monkeypatch):
+    """The page in this process, so that it can be seen what is left of a session: nothing."""
+    monkeypatch.setattr(sessions_module, "LEFT_SECONDS", 1.0)
+    monkeypatch.setattr(live_module, "SWEEP_SECONDS", 0.2)
+    live, port = app.build_live_server(), free_port()
+    demo = app.launch(
+        FaceAnalyzer(), live, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", server_port=port
+    )
+    try:
+        sessions = []
+        pages = [open_page(two_people, f"http://127.0.0.1:{port}/") for _ in range(2)]
+        for page in pages:
+            start_camera(page)
+            wait_for_answers(page, 10)
+            sessions.append(weakref.ref(live.sessions.get(token_of(page))))
+        pages[0].close()
+        wait_until(lambda: is_gone(sessions[0]))
+        assert sessions[1]() is not None and len(live.sessions) == 1
+        wait_for_answers(pages[1], 5)  # and the other one goes on
+        pages[1].goto("about:blank")
+        wait_until(lambda: is_gone(sessions[1]))
+        assert len(live.sessions) == 0
+    finally:
+        for page in pages:
+            page.context.close()
+        demo.close()
 
 
 # A server that comes back; the last test, because it restarts the page
@@ -482,5 +544,5 @@ def test_a_server_that_was_restarted_is_found_again(visit, server):
     server.start()
     wait_for_answers(page, 5)
     expect(page.locator(".ifade-problem")).to_be_empty()
-    expect(page.locator(".ifade-session-note")).to_contain_text("The session before this one has ended")
+    expect(page.locator(".ifade-session-note")).to_contain_text("A new session has begun")
     assert page.evaluate("answers.at(-1).seconds") < 60 and page.errors == []

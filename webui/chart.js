@@ -81,12 +81,12 @@ function drawCurve(canvas, {points, markers, from, to, percent, ago, longestLine
     context.fill();
   }
   context.globalAlpha = 1;
+  drawRuns(runs, alone, 3);
   if (ids.length > 1) {
     for (const id of ids) {
-      drawRuns(splitRuns(points, (point) => point.people[id], longestLine), personColor(Number(id)), 1.25);
+      drawRuns(splitRuns(points, (point) => point.people[id], longestLine), personColor(Number(id)), 1.5);
     }
   }
-  drawRuns(runs, alone, 2.5);
   context.restore();
 
   context.textBaseline = "top";

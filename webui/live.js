@@ -7,8 +7,10 @@ const ANSWER_TIMEOUT = 3000, LONGEST_WAIT = 3000;
 const GLIDE = 50; // milliseconds in which a box covers two thirds of its way
 const AHEAD = 250; // milliseconds that a box is moved on at most, to where the face should be by now
 const LINGER = 600; // milliseconds that somebody stays on the page after having been lost
+const STALE = 1000; // milliseconds without an answer after which what is shown pales
 const MAX_CARDS = 8, MAX_POINTS = 4000;
 const STORED = "ifade-live";
+const BEGAN_ANEW = "A new session has begun: the one before has ended or is open in another tab.";
 
 const find = (name) => element.querySelector(`.ifade-${name}`);
 const video = element.querySelector("video"), overlay = find("overlay"), stage = find("stage");
@@ -21,7 +23,7 @@ let stream = null, running = false, run = 0; // run tells an old loop that it is
 let side = MAX_SIDE;
 let points = [], markers = [], weights = {...SETTINGS.valence}, baselineUntil = null;
 let percent = false, markerSeconds = null;
-const faces = new Map(); // by id: {box, target, velocity, at, seen, data, card}
+const faces = new Map(); // by id: {box, target, velocity, at, seen, lost, data, card}
 let lastRoom = null, exchanges = [], wakeUp = null, freshFrame = false, failing = false;
 
 // For whoever measures: milliseconds from taking a picture to having its answer, handed out once, and exchanges that failed.
@@ -187,7 +189,7 @@ async function loop(mine) {
     try {
       if (!session) {
         const stored = readStored();
-        if (!await openSession(stored?.session) && failing) note.textContent = "The session before this one has ended, because the server was restarted or the page was away for long.";
+        if (!await openSession(stored?.session) && failing) note.textContent = BEGAN_ANEW;
         if (mine !== run) return;
       }
       const taken = performance.now(), now = performance.timeOrigin + taken;
@@ -198,6 +200,7 @@ async function loop(mine) {
         timeout: ANSWER_TIMEOUT,
       });
       if (mine !== run) return;
+      if (!stream) continue; // unplugged meanwhile
       const got = performance.now();
       takeAnswer(answer, taken);
       origin = now - 1000 * answer.seconds;
@@ -250,7 +253,9 @@ function takeAnswer(answer, taken) {
     }
     Object.assign(face, {seen: now, data});
   }
+  const present = new Set(answer.people.map((data) => data.id));
   for (const [id, face] of faces) {
+    face.lost = !present.has(id);
     if (now - face.seen > LINGER) {
       face.card?.root.remove();
       faces.delete(id);
@@ -276,6 +281,8 @@ function thinOut() {
   points = points.filter((point, number) => point.seconds > recent || number % 2);
 }
 
+const pale = (face, now) => face.lost || now - face.seen > STALE;
+
 let drawn = performance.now();
 
 function drawOverlay() {
@@ -292,7 +299,7 @@ function drawOverlay() {
     let [x1, y1, x2, y2] = face.box.map((value, i) => value * (i % 2 ? height : width));
     if (mirror.checked) [x1, x2] = [width - x2, width - x1];
     const color = personColor(id);
-    context.globalAlpha = now - face.seen > 200 ? 0.4 : 1;
+    context.globalAlpha = pale(face, now) ? 0.4 : 1;
     Object.assign(context, {strokeStyle: color, lineWidth: 3});
     context.beginPath();
     context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
@@ -330,10 +337,11 @@ function drawCards() {
     face.card ??= makeCard(id);
     const {root} = face.card;
     if (people.children[place] !== root) people.insertBefore(root, people.children[place] ?? null);
-    root.classList.toggle("ifade-gone", now - face.seen > 200);
+    root.classList.toggle("ifade-gone", pale(face, now));
     fillCard(face.card, id, face.data, percent, withText || fresh);
   });
-  const hint = faces.size > MAX_CARDS ? `and ${faces.size - MAX_CARDS} more` : !running ? "" : faces.size ? "" : "Nobody in view.";
+  const hint = faces.size > MAX_CARDS ? `and ${faces.size - MAX_CARDS} more` : faces.size ? "" :
+    running ? "Nobody in view." : "Here everybody in view gets seven bars, one for each emotion.";
   let line = people.querySelector(".ifade-people-hint");
   if (hint && !line) people.append(line = make("p", {class: "ifade-people-hint"}));
   if (line) hint ? (setText(line, hint), people.append(line)) : line.remove();
@@ -566,12 +574,24 @@ function readStored() {
   }
 }
 
+// The loop ends first: a frame after it would come from nowhere.
 function leave() {
+  run++;
   leaveSession(session);
 }
+
+// After a reload, or out of the browser's cache of pages: the session goes on, and so does the camera if it was on.
+function comeBack() {
+  const before = readStored();
+  if (!before) return;
+  attempt(async () => {
+    if (!await openSession(before.session)) note.textContent = BEGAN_ANEW;
+    if (before.running) await startCamera();
+  })();
+}
+const comeBackFromCache = (event) => { if (event.persisted) comeBack(); };
 window.addEventListener("pagehide", leave);
-// Out of the browser's cache of pages the old session may still be there.
-window.addEventListener("pageshow", (event) => { if (event.persisted && running) { session = null; startCamera(); } });
+window.addEventListener("pageshow", comeBackFromCache);
 document.addEventListener("visibilitychange", () => wakeUp?.());
 
 function end() {
@@ -579,17 +599,11 @@ function end() {
   stopCamera();
   document.removeEventListener("keydown", onKey);
   window.removeEventListener("pagehide", leave);
+  window.removeEventListener("pageshow", comeBackFromCache);
 }
 
 showWeights();
 enable(false);
 drawLive();
 drawSession();
-const before = readStored();
-if (before) {
-  // A reload: the session goes on, and so does the camera if it was on.
-  attempt(async () => {
-    if (!await openSession(before.session)) note.textContent = "";
-    if (before.running) await startCamera();
-  })();
-}
+comeBack();

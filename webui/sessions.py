@@ -76,7 +76,7 @@ class SessionStore:
         return session
 
     def get(self, token: str | None) -> Session:
-        """The session of a token, which lives on from now.
+        """The session of a token, which lives on from now, unless its page was closed.
 
         Raises:
             SessionError: there is none, or it has ended.
@@ -86,7 +86,9 @@ class SessionStore:
             session = self._sessions.get(token or "")
             if session is None:
                 raise SessionError("This session has ended.")
-            session.expires, session.left = time.monotonic() + IDLE_SECONDS, False
+            # A frame that was under way when its page was closed comes later than the word of it and changes nothing.
+            if not session.left:
+                session.expires = time.monotonic() + IDLE_SECONDS
             return session
 
     def holds(self, session: Session) -> bool:
@@ -105,6 +107,7 @@ class SessionStore:
             session = self._sessions.get(token or "")
             if session is None or not session.left:
                 raise SessionError("This session has ended.")
+            session.left = False
         return self.get(token)
 
     def leave(self, token: str | None) -> None:
