@@ -229,6 +229,58 @@ def measure_frames(frames: int, faces: int) -> dict:
         }
 
 
+def to_markdown(results: list[dict]) -> str:
+    """The table of all results: those with viewers first, then those without a browser."""
+    names = ", ".join(sorted({f"{result['processor']}, {result['processors']} cores" for result in results}))
+    lines = [
+        f"On {names}. With viewers, Chromium runs on the same processor. A frame's latency counts from taking the picture in "
+        "the browser to having its answer there.",
+        "",
+        "| viewers | line of each | seconds | frames a second, each viewer | latency p50, p95, max (ms) | p50 of the first and the "
+        "second half | failed | server's memory (MB) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        if "viewers" not in result:
+            continue
+        line = f"{result['kbit']:g} kbit/s, {result['delay_ms']:g} ms round trip" if result["kbit"] else "this machine"
+        halves = " and ".join(f"{np.median(result[half]):.0f}" for half in ("first_half_p50_ms", "second_half_p50_ms"))
+        lines.append(
+            f"| {result['viewers']} | {line} | {result['seconds']:g} | {_range(result['fps'])} | "
+            f"{', '.join(f'{value:.0f}' for value in result['latency_ms'].values())} | {halves} | {result['failed']} | "
+            f"{_growth(result)} |"
+        )
+    lines += [
+        "",
+        "| faces in a frame of 640x480 | frames | the server's processor time a frame (ms) | analysis p50, p95 (ms) | "
+        "server's memory (MB) |",
+        "|---|---|---|---|---|",
+    ]
+    for result in results:
+        if "viewers" not in result:
+            wall = result["analysis_wall_ms"]
+            lines.append(
+                f"| {result['faces']} | {result['frames']:,} | {result['server_cpu_ms_per_frame']:.1f} | "
+                f"{wall['p50']:.1f}, {wall['p95']:.1f} | {_growth(result)} |"
+            )
+    lines += [
+        "",
+        f"A narrow line is shared by all connections of a viewer and narrow from the moment the camera starts; the first "
+        f"{WARM_UP:g} seconds are not counted. Processor time is that of the whole server process, HTTP, decoding, tracking and "
+        "the curve included. Written by `python -m benchmarks.live --readme docs/live/*.json` from runs of the same command.",
+    ]
+    return "\n".join(lines)
+
+
+def _range(values: list[float]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:.1f}" if len(values) == 1 else f"{low:.1f} to {high:.1f}"
+
+
+def _growth(result: dict) -> str:
+    return f"{result['server_rss_mb']['start']:.0f} to {result['server_rss_mb']['end']:.0f}"
+
+
 def _rss_mb(process: int) -> float:
     status = Path(f"/proc/{process}/status").read_text()
     return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import os
 import pytest
+import re
 import time
 import weakref
 from contextlib import ExitStack
@@ -23,7 +24,8 @@ from webui import live as live_module
 from webui import sessions as sessions_module
 from webui.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
 
-PERSON_COLORS = [(0xD9, 0x77, 0x06), (0x25, 0x63, 0xEB)]
+ROOT = Path(__file__).resolve().parent.parent
+PERSON_COLORS = [(0xB4, 0x53, 0x09), (0x25, 0x63, 0xEB)]
 
 # Answers to frames, and how many were asked for at the same time, as the page's own script sees them.
 LISTEN = """
@@ -265,7 +267,7 @@ def test_boxes_lie_on_the_faces_they_belong_to(visit):
       const canvas = document.querySelector(".ifade-overlay");
       const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       const found = {};
-      for (const [id, color] of [[1, [217, 119, 6]], [2, [37, 99, 235]]]) {
+      for (const [id, color] of [[1, [180, 83, 9]], [2, [37, 99, 235]]]) {
         const xs = [];
         for (let i = 0; i < data.length; i += 4)
           if (data[i + 3] > 200 && color.every((value, part) => Math.abs(data[i + part] - value) < 12))
@@ -283,6 +285,60 @@ def test_boxes_lie_on_the_faces_they_belong_to(visit):
     drawn, people = page.evaluate(columns)
     for person, middle in people:
         assert drawn[str(person)] == pytest.approx(middle, abs=0.1)
+
+
+# What it looks like
+
+CONTRASTS = """() => {
+  const numbers = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => color.slice(0, 3).map((value) => {
+    const part = value / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  }).reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+  const over = (top, below, alpha) => below.slice(0, 3).map((value, i) => alpha * top[i] + (1 - alpha) * value);
+  const background = (element) => {
+    if (!element) return [255, 255, 255];
+    const color = numbers(getComputedStyle(element).backgroundColor), alpha = color[3] ?? 1;
+    return alpha === 1 ? color : over(color, background(element.parentElement), alpha);
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.querySelector(".ifade-live"), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+    if (!text || !element.checkVisibility() || element.closest(":disabled, .ifade-hidden, option")) continue;
+    const behind = background(element);
+    let alpha = 1;
+    for (let parent = element; parent; parent = parent.parentElement) alpha *= getComputedStyle(parent).opacity;
+    const [a, b] = [light(over(numbers(getComputedStyle(element).color), behind, alpha)), light(behind)];
+    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), text]);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_a_phone_shows_all_of_it_legibly(visit, color_scheme):
+    phone = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
+    page = visit(camera=False, color_scheme=color_scheme, **phone)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    start_camera(page)
+    page.fill(".ifade-marker-label", "a" * 80)
+    page.click(".ifade-marker-set")
+    page.click(".ifade-formula summary")
+    page.click(".ifade-report-show")
+    expect(page.locator(".ifade-report table").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 60
+    assert [(round(contrast, 1), words) for contrast, words in contrasts if contrast < 4.5] == []
+    # Letters on a box are white, on its person's colour; the lines stand on the page.
+    ground = 1.05 if color_scheme == "light" else 0.0525
+    for color in re.findall(r'"#(\w{6})"', (ROOT / "webui" / "chart.js").read_text()):
+        parts = np.array([int(color[place : place + 2], 16) / 255 for place in (0, 2, 4)])
+        light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+        assert 1.05 / (light + 0.05) > 4.5
+        assert max(ground, light + 0.05) / min(ground, light + 0.05) > 3
+    assert page.errors == []
 
 
 # Curve, markers, weights, report

@@ -80,6 +80,7 @@ def test_every_generated_section_of_the_readme_is_filled():
         "alignment",
         "detection",
         "tracking",
+        "live",
         "reproduction",
         "runs",
         "studies",

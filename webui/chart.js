@@ -1,6 +1,7 @@
 // The satisfaction curve on a canvas: the room with its band, everybody's own line, and the markers.
 
-const PERSON_COLORS = ["#d97706", "#2563eb", "#059669", "#db2777", "#7c3aed", "#0891b2", "#dc2626", "#65a30d"];
+// Dark enough for white letters on them, and light enough for lines on black.
+const PERSON_COLORS = ["#b45309", "#2563eb", "#047857", "#db2777", "#7c3aed", "#0e7490", "#dc2626", "#4d7c0f"];
 const LONGEST_LINE = 1.5; // seconds without a face, after which a curve is broken
 
 function personColor(id) {
