@@ -274,7 +274,37 @@ def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(live, client, 
     assert answers[0].status_code == 200 and second.send(portrait).status_code == 200
 
 
+def test_a_frame_waits_while_a_report_is_made(live, client, portrait):
+    visitor, answers = Visitor(client), []
+    with live.sessions.get(visitor.state["session"]).lock:
+        thread = threading.Thread(target=lambda: answers.append(visitor.send(portrait)))
+        thread.start()
+        thread.join(0.5)
+        assert answers == []
+    thread.join(20)
+    assert answers[0].status_code == 200
+
+
+def test_a_file_of_rows_is_that_of_the_moment_it_was_asked_for(live, portrait):
+    session = live.sessions.start()
+    for moment in range(3):
+        live._analyze(session, jpeg(portrait), 1e9 + moment, (640, 480))
+    parts = session.rows.csv()
+    live._analyze(session, jpeg(portrait), 1e9 + 9, (640, 480))
+    assert "".join(parts).count("\n") == 1 + 3
+    live.sessions.delete(session.token)
+
+
 # What it keeps
+
+
+def test_a_frame_that_comes_after_its_page_was_closed_does_not_keep_the_session(live, client, portrait):
+    visitor = Visitor(client)
+    session = live.sessions.get(visitor.state["session"])
+    client.post("/live/leave", content=json.dumps({"session": session.token}))
+    expires = session.expires
+    assert visitor.send(portrait).status_code == 200
+    assert session.left and session.expires == expires
 
 
 def test_visitors_do_not_see_each_other(client, portrait):
