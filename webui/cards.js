@@ -19,13 +19,14 @@ function makeCard(id) {
 function fillCard({root, bars, answer, index, apparent}, id, data, percent, withText = true) {
   const {probabilities, shown, sure} = data, words = sure ? shown : "not sure";
   bars.forEach((bar, number) => {
-    bar.fill.style.transform = `scaleX(${probabilities[number]})`;
+    // In steps of a pixel or so: most bars stand still then, and cost nothing.
+    bar.fill.style.transform = `scaleX(${Math.round(200 * probabilities[number]) / 200})`;
     bar.root.classList.toggle("ifade-leading", sure && SETTINGS.emotions[number] === shown);
-    if (!withText) return;
-    const rounded = `${Math.round(100 * probabilities[number])}%`;
-    setText(bar.percentText, rounded);
-    bar.root.setAttribute("aria-valuenow", Math.round(100 * probabilities[number]));
-    bar.root.setAttribute("aria-valuetext", rounded);
+    const rounded = String(Math.round(100 * probabilities[number]));
+    if (!withText || bar.root.getAttribute("aria-valuenow") === rounded) return;
+    setText(bar.percentText, `${rounded}%`);
+    bar.root.setAttribute("aria-valuenow", rounded);
+    bar.root.setAttribute("aria-valuetext", `${rounded}%`);
   });
   if (!withText) return;
   setText(answer, words);
