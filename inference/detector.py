@@ -42,7 +42,7 @@ FEW_FACES = 2
 """So many faces of a stream are looked at one by one; more are cheaper to find by one first look at the whole frame."""
 SHORT_RANGE_SIDE = 0.15
 """Side of a face, in sides of the frame, from which the short-range model finds it as surely as the full-range one."""
-VERIFY_EVERY = 2
+VERIFY_EVERY = 3
 """Of the faces of a crowd one gets a second look in every so many frames."""
 SAME_FACE = 0.3
 """Intersection over union from which a place of the first look is the face that was expected near it."""

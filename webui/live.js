@@ -3,7 +3,7 @@
 
 const MAX_SIDE = 640, MIN_SIDE = 256, JPEG_QUALITY = 0.7;
 const SLOW = 280, FAST = 180; // milliseconds of an exchange, above and below which frames become smaller and larger
-const ANSWER_TIMEOUT = 3000, LONGEST_WAIT = 3000;
+const ANSWER_TIMEOUT = 3000, LONGEST_WAIT = 3000, CAMERA_RETRY = 3000;
 const GLIDE = 50; // milliseconds in which a box covers two thirds of its way
 const AHEAD = 250; // milliseconds that a box is moved on at most, to where the face should be by now
 const LINGER = 600; // milliseconds that somebody stays on the page after having been lost
@@ -20,6 +20,7 @@ const cameras = find("cameras"), mirror = find("mirror"), people = find("people"
 let session = null; // the server's token
 let origin = null; // the browser's time, in milliseconds, at which the session's seconds are 0
 let stream = null, running = false, run = 0; // run tells an old loop that it is over
+let lost = false; // the camera went away by itself
 let side = MAX_SIDE;
 let points = [], markers = [], weights = {...SETTINGS.valence}, baselineUntil = null;
 let percent = false, markerSeconds = null;
@@ -69,7 +70,7 @@ function remember() {
 // The camera
 
 async function startCamera() {
-  say("");
+  if (!lost) say("");
   if (!navigator.mediaDevices?.getUserMedia) {
     return say("This browser gives the camera only to pages opened by https or from this computer. Open the page by its https address.");
   }
@@ -85,14 +86,18 @@ async function startCamera() {
     stream = opened;
   } catch (error) {
     if (mine !== run) return;
+    if (lost && error.name !== "NotAllowedError") return waitForCamera();
     stopCamera();
     return say(cameraProblem(error));
   }
+  lost = false;
+  say("");
   const track = stream.getVideoTracks()[0];
   track.addEventListener("ended", () => {
     if (stream?.getVideoTracks()[0] !== track) return;
+    lost = true;
     stopTracks();
-    say("The camera was unplugged or taken by another program. It starts again as soon as it is back.");
+    waitForCamera();
   });
   video.srcObject = stream;
   const facing = track.getSettings().facingMode;
@@ -105,6 +110,12 @@ async function startCamera() {
   remember();
   listCameras(track.getSettings().deviceId);
   loop(mine);
+}
+
+// Tried again when the browser tells of a camera, and now and then, because it does not tell when a program lets go of one.
+function waitForCamera() {
+  say("The camera was unplugged or taken by another program. It starts again as soon as it is back.");
+  setTimeout(() => { if (lost && !stream) startCamera(); }, CAMERA_RETRY);
 }
 
 function cameraProblem(error) {
@@ -127,7 +138,7 @@ function stopTracks() {
 
 function stopCamera() {
   run++;
-  running = false;
+  running = lost = false;
   stopTracks();
   showRunning();
   remember();
@@ -147,7 +158,7 @@ async function listCameras(current) {
 
 // Unplugged and back again: the same wish is tried anew.
 navigator.mediaDevices?.addEventListener?.("devicechange", () => {
-  if (running && !stream) startCamera();
+  if (lost) startCamera();
   else if (stream) listCameras(stream.getVideoTracks()[0].getSettings().deviceId);
 });
 
