@@ -121,7 +121,7 @@ FRAME_COLUMNS = (
 pixels of the camera's or the video's upright picture and the detector's confidence (0 to 1), as found in this frame; the
 emotion that is shown and whether it is sure, of the smoothed probabilities; the seven probabilities (the consensus) of this
 frame alone, and smoothed over time; the satisfaction index of the person and its standard deviation, -1 to 1, and those of
-the room."""
+the room, by the weights and the baseline that held at that time."""
 
 _NUMBERS = len(FRAME_COLUMNS) - len(("shown", "sure"))
 _SMOOTHED = slice(_NUMBERS - 4 - len(EMOTIONS), _NUMBERS - 4)

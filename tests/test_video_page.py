@@ -299,6 +299,15 @@ def test_a_video_in_the_page(page, clips):
     page.get_by_role("button", name="Set at this moment").click()
     expect(report.get_by_role("table", name="Markers")).to_contain_text("<b>price</b> shown")
     expect(report.get_by_role("table", name="Markers")).to_contain_text("0:01")
+    # Other weights turn the report and the card.
+    page.locator(".ifade-film .ifade-formula summary").click()
+    happy = page.locator(".ifade-film").get_by_label("Weight of happy")
+    happy.fill("-0.8")
+    happy.dispatch_event("change")
+    expect(report.get_by_role("table", name="Satisfaction")).to_contain_text("−0.")
+    expect(card.locator(".ifade-card-index")).to_contain_text("−0.")
+    page.locator(".ifade-film .ifade-weights-reset").click()
+    expect(card.locator(".ifade-card-index")).to_contain_text("+0.")
     for button, start in (("PNG", b"\x89PNG"), ("CSV", b"seconds,person,"), ("JSON", b'{\n  "formula"')):
         with page.expect_download() as download:
             report.get_by_role("button", name=re.compile(button)).click()

@@ -22,7 +22,7 @@ let origin = null; // the browser's time, in milliseconds, at which the session'
 let stream = null, running = false, run = 0; // run tells an old loop that it is over
 let lost = false; // the camera went away by itself
 let side = MAX_SIDE;
-let points = [], markers = [], weights = {...SETTINGS.valence}, baselineUntil = null;
+let points = [], markers = [], baselineUntil = null;
 let percent = false, markerSeconds = null;
 const faces = new Map(); // by id: {box, target, velocity, at, seen, lost, data, card}
 let lastRoom = null, exchanges = [], wakeUp = null, freshFrame = false, failing = false;
@@ -53,9 +53,8 @@ async function openSession(resume) {
 function takeState(state) {
   points = state.curve;
   markers = state.markers;
-  weights = state.weights;
+  weights.show(state.weights);
   baselineUntil = state.baseline_until;
-  showWeights();
   find("baseline-off").hidden = !Object.keys(state.baseline).length && !baselineUntil;
   drawSession();
 }
@@ -442,7 +441,8 @@ function showRunning() {
 
 function enable(on) {
   for (const name of ["marker-label", "marker-set", "baseline", "report-show", "delete"]) find(name).disabled = !on;
-  for (const control of element.querySelectorAll(".ifade-download, .ifade-weights input, .ifade-weights-reset")) control.disabled = !on;
+  for (const button of element.querySelectorAll(".ifade-download")) button.disabled = !on;
+  weights.enable(on);
 }
 
 function setMirror() {
@@ -514,33 +514,9 @@ find("baseline-off").addEventListener("click", attempt(async () => {
   find("marker-note").textContent = "The baseline was forgotten.";
 }, find("marker-note")));
 
-// Weights
-
-find("formula-text").textContent = `${SETTINGS.formula}. The weights below are how pleasant people rated the word for each
-  emotion, from −1 to 1 (Russell and Mehrabian 1977, Evidence for a three-factor theory of emotions, Journal of Research in
-  Personality 11, 273–294). Over time a Kalman filter follows it: a doubtful face moves the curve less, and the band is one
-  standard deviation. The room is the mean of all people, each weighted by how well they are known. On the scale from 0 to
-  100, 50 is neutral.`;
-const sliders = Object.fromEntries(SETTINGS.emotions.map((label) => {
-  const slider = make("input", {type: "range", min: -1, max: 1, step: 0.01, "aria-label": `Weight of ${label}`});
-  const value = make("output", {});
-  slider.addEventListener("input", () => { value.textContent = formatIndex(Number(slider.value)); });
-  slider.addEventListener("change", attempt(() => sendWeights({...weights, [label]: Number(slider.value)})));
-  find("weights").append(make("label", {}, make("span", {text: label}), slider, value));
-  return [label, {slider, value}];
-}));
-find("weights-reset").addEventListener("click", attempt(() => sendWeights({...SETTINGS.valence})));
-
-async function sendWeights(wanted) {
+const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
   takeState(await call("POST", "live/weights", {body: {weights: wanted}}));
-}
-
-function showWeights() {
-  for (const label of SETTINGS.emotions) {
-    sliders[label].slider.value = weights[label];
-    sliders[label].value.textContent = formatIndex(weights[label]);
-  }
-}
+})());
 
 // Report and end
 
@@ -565,8 +541,7 @@ find("delete").addEventListener("click", attempt(async () => {
   points = [];
   markers = [];
   lastRoom = null;
-  weights = {...SETTINGS.valence};
-  showWeights();
+  weights.show({...SETTINGS.valence});
   enable(false);
   find("report").replaceChildren();
   find("marker-note").textContent = "";
@@ -613,7 +588,6 @@ function end() {
   window.removeEventListener("pageshow", comeBackFromCache);
 }
 
-showWeights();
 enable(false);
 drawLive();
 drawSession();

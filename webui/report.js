@@ -50,3 +50,39 @@ function renderReport(target, report, percent) {
       (report.rows_dropped ? ` The CSV holds the latest rows; ${report.rows_dropped} older ones are gone.` : "")}),
   );
 }
+
+// How the index is computed, in an open or folded <details>, with a slider for each weight. send(weights) is called with all
+// of them when one was moved or all were set back. The result shows other weights, and enables the controls or not.
+function makeWeights(details, send) {
+  let current = {...SETTINGS.valence};
+  const sliders = Object.fromEntries(SETTINGS.emotions.map((label) => {
+    const slider = make("input", {type: "range", min: -1, max: 1, step: 0.01, "aria-label": `Weight of ${label}`});
+    const value = make("output");
+    slider.addEventListener("input", () => { value.textContent = formatIndex(Number(slider.value)); });
+    slider.addEventListener("change", () => send({...current, [label]: Number(slider.value)}));
+    return [label, {slider, value}];
+  }));
+  const reset = make("button", {type: "button", class: "ifade-button ifade-weights-reset", text: "Reset weights"});
+  reset.addEventListener("click", () => send({...SETTINGS.valence}));
+  const formula = make("p", {class: "ifade-formula-text", text: `${SETTINGS.formula}. The weights are how pleasant people ` +
+    "rated the word for each emotion, from −1 to 1 (Russell and Mehrabian 1977, Evidence for a three-factor theory of emotions, " +
+    "Journal of Research in Personality 11, 273–294). Over time a Kalman filter follows it: a doubtful face moves the curve " +
+    "less, and the band is one standard deviation. The room is the mean of all people, each weighted by how well they are " +
+    "known. On the scale from 0 to 100, 50 is neutral."});
+  details.append(formula, make("div", {class: "ifade-weights"}, ...SETTINGS.emotions.map(
+    (label) => make("label", {}, make("span", {text: label}), sliders[label].slider, sliders[label].value))), reset);
+  const panel = {
+    show(weights) {
+      current = weights;
+      for (const [label, {slider, value}] of Object.entries(sliders)) {
+        slider.value = weights[label];
+        value.textContent = formatIndex(weights[label]);
+      }
+    },
+    enable(on) {
+      for (const control of [reset, ...Object.values(sliders).map(({slider}) => slider)]) control.disabled = !on;
+    },
+  };
+  panel.show(current);
+  return panel;
+}

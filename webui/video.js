@@ -27,11 +27,15 @@ find("limits").textContent = `MP4, MOV, Matroska, WebM, AVI, MPEG and more, up t
 chooser.accept = ["video/*", ...SETTINGS.suffixes].join(",");
 for (const rate of SETTINGS.rates) rateSelect.append(make("option", {value: rate, text: String(rate)}));
 rateSelect.value = SETTINGS.rate;
-find("formula-text").textContent = `${SETTINGS.formula}, with the weights ` +
-  Object.entries(SETTINGS.valence).map(([label, weight]) => `${label} ${formatIndex(weight)}`).join(", ") +
-  ": how pleasant people rated the word for each emotion, from −1 to 1 (Russell and Mehrabian 1977). Over time a Kalman " +
-  "filter follows it: a doubtful face moves the curve less, and the band is one standard deviation. The room is the mean " +
-  "of all people, each weighted by how well they are known. On the scale from 0 to 100, 50 is neutral.";
+const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
+  const state = await call("POST", "live/weights", {body: {weights: wanted}});
+  weights.show(state.weights);
+  points = state.curve;
+  drawChart();
+  renderReport(find("report"), await call("GET", "live/report.json"), percent);
+  useCurve();
+  drawMoment();
+})());
 
 // Sending and following the work
 
@@ -139,6 +143,7 @@ async function showResults(state) {
   setText(status, `${ended}: ${report.frames} pictures from ${minutes(state.position)} analysed. The video was deleted on the server.`);
   say([state.error, state.state === "done" && state.incomplete].filter(Boolean).join(" "));
   for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = false;
+  weights.enable(true);
   clearInterval(keeper);
   keeper = setInterval(() => call("GET", "video/progress").catch(() => {}), KEEP);
   if (report.people.reduce((sum, person) => sum + person.frames, 0) <= MAX_ROWS_SHOWN) {
@@ -160,6 +165,15 @@ function parseFrames(text) {
     });
   }
   return result;
+}
+
+// The rows hold the index by the weights of the time at which they were made; that of other weights is read off the curve.
+function useCurve() {
+  let place = 0;
+  for (const {seconds, faces} of frames) {
+    while (place + 1 < points.length && Math.abs(points[place + 1].seconds - seconds) < Math.abs(points[place].seconds - seconds)) place++;
+    for (const [id, face] of faces) face.index = points[place].people[id] ?? face.index;
+  }
 }
 
 // What is seen
@@ -287,6 +301,8 @@ function reset() {
   for (const target of [problem, status, note, find("marker-note")]) setText(target, "");
   find("report").replaceChildren();
   for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = true;
+  weights.show({...SETTINGS.valence});
+  weights.enable(false);
   drawChart();
   drawMoment();
 }
