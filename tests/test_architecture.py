@@ -73,5 +73,5 @@ def test_serving_needs_nothing_of_training():
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     required = {re.match(r"[\w.-]*", line.strip())[0].lower() for line in lines}
     assert {"gradio", "numpy", "mediapipe"} <= required
-    assert not required & {"tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "matplotlib", "onnx", "jax", "pytest"}
+    assert not required & {"tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "jax", "pytest"}
     assert not any(name.startswith("-") for name in required), "another file is included"

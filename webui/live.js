@@ -152,7 +152,7 @@ async function listCameras(current) {
   const facing = stream?.getVideoTracks()[0]?.getSettings().facingMode;
   cameras.replaceChildren(...options.map(([value, text]) => make("option", {value, text})));
   cameras.value = phone ? facing || "user" : current;
-  cameras.disabled = options.length < 2;
+  cameras.disabled = cameras.parentElement.hidden = options.length < 2;
 }
 
 // Unplugged and back again: the same wish is tried anew.

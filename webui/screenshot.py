@@ -1,6 +1,6 @@
-"""The README's picture of the page, with the example photograph in it.
+"""The README's pictures of the page: page.png with the example photograph, live.png with a camera of moving faces.
 
-    python -m webui.screenshot [FILE]
+    python -m webui.screenshot [DIR]
 
 Needs Playwright for Python and Chromium (from CHROMIUM, or found on the PATH).
 """
@@ -11,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -74,27 +75,45 @@ def page_process(port: int, environment: dict | None = None, timeout: float = 12
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m webui.screenshot", description="Take the README's picture.")
-    parser.add_argument("file", nargs="?", type=Path, default=ROOT / "docs" / "page.png")
+    parser = argparse.ArgumentParser(prog="python -m webui.screenshot", description="Take the README's pictures.")
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs")
     args = parser.parse_args()
     chromium = find_chromium()
     if chromium is None:
         print("error: no Chromium found: install it, or name it in CHROMIUM.", file=sys.stderr)
         return 1
+    from benchmarks.camera import moving_faces, write_video
     from playwright.sync_api import sync_playwright
 
-    with served_page() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGUMENTS))
+    args.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary, served_page() as address, sync_playwright() as playwright:
+        camera = Path(temporary) / "camera.y4m"
+        write_video(camera, moving_faces(2))
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=[
+                *CHROMIUM_ARGUMENTS,
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-video-capture={camera}",
+            ],
+        )
         page = browser.new_page(viewport={"width": 1200, "height": 800})
         page.goto(address)
         page.set_input_files("input[type=file]", ROOT / "examples" / "astronaut.jpg")
         page.wait_for_selector(".ifade-face")
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(1000)  # the photograph fades in
-        args.file.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=args.file, full_page=True)
+        page.screenshot(path=args.folder / "page.png", full_page=True)
+        page.get_by_role("tab", name="Live").click()
+        page.click(".ifade-start")
+        page.wait_for_timeout(20_000)
+        page.fill(".ifade-marker-label", "price shown")
+        page.click(".ifade-marker-set")
+        page.wait_for_timeout(10_000)
+        page.screenshot(path=args.folder / "live.png", full_page=True)
         browser.close()
-    print(args.file)
+    print(args.folder / "page.png", args.folder / "live.png")
     return 0
 
 
