@@ -383,6 +383,7 @@ def test_curve_markers_scale_and_report(visit):
 
     page.click("#ifade-live .ifade-report-show")
     report = page.locator("#ifade-live .ifade-report")
+    expect(report.get_by_role("table")).to_have_count(3)
     rows = [row.split("\t") for row in report.locator("tr").all_inner_texts()]
     assert [row[0] for row in rows if row[0].startswith(("room", "person"))][:3] == ["room", "person 1", "person 2"]
     assert [row[1] for row in rows[-2:]] == ["price <b>shown</b>", "by key"]
