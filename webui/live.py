@@ -32,6 +32,8 @@ PREFIX = "/live"
 
 MAX_FRAME_BYTES, MAX_FRAME_PIXELS = 2 * 2**20, 1_000_000
 """Limits of a frame; the page sends at most 640 x 640 pixels, some 40 kB."""
+UPLOAD_SECONDS = 15
+"""How long a frame may take to arrive; the page gives up long before."""
 MAX_JSON_BYTES = 4096
 MAX_WAITING = 48
 """Frames that may wait for a processor. A page has one in flight, so this is the number of pages that run at once."""
@@ -114,17 +116,22 @@ class LiveServer:
         seconds, camera = _read_seconds(request), _read_camera(request)
         if session.in_flight:
             raise Refusal(409, "The frame before this one is still being worked on.")
-        if self._waiting >= MAX_WAITING:
-            raise Refusal(503, "The page is busy. It goes on by itself as soon as there is room.")
         session.in_flight = True
-        self._waiting += 1
         try:
-            data = await _read_body(request, MAX_FRAME_BYTES)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._analyze, session, data, seconds, camera)
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                data = await _read_body(request, MAX_FRAME_BYTES)
+            if self._waiting >= MAX_WAITING:
+                raise Refusal(503, "The page is busy. It goes on by itself as soon as there is room.")
+            self._waiting += 1
+            try:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._pool, self._analyze, session, data, seconds, camera)
+            finally:
+                self._waiting -= 1
+        except TimeoutError:
+            raise Refusal(408, "The frame took too long to arrive.") from None
         finally:
             session.in_flight = False
-            self._waiting -= 1
 
     def _analyze(self, session: Session, data: bytes, now: float, camera: tuple[int, int]) -> Response:
         started = time.perf_counter()
