@@ -16,6 +16,9 @@ SIDE_BY_BOX = 1.16
 close together, and a box at the edge of the picture is cut off."""
 EYE_LINE = 0.396
 """Height of the eye line in the crop, from the top, in sides."""
+AGE_GENDER_FRAMING = {"side_by_eyes": 2.5, "side_by_box": 1.08, "eye_line": 0.31}
+"""The crop for age and gender as arguments of `align_face`: what FairFace's and UTKFace's own pictures show of a face, so
+that in training hardly anything lies beyond their edge. `python -m training.demographics` prints how much does."""
 LARGEST_WARP = 768
 """Side in pixels of the largest picture that is made on the way to a crop."""
 
@@ -46,18 +49,20 @@ def crop_geometry(
     return center, side, roll
 
 
-def align_face(image: np.ndarray, detection: Detection, size: int = 48) -> np.ndarray:
-    """Cut out one face upright and framed as in FER-2013; beyond the picture's edge the border pixels repeat.
+def align_face(image: np.ndarray, detection: Detection, size: int = 48, **framing: float) -> np.ndarray:
+    """Cut out one face upright, framed as in FER-2013 unless said otherwise; beyond the picture's edge the border pixels
+    repeat.
 
     Args:
         image: uint8 (H, W, 3) RGB or (H, W) grey.
         detection: where the face is.
         size: side of the crop in pixels.
+        framing: side_by_eyes, side_by_box and eye_line of `crop_geometry`.
 
     Returns:
         uint8 (size, size, 3) or (size, size).
     """
-    return cut_square(image, *crop_geometry(detection), size)[0]
+    return cut_square(image, *crop_geometry(detection, **framing), size)[0]
 
 
 def cut_square(

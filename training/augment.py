@@ -11,7 +11,7 @@ Range = tuple[float, float]
 class Augmentation:
     """Ranges of the random distortions; each is drawn uniformly and independently for every face.
 
-    The first six are how a face comes to be framed and lit. The four after them are what a webcam does to a face and
+    The first eight are how a face comes to be framed and lit. The four after "degraded" are what a webcam does to a face and
     FER-2013's photographs do not show: a network that never saw them loses ten points and more on such faces.
 
     Attributes:
@@ -22,6 +22,8 @@ class Augmentation:
         rotation: the face turns by up to this many degrees, either way.
         brightness: up to this many grey values are added or taken away.
         contrast: differences from mid-grey are multiplied by 1 - contrast to 1 + contrast.
+        saturation: differences of a color from its grey are multiplied by 1 - saturation to 1 + saturation.
+        tint: each color channel is multiplied by 1 - tint to 1 + tint.
         degraded: the part of the faces that gets each of the following four.
         blur: standard deviation of a Gaussian blur, in pixels of a 48-pixel face.
         shrink: the face is shrunk to this part of its side and enlarged again.
@@ -37,6 +39,8 @@ class Augmentation:
     rotation: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
+    saturation: float = 0.0
+    tint: float = 0.0
     degraded: float = 0.0
     blur: Range = (0.4, 1.4)
     shrink: Range = (0.4, 0.8)
@@ -51,29 +55,31 @@ def augment(
     """Distort every face once.
 
     Args:
-        images: uint8 (N, S, S).
+        images: uint8 (N, S, S) grey or (N, S, S, 3) RGB; saturation and tint are for RGB only.
         augmentation: the ranges.
         rng: the source of randomness; the same state gives the same faces.
         side: side of the result in pixels; S where None.
 
     Returns:
-        A new uint8 (N, side, side) array. Pixels from outside a face repeat its border.
+        A new uint8 array, (N, side, side) or (N, side, side, 3). Pixels from outside a face repeat its border.
     """
     result = _transform(images, augmentation, rng)
     if augmentation.brightness or augmentation.contrast:
         result = _relight(result, augmentation, rng)
+    if augmentation.saturation or augmentation.tint:
+        result = _recolor(result, augmentation, rng)
     if augmentation.degraded:
         _degrade(result, augmentation, rng)
     if augmentation.erased:
         _erase(result, augmentation.erased, rng)
-    if side is None or side == images.shape[-1]:
+    if side is None or side == images.shape[1]:
         return result
     return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in result])
 
 
 def _transform(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """Flip, scale, turn and shift: one affine map a face."""
-    count, side = len(images), images.shape[-1]
+    count, side = images.shape[:2]
     scale = rng.uniform(1 - augmentation.stretch, 1 + augmentation.stretch, (count, 2))
     shift = rng.uniform(-augmentation.shift, augmentation.shift, (count, 2)) * side
     if augmentation.flip:
@@ -99,6 +105,18 @@ def _relight(images: np.ndarray, augmentation: Augmentation, rng: np.random.Gene
     return np.stack([table[image] for table, image in zip(tables, images)]) if len(images) else images.copy()
 
 
+def _recolor(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """A new array of RGB faces: saturation and tint as one matrix of 3x3 a face; the weights of grey are BT.601's."""
+    count = len(images)
+    saturation = rng.uniform(1 - augmentation.saturation, 1 + augmentation.saturation, (count, 1, 1))
+    tint = rng.uniform(1 - augmentation.tint, 1 + augmentation.tint, (count, 3, 1))
+    matrices = tint * (saturation * np.eye(3) + (1 - saturation) * np.array([0.299, 0.587, 0.114]))
+    result = np.empty_like(images)
+    for image, matrix, out in zip(images, matrices, result):
+        cv2.transform(image, matrix, dst=out)
+    return result
+
+
 def _degrade(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> None:
     """Blur, shrink, add noise and compress, in the order in which a camera and a line do it; in place."""
 
@@ -118,13 +136,13 @@ def _degrade(images: np.ndarray, augmentation: Augmentation, rng: np.random.Gene
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """A uint8 (H, W) image under a Gaussian blur with a standard deviation in pixels."""
+    """A uint8 image, (H, W) or (H, W, 3), under a Gaussian blur with a standard deviation in pixels."""
     return cv2.GaussianBlur(image, (0, 0), sigma)
 
 
 def shrink(image: np.ndarray, factor: float) -> np.ndarray:
-    """A uint8 (H, W) image shrunk to a part of its side by area averaging, and enlarged again linearly."""
-    height, width = image.shape
+    """A uint8 image, (H, W) or (H, W, 3), shrunk to a part of its side by area averaging, and enlarged again linearly."""
+    height, width = image.shape[:2]
     small = (max(1, round(width * factor)), max(1, round(height * factor)))
     return cv2.resize(cv2.resize(image, small, interpolation=cv2.INTER_AREA), (width, height))
 
@@ -136,16 +154,16 @@ def add_noise(image: np.ndarray, deviation: float, rng: np.random.Generator) -> 
 
 
 def compress(image: np.ndarray, quality: float) -> np.ndarray:
-    """A uint8 (H, W) image after JPEG compression at a quality of 1 to 100."""
+    """A uint8 image, (H, W) or (H, W, 3), after JPEG compression at a quality of 1 to 100."""
     encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, round(quality)))[1]
-    return cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+    return cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE if image.ndim == 2 else cv2.IMREAD_COLOR)
 
 
 def _erase(images: np.ndarray, part: float, rng: np.random.Generator) -> None:
     """Fill a rectangle with noise, of 15 to 45 percent of the side each way; in place."""
-    side = images.shape[-1]
+    side = images.shape[1]
     for index in np.flatnonzero(rng.random(len(images)) < part):
         height, width = rng.integers(round(0.15 * side), round(0.45 * side), 2, endpoint=True)
         top, left = rng.integers(side - height, endpoint=True), rng.integers(side - width, endpoint=True)
-        noise = rng.integers(256, size=(height, width), dtype=np.uint8)
+        noise = rng.integers(256, size=(height, width, *images.shape[3:]), dtype=np.uint8)
         images[index, top : top + height, left : left + width] = noise

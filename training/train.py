@@ -60,7 +60,17 @@ def run_settings(name: str, recipe: Recipe, args: argparse.Namespace, training: 
 
 
 class Run:
-    """One training run in its output folder; everything that outlives a kill is on disk after every epoch."""
+    """One training run in its output folder; everything that outlives a kill is on disk after every epoch.
+
+    What is particular to FER-2013 is in `compile`, `epoch_data` and `validate`.
+
+    Attributes:
+        columns: of history.csv.
+        accuracy_of: the output whose accuracy in training is recorded.
+    """
+
+    columns: tuple[str, ...] = HISTORY_COLUMNS
+    accuracy_of = "probabilities"
 
     def __init__(self, recipe: Recipe, out: Path, settings: dict, teacher: Teacher | None = None):
         self.recipe, self.out, self.settings, self.teacher = recipe, out, settings, teacher
@@ -87,13 +97,17 @@ class Run:
             if settings["start"]:
                 self.model.set_weights(keras.models.load_model(settings["start"], compile=False).get_weights())
             steps = settings["epochs"] * -(-settings["training_faces"] // recipe.batch_size)
-            weights = {"probabilities": 1.0, "crowd": recipe.crowd_weight}
-            self.model.compile(
-                recipe.optimizer(steps),
-                {name: "categorical_crossentropy" for name in self.model.output_names},
-                loss_weights={name: weights[name] for name in self.model.output_names},
-                metrics={"probabilities": ["accuracy"]},
-            )
+            self.compile(steps)
+
+    def compile(self, steps: int) -> None:
+        """Give the network its losses and an optimizer for a schedule of so many steps."""
+        weights = {"probabilities": 1.0, "crowd": self.recipe.crowd_weight}
+        self.model.compile(
+            self.recipe.optimizer(steps),
+            {name: "categorical_crossentropy" for name in self.model.output_names},
+            loss_weights={name: weights[name] for name in self.model.output_names},
+            metrics={"probabilities": ["accuracy"]},
+        )
 
     def train(self, training: Faces, validation: Faces) -> None:
         """Train to the last epoch.
@@ -118,13 +132,13 @@ class Run:
         plot_history(self.history, self.out / "curves.png")
 
     def train_epoch(self, training: Faces, epoch: int) -> dict[str, float]:
-        """Train on every face once; the loss of all outputs together and the accuracy of `probabilities`.
+        """Train on every face once; the loss of all outputs together and the accuracy of `accuracy_of`.
 
         Batch by batch instead of with Keras' fit, which would wait between two epochs for threads of its input pipeline
         that sleep for up to a minute.
         """
         images, targets = self.epoch_data(training, epoch)
-        accuracy = "accuracy" if len(targets) == 1 else "probabilities_accuracy"
+        accuracy = "accuracy" if len(targets) == 1 else f"{self.accuracy_of}_accuracy"
         sums = np.zeros(2)
         for start in range(0, len(images), self.recipe.batch_size):
             batch = slice(start, start + self.recipe.batch_size)
@@ -169,7 +183,7 @@ class Run:
         return images[..., None], targets
 
     def validate_average(self, validation: Faces) -> dict[str, float]:
-        """Loss of the output `probabilities` in nats and its accuracy; the best network so far becomes model.keras.
+        """The figures of `validate`; the network with the best val_accuracy so far becomes model.keras.
 
         Where the optimizer keeps a running average of the weights, that is what is measured and kept.
         """
@@ -177,14 +191,23 @@ class Run:
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         # Under jax the average and the weights are the same arrays now, and what donates the one deletes the other.
         self.model.set_weights([np.array(weight) for weight in self.model.get_weights()])
-        batches = [validation.images[start : start + 256, ..., None] for start in range(0, len(validation), 256)]
-        probabilities = np.concatenate([self.model.predict_on_batch(batch)["probabilities"] for batch in batches])
-        accuracy = (probabilities.argmax(axis=1) == validation.labels).mean()
-        if accuracy >= max((row["val_accuracy"] for row in self.history), default=0):
+        row = self.validate(validation)
+        if row["val_accuracy"] >= max((row["val_accuracy"] for row in self.history), default=0):
             self.save_model()
         self.model.set_weights(weights)
+        return row
+
+    def validate(self, validation: Faces) -> dict[str, float]:
+        """Loss of the output `probabilities` in nats and its accuracy."""
+        probabilities = self.answers(validation.images[..., None])["probabilities"]
+        accuracy = (probabilities.argmax(axis=1) == validation.labels).mean()
         of_label = probabilities[np.arange(len(validation)), validation.labels]
         return {"val_loss": -np.log(np.maximum(of_label, 1e-7)).mean(), "val_accuracy": accuracy}
+
+    def answers(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """The network's outputs (N, ...) for images (N, S, S, C)."""
+        batches = [self.model.predict_on_batch(images[start : start + 256]) for start in range(0, len(images), 256)]
+        return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
     def _seed_dropout(self, rng: np.random.Generator) -> None:
         """Draw the state of the dropout layers anew: Keras does not save it with the model."""
@@ -208,7 +231,7 @@ class Run:
 
     def _write_history(self, path: Path) -> None:
         with open(path, "w", newline="") as file:
-            rows = csv.DictWriter(file, HISTORY_COLUMNS, lineterminator="\n")
+            rows = csv.DictWriter(file, self.columns, lineterminator="\n")
             rows.writeheader()
             rows.writerows(self.history)
 

@@ -1,0 +1,279 @@
+"""Train the network for apparent age and gender on FairFace, UTKFace or both.
+
+    python -m training.age_gender --recipe fairface --out runs/age-fairface
+    python -m training.age_gender --recipe both --start runs/age-fairface/model.keras --out runs/age-both
+
+The folders of the data are named by --fairface and --utkface or by FAIRFACE_DIR and UTKFACE_DIR. The recipe "fairface"
+sees nothing of UTKFace, whose terms are for non-commercial research alone. The same command resumes a run that was
+stopped; the output folder holds what `training.train` says.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorFlow
+
+import keras
+import numpy as np
+from keras import layers
+
+from inference.types import AGES, GENDERS
+from training.augment import Augmentation, augment
+from training.demographics import (
+    AGE_GROUPS,
+    RACES,
+    SIZE,
+    SOURCES,
+    DemographicsError,
+    Portraits,
+    add_demographics_arguments,
+    load_portraits,
+)
+from training.model import Recipe, _batch_norm, sgd
+from training.train import Run
+
+GENDER_WEIGHT = 2.0
+"""Of the gender's loss beside the age's: nats of one of two answers against nats of one of a hundred."""
+
+BALANCE = 0.3
+"""Faces are drawn in proportion to the size of their cell (data set, age group, race group, gender) to the power of minus
+this: 0 draws all alike, 1 draws all cells alike and shows the few babies of a race group again and again."""
+
+# (age, spread) in years of each logistic distribution before training: dense where a year shows most.
+COMPONENTS = ((1, 0.7), (5, 1.5), (12, 2.5), (20, 3), (28, 3), (37, 3.5), (47, 3.5), (58, 4), (70, 5), (84, 6))
+OFFSET = 5.0
+"""Years by which a component moves for each unit of the network's answer."""
+FLOOR = 1e-3
+"""The part of every age distribution that is even over all years, so that one wrong label costs a bounded loss."""
+
+
+@keras.saving.register_keras_serializable("ifade")
+class AgeDistribution(layers.Layer):
+    """Probabilities of the years 0 to 100 from a mixture of logistic distributions, each year an interval of the age.
+
+    The discretized logistic mixture of Salimans et al. 2017 (arXiv:1701.05517) with one component about each of
+    COMPONENTS; for a single component it is the cumulative link model of McCullagh 1980 ("Regression models for ordinal
+    data") with known thresholds. An age of k years lies between k and k + 1; all below 1 is 0, all from 100 on is 100.
+
+    Input (N, 3 * len(COMPONENTS)): logits of the components, their offsets in units of OFFSET, and the logarithm of the
+    factor on their spread, which is kept between 1/e and e. Output (N, AGES), summing to 1.
+    """
+
+    def call(self, parameters):
+        logits, offset, spread = keras.ops.split(parameters, 3, axis=-1)
+        centers, spreads = (np.array(values, np.float32) for values in zip(*COMPONENTS))
+        weights = keras.ops.softmax(logits, axis=-1)[..., None]
+        center = (centers + 0.5 + OFFSET * offset)[..., None]
+        spread = (spreads * keras.ops.exp(keras.ops.tanh(spread)))[..., None]
+        edges = np.arange(1, AGES, dtype=np.float32)
+        below = keras.ops.sum(weights * keras.ops.sigmoid((edges - center) / spread), axis=1)
+        bounds = keras.ops.pad(below, ((0, 0), (0, 1)), constant_values=1.0) - keras.ops.pad(below, ((0, 0), (1, 0)))
+        return (1 - FLOOR) * bounds + FLOOR / AGES
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], AGES)
+
+
+def interval_loss(years, distribution):
+    """Negative logarithm of the probability of the years that the label admits, in nats: (N,).
+
+    An age in years admits one, an age group all of its years: the likelihood of a group is the sum of its bins, as for
+    interval-censored observations. So exact ages and groups train the same head.
+
+    Args:
+        years: (N, AGES), 1 for the years that the label admits, else 0.
+        distribution: (N, AGES), summing to 1.
+    """
+    return -keras.ops.log(keras.ops.maximum(keras.ops.sum(years * distribution, axis=-1), 1e-9))
+
+
+def age_gender_cnn(
+    name: str = "age_gender", stages: tuple[tuple[int, ...], ...] = ((16,), (32,), (64, 64), (128, 128), (224, 224))
+) -> keras.Model:
+    """3x3 convolutions as in `training.model.plain_cnn`, for RGB faces (N, S, S, 3) with values 0..255, S about 64.
+
+    Returns a dict: `age_distribution` (N, AGES), and `gender` (N, 2) in the order of GENDERS. Half of the multiplications
+    are in the last two stages; a network of twice the width learns more of a face but trains less than half as fast.
+    """
+    image = keras.Input((None, None, 3), name="image")
+    x = layers.Rescaling(1 / 255)(image)
+    x = layers.LayerNormalization(axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False)(x)
+    for index, widths in enumerate(stages):
+        for position, width in enumerate(widths):
+            x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
+            last = position == len(widths) - 1
+            if last and index < len(stages) - 1:
+                x = layers.MaxPooling2D(2)(x)  # before the batch norm: see plain_cnn
+            x = _batch_norm()(x)
+            x = layers.ReLU(name="features" if last and index == len(stages) - 1 else None)(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.1)(x)
+    parameters = layers.Dense(3 * len(COMPONENTS), dtype="float32", name="age_parameters")(x)
+    logits = layers.Dense(len(GENDERS), dtype="float32", name="gender_logits")(x)
+    outputs = {
+        "age_distribution": AgeDistribution(dtype="float32", name="age_distribution")(parameters),
+        "gender": layers.Softmax(dtype="float32", name="gender")(logits),
+    }
+    return keras.Model(image, outputs, name=name)
+
+
+CAMERA = Augmentation(
+    flip=True,
+    stretch=0.03,
+    scale=(0.85, 1.15),
+    shift=0.08,
+    rotation=8,
+    brightness=40,
+    contrast=0.3,
+    saturation=0.4,
+    tint=0.1,
+    degraded=0.12,
+    blur=(0.5, 1.6),
+    shrink=(0.35, 0.8),
+    noise=(2.0, 16.0),
+    jpeg=(25.0, 80.0),
+)
+
+RECIPES = {
+    "fairface": Recipe(
+        build=age_gender_cnn,
+        optimizer=sgd(0.1),
+        epochs=15,
+        batch_size=128,
+        augmentation=CAMERA,
+        sizes=((40, 0.0), (48, 0.46), (SIZE, 0.8)),
+    ),
+    "both": Recipe(
+        build=age_gender_cnn,
+        optimizer=sgd(0.04, average=0.1),
+        epochs=5,
+        batch_size=128,
+        augmentation=CAMERA,
+        sizes=((48, 0.0), (SIZE, 0.4)),
+    ),
+}
+"""Both are for one processor core: fairface takes about 45 minutes, both, which goes on from its network, 30."""
+
+
+def admitted_years(portraits: Portraits) -> np.ndarray:
+    """What `interval_loss` takes as years: float32 (N, AGES)."""
+    years = np.arange(AGES)
+    return (
+        (years >= portraits.first_years[:, None]) & (years <= portraits.last_years[:, None])
+    ).astype(np.float32)
+
+
+def draw(portraits: Portraits, rng: np.random.Generator) -> np.ndarray:
+    """Indices (N,) of the faces of one epoch: rare cells are drawn more often than once, common ones less; see BALANCE."""
+    cells = portraits.sources.astype(int)
+    for values, count in ((portraits.age_groups, len(AGE_GROUPS)), (portraits.races, len(RACES)), (portraits.genders, 2)):
+        cells = cells * count + values
+    _, cell, size = np.unique(cells, return_inverse=True, return_counts=True)
+    weights = (size.astype(float) ** -BALANCE)[cell]
+    order = rng.permutation(len(portraits))
+    # Systematic sampling: a face of twice the mean weight is drawn exactly twice.
+    ends = np.cumsum(weights[order])
+    points = (np.arange(len(order)) + rng.random()) * ends[-1] / len(order)
+    return rng.permutation(order[np.minimum(np.searchsorted(ends, points), len(order) - 1)])
+
+
+class AgeGenderRun(Run):
+    """A run on Portraits; the best network is the one with the best mean of the accuracies of group and gender."""
+
+    columns = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_gender", "val_group", "val_error", "seconds")
+    accuracy_of = "gender"
+
+    def compile(self, steps: int) -> None:
+        self.model.compile(
+            self.recipe.optimizer(steps),
+            {"age_distribution": interval_loss, "gender": "categorical_crossentropy"},
+            loss_weights={"age_distribution": 1.0, "gender": GENDER_WEIGHT},
+            metrics={"gender": ["accuracy"]},
+        )
+
+    def epoch_data(self, training: Portraits, epoch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        rng = np.random.default_rng((self.settings["seed"], epoch))
+        faces = training.select(draw(training, rng))
+        images = augment(faces.images, self.recipe.augmentation, rng, self.recipe.side(epoch / self.settings["epochs"]))
+        self._seed_dropout(rng)
+        genders = np.eye(len(GENDERS), dtype=np.float32)[faces.genders]
+        return images, {"age_distribution": admitted_years(faces), "gender": genders}
+
+    def validate(self, validation: Portraits) -> dict[str, float]:
+        """The loss; the part whose gender and whose age group is right; the mean error in years where years are known."""
+        answers = self.answers(validation.images)
+        years, distribution = admitted_years(validation), answers["age_distribution"]
+        of_age = np.maximum((distribution * years).sum(axis=1), 1e-9)
+        of_gender = answers["gender"][np.arange(len(validation)), validation.genders]
+        median = (distribution.cumsum(axis=1) < 0.5).sum(axis=1)
+        exact = validation.first_years == validation.last_years
+        error = np.abs(median - validation.first_years.astype(int))[exact].mean() if exact.any() else np.nan
+        bounds = np.array([*(first for first, _ in AGE_GROUPS.values())])
+        groups = np.add.reduceat(distribution, bounds, axis=1).argmax(axis=1)
+        gender, group = (of_gender > 0.5).mean(), (groups == validation.age_groups).mean()
+        loss = -np.log(of_age).mean() - GENDER_WEIGHT * np.log(np.maximum(of_gender, 1e-9)).mean()
+        return {
+            "val_loss": loss,
+            "val_accuracy": (gender + group) / 2,
+            "val_gender": gender,
+            "val_group": group,
+            "val_error": error,
+        }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.age_gender", description="Train for age and gender.")
+    parser.add_argument("--recipe", required=True, choices=sorted(RECIPES), help="on FairFace alone, or UTKFace too")
+    add_demographics_arguments(parser)
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there")
+    parser.add_argument("--epochs", type=int, help="length of the schedule (default: the recipe's)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, metavar="MODEL.keras", help="begin with the weights of a trained network")
+    args = parser.parse_args()
+    recipe = RECIPES[args.recipe]
+    utkface = args.utkface if args.recipe == "both" else None
+    try:
+        if args.recipe == "both" and utkface is None:
+            raise DemographicsError("The recipe both needs --utkface or UTKFACE_DIR.")
+        portraits, skipped = load_portraits(args.fairface, utkface, args.crops)
+    except DemographicsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    training, validation = portraits.part("training"), portraits.part("validation")
+    settings = {
+        "recipe": args.recipe,
+        "data": [name for index, name in enumerate(SOURCES) if (portraits.sources == index).any()],
+        "augmentation": json.loads(json.dumps(asdict(recipe.augmentation))),
+        "epochs": args.epochs or recipe.epochs,
+        "batch_size": recipe.batch_size,
+        "balance": BALANCE,
+        "seed": args.seed,
+        "start": str(args.start) if args.start else None,
+        "teacher": None,
+        "precision": "float32",
+        "training_faces": len(training),
+        "validation_faces": len(validation),
+    }
+    del portraits
+    run = AgeGenderRun(recipe, args.out, settings)
+    default = signal.signal(signal.SIGINT, run.interrupt)
+    print(f"{len(training):,} training faces, {len(validation):,} validation faces, {len(skipped)} skipped", flush=True)
+    try:
+        run.train(training, validation)
+    except KeyboardInterrupt:
+        print("\nInterrupted: the same command resumes.", file=sys.stderr)
+        return 130
+    finally:
+        signal.signal(signal.SIGINT, default)
+    best = max(run.history, key=lambda row: row["val_accuracy"])
+    print(f"{args.out / 'model.keras'}: epoch {best['epoch']}, gender {best['val_gender']:.4f}, group {best['val_group']:.4f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
