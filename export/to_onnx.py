@@ -127,7 +127,7 @@ def convert(model: keras.Model, metadata: dict[str, str]) -> onnx.ModelProto:
     """Convert to the project's model contract.
 
     Args:
-        model: float32 (N, S, S, 1), grey values 0..255, to a dict of outputs.
+        model: float32 (N, S, S, C), values 0..255, to a dict of outputs.
         metadata: goes into metadata_props.
 
     Returns:

@@ -1,9 +1,10 @@
-"""Picture in, faces with their emotions out."""
+"""Picture in, faces with their emotions, and on request their apparent age and gender, out."""
 
 import cv2
 import numpy as np
 import time
 
+from inference.age_gender import AgeGenderEstimator
 from inference.alignment import align_face
 from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
@@ -16,20 +17,28 @@ class FaceAnalyzer:
     Args:
         detector: default: full range with tiles, for photographs.
         classifier: default: models/emotion.onnx.
+        estimator: default: models/age_gender.onnx.
 
     Raises:
         ModelError: a model file is missing or altered.
     """
 
-    def __init__(self, detector: FaceDetector | None = None, classifier: EmotionClassifier | None = None):
+    def __init__(
+        self,
+        detector: FaceDetector | None = None,
+        classifier: EmotionClassifier | None = None,
+        estimator: AgeGenderEstimator | None = None,
+    ):
         self.classifier = classifier or EmotionClassifier()
+        self.estimator = estimator or AgeGenderEstimator()
         self.detector = detector or FaceDetector("full_range", tiled=True)
 
-    def analyze(self, image: np.ndarray) -> Analysis:
-        """Find and classify all faces of a picture, with one detector pass and one ONNX Runtime call.
+    def analyze(self, image: np.ndarray, age_gender: bool = False) -> Analysis:
+        """Find and classify all faces of a picture, with one detector pass and one ONNX Runtime call for each model.
 
         Args:
             image: uint8 (H, W, 3), RGB, upright.
+            age_gender: estimate age and gender too.
 
         Raises:
             ValueError: the array is not of that form.
@@ -37,7 +46,7 @@ class FaceAnalyzer:
         started = time.perf_counter()
         detections = reading_order(self.detector.detect(image))
         detected = time.perf_counter()
-        faces = self.classify(image, detections)
+        faces = self.classify(image, detections, age_gender)
         classified = time.perf_counter()
         return Analysis(
             width=image.shape[1],
@@ -48,12 +57,13 @@ class FaceAnalyzer:
             classification_milliseconds=(classified - detected) * 1e3,
         )
 
-    def classify(self, image: np.ndarray, detections: list[Detection]) -> list[Face]:
-        """Classify faces that were found already, with one ONNX Runtime call.
+    def classify(self, image: np.ndarray, detections: list[Detection], age_gender: bool = False) -> list[Face]:
+        """Classify faces that were found already, with one ONNX Runtime call for each model.
 
         Args:
             image: uint8 (H, W, 3), RGB, upright.
             detections: where its faces are.
+            age_gender: estimate age and gender too.
 
         Returns:
             A face for each detection, in the same order.
@@ -63,6 +73,10 @@ class FaceAnalyzer:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         crops = [align_face(grey, detection, self.classifier.input_size) for detection in detections]
         answers = self.classifier.answers(np.stack(crops))
+        if age_gender:
+            portraits = [self.estimator.crop(image, detection) for detection in detections]
+            estimates = self.estimator.answers(np.stack(portraits))
+            answers |= {name: estimates[name] for name in ("age_distribution", "gender")}
         return [
             Face(detection, crop, **{name: values[number] for name, values in answers.items()})
             for number, (detection, crop) in enumerate(zip(detections, crops))

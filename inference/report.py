@@ -11,7 +11,7 @@ from pathlib import Path
 
 from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline
 from inference.tracker import TrackedFace
-from inference.types import CROWD, EMOTIONS, NOT_SURE, Analysis, Face
+from inference.types import CROWD, EMOTIONS, GENDERS, NOT_SURE, Analysis, Face
 from inference.video import VideoReader
 
 CSV_COLUMNS = (
@@ -21,15 +21,21 @@ CSV_COLUMNS = (
     *("seconds", "person", "smoothed_shown", "smoothed_sure"),
     *(f"smoothed_{label}" for label in EMOTIONS),
     *("index", "deviation", "room_index", "room_deviation"),
+    *("age", "age_first", "age_last", "age_sure", "apparent_gender", "gender_sure"),
+    *(f"gender_{label}" for label in GENDERS),
 )
 """One row a face of a photo or of an analysed frame of a video: the file, the face's number in the picture from 1, its box
 in pixels, the detector's confidence (0 to 1), the leading emotion of the seven probabilities, and these; then the leading
 emotion of the consensus, whether it is sure (True or False), the consensus, and the crowd's answers, which are empty where
 the model has none. `inference.types.Face` says what they mean.
 
-The rest is empty for photos: the frame's time in seconds from the beginning of the video; the person's id, the same in all
+The next are empty for photos: the frame's time in seconds from the beginning of the video; the person's id, the same in all
 frames; the leading emotion of the consensus smoothed over time, whether it is sure, and that consensus; the satisfaction
-index of the person and its standard deviation, -1 to 1, and those of the room."""
+index of the person and its standard deviation, -1 to 1, and those of the room.
+
+The last are empty where age and gender were not asked for: the apparent age in years, the first and the last year of its
+range, whether that is narrow enough, the apparent gender, whether it is sure, and the probability of each. In videos they
+are those of the person, averaged over time."""
 
 
 class JsonReport:
@@ -64,8 +70,8 @@ class CsvReport:
     def add(self, name: str, result: Analysis) -> None:
         """Write the faces of a photo."""
         for number, face in enumerate(result.faces, start=1):
-            row = _face_cells(name, number, face)
-            self._rows.writerow(row + [None] * (len(CSV_COLUMNS) - len(row)))
+            row, apparent = _face_cells(name, number, face), _apparent_cells(face)
+            self._rows.writerow(row + [None] * (len(CSV_COLUMNS) - len(row) - len(apparent)) + apparent)
         self._file.flush()
 
     def add_frame(
@@ -83,7 +89,8 @@ class CsvReport:
             row += [round(seconds, 3), person.id, smoothed["shown"], smoothed["sure"], *smoothed["consensus"].values()]
             reading = readings[person.id]
             figures = (reading.index, reading.deviation, room.index, room.deviation)
-            self._rows.writerow(row + [round(figure, 5) for figure in figures])
+            row += [round(figure, 5) for figure in figures]
+            self._rows.writerow(row + _apparent_cells(person.smoothed))
         self._file.flush()
 
     def close(self) -> None:
@@ -96,6 +103,14 @@ def _face_cells(name: str, number: int, face: Face) -> list:
     row = [name, number, *fields["box"], fields["score"], fields["emotion"], *fields["probabilities"].values()]
     row += [fields["shown"], fields["sure"], *fields["consensus"].values()]
     return row + list(fields.get("crowd", dict.fromkeys(CROWD)).values())
+
+
+def _apparent_cells(face: Face) -> list:
+    """The last of CSV_COLUMNS."""
+    fields = face.to_dict()
+    cells = [fields.get("age"), *fields.get("age_range", (None, None)), fields.get("age_sure")]
+    cells += [fields.get("apparent_gender"), fields.get("gender_sure")]
+    return cells + list(fields.get("gender", dict.fromkeys(GENDERS)).values())
 
 
 def video_entry(reader: VideoReader, timeline: Timeline) -> dict:

@@ -23,6 +23,49 @@ AGES = 101
 NOT_SURE = 0.5
 """A consensus whose largest value is below this is more likely wrong than right, as it is calibrated."""
 
+AGE_COVERAGE = 0.8
+"""How often the shown range of years holds the age: the age distribution is calibrated so that it does."""
+
+WIDEST_AGE_RANGE = 30
+"""Years; a range that spans more says so little that the answer is "not sure"."""
+
+GENDER_SURE = 0.8
+"""A gender whose probability is below this is "not sure"; `python -m training.evaluate` says how many faces that leaves
+out and how often the rest is right."""
+
+ADULT = 18
+"""Years from which on the words are woman and man instead of girl and boy."""
+
+
+def central_age(distribution: np.ndarray) -> np.ndarray:
+    """The median of age distributions.
+
+    Args:
+        distribution: (..., AGES), summing to 1; a year k reaches from k to k + 1.
+
+    Returns:
+        (...,), years as ages are told, a part of a year between: 31.0 in the middle of the year in which one is 31.
+    """
+    before = distribution.cumsum(axis=-1) - distribution
+    part = (0.5 - before) / np.maximum(distribution, 1e-9)
+    return np.maximum(part.clip(0, 1).sum(axis=-1) - 0.5, 0)
+
+
+def age_range(distribution: np.ndarray, coverage: float = AGE_COVERAGE) -> np.ndarray:
+    """The central range of years of age distributions: the ages left out are equally likely to lie below and above it.
+
+    Args:
+        distribution: (..., AGES), summing to 1.
+        coverage: the probability inside the range, at least, 0 to 1.
+
+    Returns:
+        int (..., 2), first and last year, both included.
+    """
+    below = distribution.cumsum(axis=-1)
+    tail = (1 - coverage) / 2
+    ends = [(below < level).sum(axis=-1) for level in (tail, 1 - tail)]
+    return np.minimum(np.stack(ends, axis=-1), AGES - 1)
+
 
 def consensus(probabilities: np.ndarray, crowd: np.ndarray | None) -> np.ndarray:
     """The mean of the network's two answers, over the seven classes; both see the same faces through other labels.
@@ -109,10 +152,56 @@ class Face:
         """Whether `shown` is more likely right than wrong."""
         return bool(self.consensus.max() >= NOT_SURE)
 
+    @property
+    def age(self) -> float | None:
+        """The apparent age in years: the median of `age_distribution`."""
+        return None if self.age_distribution is None else float(central_age(self.age_distribution))
+
+    @property
+    def age_range(self) -> tuple[int, int] | None:
+        """First and last year of the range that holds the age at the rate AGE_COVERAGE."""
+        return None if self.age_distribution is None else tuple(age_range(self.age_distribution).tolist())
+
+    @property
+    def age_sure(self) -> bool:
+        """Whether the range is narrow enough to be an answer."""
+        return self.age_distribution is not None and self.age_range[1] - self.age_range[0] <= WIDEST_AGE_RANGE
+
+    @property
+    def apparent_gender(self) -> str | None:
+        """The more probable one of GENDERS."""
+        return None if self.gender is None else GENDERS[int(self.gender.argmax())]
+
+    @property
+    def gender_sure(self) -> bool:
+        """Whether the more probable gender reaches GENDER_SURE."""
+        return self.gender is not None and bool(self.gender.max() >= GENDER_SURE)
+
+    @property
+    def age_words(self) -> str | None:
+        """The apparent age as people are shown it: "apparent age 31 to 39"."""
+        if self.age_distribution is None:
+            return None
+        first, last = self.age_range
+        years = str(first) if first == last else f"{first} to {last}"
+        return f"apparent age {years}" if self.age_sure else f"apparent age: not sure, {years}"
+
+    @property
+    def gender_words(self) -> str | None:
+        """The apparent gender as people are shown it: "apparent gender: woman 0.87"."""
+        if self.gender is None:
+            return None
+        if not self.gender_sure:
+            return "apparent gender: not sure"
+        child = self.age is not None and self.age < ADULT
+        word = (("girl", "boy") if child else ("woman", "man"))[int(self.gender.argmax())]
+        return f"apparent gender: {word} {self.gender.max():.2f}"
+
     def to_dict(self) -> dict:
         """Plain numbers and strings by the names of the attributes; distributions by label, the box in whole pixels.
 
-        There is no `crowd` where the model has none; the crop and the activation are left out.
+        There is no `crowd` where the model has none, and nothing of age and gender where they were not asked for; the
+        crop and the activation are left out.
         """
         fields = {
             "box": [round(value) for value in self.detection.box],
@@ -123,7 +212,15 @@ class Face:
             "sure": self.sure,
             "consensus": _by_label(EMOTIONS, self.consensus),
         }
-        return fields if self.crowd is None else fields | {"crowd": _by_label(CROWD, self.crowd)}
+        if self.crowd is not None:
+            fields["crowd"] = _by_label(CROWD, self.crowd)
+        if self.age_distribution is not None:
+            fields |= {"age": round(self.age, 1), "age_range": list(self.age_range), "age_sure": self.age_sure}
+            fields["age_distribution"] = [round(float(value), 6) for value in self.age_distribution]
+        if self.gender is not None:
+            fields |= {"apparent_gender": self.apparent_gender, "gender_sure": self.gender_sure}
+            fields["gender"] = _by_label(GENDERS, self.gender)
+        return fields
 
 
 def _by_label(labels: tuple[str, ...], values: np.ndarray) -> dict[str, float]:

@@ -22,8 +22,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from inference.types import AGES, GENDERS
+from inference.types import AGES, GENDERS, central_age
 from training.augment import Augmentation, augment
+from training.demographic_report import age_group
 from training.demographics import (
     AGE_GROUPS,
     RACES,
@@ -34,7 +35,7 @@ from training.demographics import (
     add_demographics_arguments,
     load_portraits,
 )
-from training.model import Recipe, _batch_norm, sgd
+from training.model import Recipe, batch_norm, sgd
 from training.train import Run
 
 GENDER_WEIGHT = 2.0
@@ -109,7 +110,7 @@ def age_gender_cnn(
             last = position == len(widths) - 1
             if last and index < len(stages) - 1:
                 x = layers.MaxPooling2D(2)(x)  # before the batch norm: see plain_cnn
-            x = _batch_norm()(x)
+            x = batch_norm()(x)
             x = layers.ReLU(name="features" if last and index == len(stages) - 1 else None)(x)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.1)(x)
@@ -163,15 +164,17 @@ RECIPES = {
 def admitted_years(portraits: Portraits) -> np.ndarray:
     """What `interval_loss` takes as years: float32 (N, AGES)."""
     years = np.arange(AGES)
-    return (
-        (years >= portraits.first_years[:, None]) & (years <= portraits.last_years[:, None])
-    ).astype(np.float32)
+    return ((years >= portraits.first_years[:, None]) & (years <= portraits.last_years[:, None])).astype(np.float32)
 
 
 def draw(portraits: Portraits, rng: np.random.Generator) -> np.ndarray:
     """Indices (N,) of the faces of one epoch: rare cells are drawn more often than once, common ones less; see BALANCE."""
     cells = portraits.sources.astype(int)
-    for values, count in ((portraits.age_groups, len(AGE_GROUPS)), (portraits.races, len(RACES)), (portraits.genders, 2)):
+    for values, count in (
+        (portraits.age_groups, len(AGE_GROUPS)),
+        (portraits.races, len(RACES)),
+        (portraits.genders, 2),
+    ):
         cells = cells * count + values
     _, cell, size = np.unique(cells, return_inverse=True, return_counts=True)
     weights = (size.astype(float) ** -BALANCE)[cell]
@@ -185,7 +188,17 @@ def draw(portraits: Portraits, rng: np.random.Generator) -> np.ndarray:
 class AgeGenderRun(Run):
     """A run on Portraits; the best network is the one with the best mean of the accuracies of group and gender."""
 
-    columns = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_gender", "val_group", "val_error", "seconds")
+    columns = (
+        "epoch",
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "val_gender",
+        "val_group",
+        "val_error",
+        "seconds",
+    )
     accuracy_of = "gender"
 
     def compile(self, steps: int) -> None:
@@ -210,11 +223,9 @@ class AgeGenderRun(Run):
         years, distribution = admitted_years(validation), answers["age_distribution"]
         of_age = np.maximum((distribution * years).sum(axis=1), 1e-9)
         of_gender = answers["gender"][np.arange(len(validation)), validation.genders]
-        median = (distribution.cumsum(axis=1) < 0.5).sum(axis=1)
         exact = validation.first_years == validation.last_years
-        error = np.abs(median - validation.first_years.astype(int))[exact].mean() if exact.any() else np.nan
-        bounds = np.array([*(first for first, _ in AGE_GROUPS.values())])
-        groups = np.add.reduceat(distribution, bounds, axis=1).argmax(axis=1)
+        error = np.abs(central_age(distribution) - validation.first_years)[exact].mean() if exact.any() else np.nan
+        groups = age_group(distribution)
         gender, group = (of_gender > 0.5).mean(), (groups == validation.age_groups).mean()
         loss = -np.log(of_age).mean() - GENDER_WEIGHT * np.log(np.maximum(of_gender, 1e-9)).mean()
         return {
@@ -226,11 +237,22 @@ class AgeGenderRun(Run):
         }
 
 
+def read_settings(model: Path) -> dict:
+    """The settings of the run that a model.keras was kept by, from run.json beside it.
+
+    Raises:
+        OSError, ValueError: it is not there or cannot be read.
+    """
+    return json.loads((Path(model).parent / "run.json").read_text())
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.age_gender", description="Train for age and gender.")
     parser.add_argument("--recipe", required=True, choices=sorted(RECIPES), help="on FairFace alone, or UTKFace too")
     add_demographics_arguments(parser)
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there")
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there"
+    )
     parser.add_argument("--epochs", type=int, help="length of the schedule (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, metavar="MODEL.keras", help="begin with the weights of a trained network")
@@ -271,7 +293,9 @@ def main() -> int:
     finally:
         signal.signal(signal.SIGINT, default)
     best = max(run.history, key=lambda row: row["val_accuracy"])
-    print(f"{args.out / 'model.keras'}: epoch {best['epoch']}, gender {best['val_gender']:.4f}, group {best['val_group']:.4f}")
+    print(
+        f"{args.out / 'model.keras'}: epoch {best['epoch']}, gender {best['val_gender']:.4f}, group {best['val_group']:.4f}"
+    )
     return 0
 
 

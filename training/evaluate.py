@@ -1,9 +1,11 @@
-"""Measure an emotion model on the test splits of FER-2013.
+"""Measure an emotion model on the test splits of FER-2013, or an age and gender model on FairFace and UTKFace.
 
     python -m training.evaluate MODEL.keras|MODEL.onnx --data DIR [--out DIR]
+    python -m training.evaluate MODEL.keras|MODEL.onnx --fairface DIR --utkface DIR [--out DIR]
 
-writes report.json, report.md and confusion.png. PublicTest is what models are chosen on; PrivateTest is to be read once
-for each released model. Some test faces also stand in Training, so PrivateTest is reported without them as well.
+The first writes report.json, report.md and confusion.png. PublicTest is what models are chosen on; PrivateTest is to be
+read once for each released model. Some test faces also stand in Training, so PrivateTest is reported without them as well.
+The second writes report.json and report.md; `training.demographic_report` says what is in them.
 """
 
 import argparse
@@ -17,7 +19,9 @@ from typing import Callable
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorFlow
 
 from inference.types import COLUMNS_IN_CROWD, CROWD, EMOTIONS, consensus
+from training import demographic_report
 from training.data import DataError, Faces, add_data_arguments, load_fer2013, near_duplicates
+from training.demographics import add_demographics_arguments, load_portraits
 from training.robustness import robustness
 
 ECE_BINS = 15
@@ -329,30 +333,43 @@ def plot_confusion(results: dict[str, dict], path: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Measure a model on FER-2013.")
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description="Measure a model on test faces.")
     parser.add_argument("model", type=Path, help=".keras or .onnx")
-    add_data_arguments(parser)
+    add_data_arguments(parser, required=False)
+    parser.set_defaults(data=None)  # whatever the environment names, FER-2013 is for the models that --data is given to
+    add_demographics_arguments(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the report goes (default: runs/evaluate/MODEL)")
     args = parser.parse_args()
     if not args.model.is_file():
         print(f"error: {args.model}: no such model file.", file=sys.stderr)
         return 1
+    out = args.out or Path("runs/evaluate") / args.model.stem
     try:
-        faces = load_fer2013(args.data, official=not args.unofficial)
-        results, stressed = evaluate(args.model, faces), stress(args.model, faces)
+        if args.data:
+            faces = load_fer2013(args.data, official=not args.unofficial)
+            results, stressed = evaluate(args.model, faces), stress(args.model, faces)
+            report = to_markdown(args.model.name, results, stressed)
+        else:
+            portraits, _ = load_portraits(args.fairface, args.utkface, args.crops)
+            predict = demographic_report.predictor(args.model)
+            results = demographic_report.evaluate(predict, portraits)
+            stressed = demographic_report.disturbed(predict, portraits)
+            title = f"# {args.model.name} on FairFace and UTKFace"
+            report = "\n".join([title, "", *demographic_report.to_markdown(results, stressed), ""])
     except (ValueError, RuntimeError, OSError) as error:  # DataError, ModelError and what Keras raises on a bad file
         print(f"error: {error}", file=sys.stderr)
         return 1
-    out = args.out or Path("runs/evaluate") / args.model.stem
     out.mkdir(parents=True, exist_ok=True)
-    report = to_markdown(args.model.name, results, stressed)
     (out / "report.json").write_text(
         json.dumps({"model": args.model.name, "sets": results, "stress": stressed}, indent=2) + "\n"
     )
     (out / "report.md").write_text(report)
-    plot_confusion(results, out / "confusion.png")
+    written = ["report.json", "report.md"]
+    if args.data:
+        plot_confusion(results, out / "confusion.png")
+        written.append("confusion.png")
     print(report)
-    print(f"Written to {out}: report.json, report.md, confusion.png")
+    print(f"Written to {out}: {', '.join(written)}")
     return 0
 
 

@@ -63,7 +63,7 @@ def plain_cnn(
             if last and index < len(stages) - 1:
                 # Before the batch norm and not after it: the same function, and a third faster to train.
                 x = layers.MaxPooling2D(2)(x)
-            x = _batch_norm()(x)
+            x = batch_norm()(x)
             x = layers.ReLU(name="features" if last and index == len(stages) - 1 else None)(x)
     return _heads(name, image, x, crowd)
 
@@ -80,18 +80,18 @@ def resnet(name: str, stem: int, stages: tuple[tuple[int, int], ...]) -> keras.M
     image, x = _input()
     x = layers.Conv2D(stem, 3, padding="same", use_bias=False)(x)
     x = layers.MaxPooling2D(2)(x)
-    x = layers.ReLU()(_batch_norm()(x))
+    x = layers.ReLU()(batch_norm()(x))
     for index, (width, blocks) in enumerate(stages):
         if index:
             x = layers.MaxPooling2D(2)(x)
         for block in range(blocks):
             shortcut = x
             if x.shape[-1] != width:
-                shortcut = _batch_norm()(layers.Conv2D(width, 1, use_bias=False)(x))
+                shortcut = batch_norm()(layers.Conv2D(width, 1, use_bias=False)(x))
             x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
-            x = layers.ReLU()(_batch_norm()(x))
+            x = layers.ReLU()(batch_norm()(x))
             x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
-            x = layers.Add()([_batch_norm()(x), shortcut])
+            x = layers.Add()([batch_norm()(x), shortcut])
             last = index == len(stages) - 1 and block == blocks - 1
             x = layers.ReLU(name="features" if last else None)(x)
     return _heads(name, image, x)
@@ -106,7 +106,7 @@ def _input(normalized: bool = True):
     return image, x
 
 
-def _batch_norm() -> layers.Layer:
+def batch_norm() -> layers.Layer:
     """Batch norm without a scale, which a convolution followed by a ReLU does not need; so it can be folded through a
     max pooling into the convolution, because what it multiplies with is positive."""
     fused = keras.config.dtype_policy().compute_dtype == "bfloat16" and keras.backend.backend() == "tensorflow"

@@ -1,0 +1,159 @@
+"""Export a trained age and gender network to the ONNX file that is served.
+
+    python -m export.age_gender MODEL.keras models/age_gender.onnx --fairface DIR --utkface DIR
+
+The graph answers with the mean over a face and its mirror image. Its two temperatures are fitted on the validation faces
+of the data sets that the network was trained on: the age's so that the range shown holds AGE_COVERAGE of the ages, the
+gender's by the cross-entropy. The file is compared with Keras on real faces and measured on the test faces, and the
+figures go into its metadata and into a file beside it: age_gender.onnx and age_gender_metrics.json, say. Nothing is
+written where the comparison fails.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import onnx
+
+from export.to_onnx import convert, fold_batch_norm
+from export.verify import VerificationError, verify
+from inference.model_files import MODELS, write_checksums
+from inference.types import AGE_COVERAGE, AGES, GENDERS
+from training.age_gender import read_settings
+from training.demographic_report import covered, disturbed, evaluate, predictor
+from training.demographics import (
+    SIZE,
+    SOURCES,
+    DemographicsError,
+    Portraits,
+    add_demographics_arguments,
+    load_portraits,
+)
+from training.evaluate import at_temperature, fit_temperature
+
+TERMS = {
+    "FairFace": "FairFace: CC BY 4.0",
+    "UTKFace": "UTKFace: for non-commercial research",
+}
+
+
+def serving_network(trained: keras.Model, temperature: float = 1.0, gender_temperature: float = 1.0) -> keras.Model:
+    """The network as it is served.
+
+    Args:
+        trained: built by `training.age_gender`.
+        temperature, gender_temperature: by which the logarithms of the probabilities are divided.
+
+    Returns:
+        float32 (N, SIZE, SIZE, 3) to a dict: `age_distribution` (N, AGES) and `gender` (N, 2), means over the face and
+        its mirror image, calibrated; `age` (N,), which is `inference.types.central_age` of the distribution.
+    """
+    image = keras.Input((SIZE, SIZE, 3), name="image")
+    network = fold_batch_norm(trained)
+    both = [network(view) for view in (image, keras.ops.flip(image, axis=2))]
+
+    def calibrated(name: str, divisor: float):
+        mean = (both[0][name] + both[1][name]) / 2
+        return keras.layers.Softmax()(keras.ops.log(keras.ops.maximum(mean, 1e-9)) / divisor)
+
+    distribution = calibrated("age_distribution", temperature)
+    before = keras.ops.cumsum(distribution, axis=-1) - distribution
+    part = keras.ops.clip((0.5 - before) / keras.ops.maximum(distribution, 1e-9), 0.0, 1.0)
+    age = keras.ops.maximum(keras.ops.sum(part, axis=-1) - 0.5, 0.0)
+    gender = calibrated("gender", gender_temperature)
+    return keras.Model(image, {"age": age, "age_distribution": distribution, "gender": gender})
+
+
+def fit_age_temperature(distribution: np.ndarray, validation: Portraits) -> float:
+    """The temperature at which the range that is shown holds AGE_COVERAGE of the ages of each data set, in the mean.
+
+    Searched between 1/2 and 2 in steps of one percent.
+
+    Args:
+        distribution: (N, AGES), uncalibrated.
+        validation: the faces (N) that it is of.
+    """
+
+    def miss(temperature: float) -> float:
+        inside = covered(at_temperature(distribution, temperature), validation)
+        return abs(np.mean([inside[validation.sources == source].mean() for source in sources]) - AGE_COVERAGE)
+
+    sources = np.unique(validation.sources)
+    return float(min(np.exp(np.arange(-np.log(2), np.log(2), 0.01)), key=miss))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m export.age_gender", description="Export a network to ONNX.")
+    parser.add_argument("model", type=Path, metavar="MODEL.keras")
+    parser.add_argument("out", type=Path, metavar="OUT.onnx")
+    add_demographics_arguments(parser)
+    args = parser.parse_args()
+    try:
+        settings = read_settings(args.model)
+        portraits, _ = load_portraits(args.fairface, args.utkface, args.crops)
+        trained = keras.models.load_model(args.model, compile=False)
+    except (DemographicsError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    validation = portraits.part("validation")
+    validation = validation.select(np.isin(validation.sources, [SOURCES.index(name) for name in settings["data"]]))
+    if not len(validation):
+        print(f"error: there are no validation faces of {' and '.join(settings['data'])}.", file=sys.stderr)
+        return 1
+    answers = serving_network(trained).predict(validation.images, batch_size=256, verbose=0)
+    temperature = fit_age_temperature(answers["age_distribution"], validation)
+    gender_temperature = fit_temperature(answers["gender"], validation.genders)
+    calibrated = serving_network(trained, temperature, gender_temperature)
+    metadata = {
+        "labels": json.dumps(GENDERS),
+        "bins": str(AGES),
+        "input_size": str(SIZE),
+        "channels": "3",
+        "temperature": f"{temperature:.4f}",
+        "gender_temperature": f"{gender_temperature:.4f}",
+        "coverage": str(AGE_COVERAGE),
+        "dataset": " and ".join(settings["data"]),
+        "terms": "; ".join(TERMS[name] for name in settings["data"]),
+        "recipe": settings["recipe"],
+        "parameters": str(trained.count_params()),
+        "version": datetime.date.today().isoformat(),
+    }
+    graph = convert(calibrated, metadata)
+    with tempfile.TemporaryDirectory() as folder:
+        candidate = Path(folder) / "candidate.onnx"
+        onnx.save(graph, candidate)
+        try:
+            print(verify(calibrated, candidate, validation.images))
+        except VerificationError as error:
+            print(f"error: not exported: {error}", file=sys.stderr)
+            return 1
+        predict = predictor(candidate)
+        results, disturbances = evaluate(predict, portraits), disturbed(predict, portraits)
+    metrics = {source: figures["all"] for source, figures in results.items()}
+    onnx.helper.set_model_props(graph, {**metadata, "metrics": json.dumps(results)})
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(graph, args.out)
+    if args.out.resolve().parent == MODELS:
+        write_checksums()
+    report = {"model": args.out.name, "command": "python -m export.age_gender", **metadata, "labels": GENDERS}
+    report |= {"metrics": results, "disturbed": disturbances}
+    args.out.with_name(f"{args.out.stem}_metrics.json").write_text(json.dumps(report, indent=2) + "\n")
+    print(
+        f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, temperatures {temperature:.3f} and {gender_temperature:.3f}"
+    )
+    for source, figures in metrics.items():
+        print(f"{source}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

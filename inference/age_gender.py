@@ -1,0 +1,72 @@
+"""What age and gender each face appears to have, by an ONNX model."""
+
+import json
+import numpy as np
+from pathlib import Path
+
+from inference.alignment import AGE_GENDER_FRAMING, align_face
+from inference.model_files import ModelError
+from inference.session import active_provider, create_session
+from inference.types import AGES, GENDERS, Detection
+
+OUTPUTS = ("age", "age_distribution", "gender")
+
+
+class AgeGenderEstimator:
+    """An age and gender model that follows the project's contract, in an ONNX Runtime session; may be shared by threads.
+
+    Input `image` (N, S, S, 3), RGB values 0..255; outputs `age` (N,) in years, `age_distribution` (N, AGES) and `gender`
+    (N, 2), both calibrated; the metadata names the labels. `inference.types.Face` says what the outputs mean.
+
+    Args:
+        model: a file name in models/ or a path.
+        threads, cuda: see `inference.session.create_session`.
+
+    Raises:
+        ModelError: the file is missing, altered, or does not follow the contract.
+
+    Attributes:
+        input_size: S, the side of a face in pixels.
+        metrics: what was measured on this model, from its metadata.
+        provider: the active ONNX Runtime execution provider.
+    """
+
+    def __init__(self, model: str | Path = "age_gender.onnx", threads: int | None = None, cuda: bool = True):
+        self._session = create_session(model, threads, cuda)
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if (
+            [node.name for node in inputs] != ["image"]
+            or not set(OUTPUTS) <= {node.name for node in outputs}
+            or tuple(json.loads(metadata.get("labels", "[]"))) != GENDERS
+            or next(node.shape[-1] for node in outputs if node.name == "age_distribution") != AGES
+        ):
+            raise ModelError(
+                f"{model} is not an age and gender model of this project: its inputs, outputs or labels differ."
+            )
+        self.input_size = int(metadata["input_size"])
+        self.metrics = json.loads(metadata.get("metrics", "{}"))
+        self.provider = active_provider(self._session)
+        self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
+
+    def crop(self, image: np.ndarray, detection: Detection) -> np.ndarray:
+        """Cut a face out of a picture, uint8 (H, W, 3) RGB, as the model wants it: uint8 (S, S, 3)."""
+        return align_face(image, detection, self.input_size, **AGE_GENDER_FRAMING)
+
+    def preprocess(self, faces: np.ndarray) -> np.ndarray:
+        """Faces uint8 (N, S, S, 3) RGB to the model's input of the same shape."""
+        return faces.reshape(len(faces), self.input_size, self.input_size, 3).astype(self._dtype)
+
+    def answers(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """All that the model says of all faces, in one run.
+
+        Args:
+            faces: uint8 (N, S, S, 3) RGB, cut out by `crop`; N may be 0.
+
+        Returns:
+            float32 `age` (N,), `age_distribution` (N, AGES), whose rows sum to 1, and `gender` (N, 2), in the order of
+            GENDERS, whose rows sum to 1.
+        """
+        if not len(faces):
+            return dict(zip(OUTPUTS, (np.zeros(s, np.float32) for s in (0, (0, AGES), (0, len(GENDERS))))))
+        return dict(zip(OUTPUTS, self._session.run(OUTPUTS, {"image": self.preprocess(faces)})))
