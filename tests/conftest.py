@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.camera import camera_arguments
-from synthetic import make_faces, write_csv, write_folders
+from synthetic import make_faces, write_csv, write_fairface, write_folders, write_utkface
 from training.data import Faces, load_fer2013
 from webui.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
 
@@ -43,6 +43,20 @@ def synthetic_dir(tmp_path_factory, synthetic) -> Path:
     return write_csv(tmp_path_factory.mktemp("synthetic"), synthetic).parent
 
 
+@pytest.fixture(scope="session")
+def demographics_dirs(tmp_path_factory) -> tuple[Path, Path]:
+    """Folders with a made-up FairFace and a made-up UTKFace; shared, so only to be read."""
+    root = tmp_path_factory.mktemp("demographics")
+    return write_fairface(root / "fairface"), write_utkface(root / "utkface")
+
+
+@pytest.fixture(scope="session")
+def demographics_arguments(demographics_dirs, tmp_path_factory) -> tuple:
+    """The options that name the made-up data sets and a cache that the tests share."""
+    fairface, utkface = demographics_dirs
+    return ("--fairface", fairface, "--utkface", utkface, "--crops", tmp_path_factory.mktemp("crops"))
+
+
 @pytest.fixture
 def csv_file(tmp_path, synthetic) -> Path:
     """The synthetic fer2013.csv, with fer2013new.csv beside it, in the test's own folder."""
@@ -60,7 +74,8 @@ def command():
     """A function that builds the command line and environment of `python -m MODULE ...` for subprocess."""
 
     def build(module: str, *arguments, **environment: str) -> dict:
-        inherited = {name: value for name, value in os.environ.items() if name not in ("FER2013_DIR", "KERAS_BACKEND")}
+        named = ("FER2013_DIR", "FAIRFACE_DIR", "UTKFACE_DIR", "KERAS_BACKEND")
+        inherited = {name: value for name, value in os.environ.items() if name not in named}
         return {
             "args": [sys.executable, "-m", module, *map(str, arguments)],
             "cwd": ROOT,
@@ -104,7 +119,8 @@ def interrupt(command):
 @pytest.fixture
 def call(monkeypatch):
     """A function that calls main() of a command within this process: call(main, argument, ...)."""
-    monkeypatch.delenv("FER2013_DIR", raising=False)
+    for name in ("FER2013_DIR", "FAIRFACE_DIR", "UTKFACE_DIR"):
+        monkeypatch.delenv(name, raising=False)
 
     def run_main(main, *arguments):
         monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])

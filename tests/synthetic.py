@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inference.types import EMOTIONS
 from training.data import SPLITS, VOTES, Faces
+from training.demographics import AGE_GROUPS, RACES
 
 FACES_PER_CLASS = {"Training": 20, "PublicTest": 3, "PrivateTest": 3}
 BLANK = 5
@@ -55,4 +56,45 @@ def write_folders(root: Path, faces: Faces, suffix: str = ".png", split_in_name:
         folder = root / ("train" if name == "Training" else "test") / EMOTIONS[label]
         folder.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f"{name + '_' if split_in_name else ''}{index}{suffix}"), image)
+    return root
+
+
+def make_portrait(age: int, gender: str, rng: np.random.Generator, side: int = 96) -> np.ndarray:
+    """A made-up picture, uint8 (side, side, 3): older is brighter below, and the colour above tells the gender."""
+    picture = np.full((side, side, 3), 60.0)
+    picture[side // 2 :] += 1.6 * age
+    picture[: side // 2, :, 0 if gender == "male" else 2] += 120
+    return np.clip(picture + rng.uniform(-20, 20, (6, 6, 3)).repeat(side // 6, 0).repeat(side // 6, 1), 0, 255).astype(
+        np.uint8
+    )
+
+
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """An RGB picture as a file of the suffix's format."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def write_fairface(root: Path, training: int = 360, validation: int = 40) -> Path:
+    """FairFace's public layout with made-up pictures of all age groups, race groups and both genders."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", training), ("val", validation)):
+        lines = ["file,age,gender,race,service_test"]
+        for number in range(count):
+            (name, (first, last)), race = list(AGE_GROUPS.items())[number % 9], RACES[number % 7]
+            gender = ("Male", "Female")[number % 2]
+            age = int(rng.integers(first, min(last, 85), endpoint=True))
+            write_picture(root / part / f"{number + 1}.jpg", make_portrait(age, gender.lower(), rng))
+            lines.append(f"{part}/{number + 1}.jpg,{name},{gender},{race},True")
+        (root / f"fairface_label_{part}.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def write_utkface(root: Path, count: int = 240) -> Path:
+    """UTKFace's public layout with made-up pictures of people of 1 to 90 years."""
+    rng = np.random.default_rng(1)
+    for number in range(count):
+        age, gender = int(rng.integers(1, 90, endpoint=True)), number % 2
+        name = f"{age}_{gender}_{number % 5}_{20170101000000000 + number}.jpg"
+        write_picture(root / "UTKFace" / name, make_portrait(age, ("male", "female")[gender], rng))
     return root
