@@ -75,7 +75,7 @@ def write_picture(path: Path, picture: np.ndarray) -> None:
     cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
-def write_fairface(root: Path, training: int = 360, validation: int = 40) -> Path:
+def write_fairface(root: Path, training: int = 180, validation: int = 36) -> Path:
     """FairFace's public layout with made-up pictures of all age groups, race groups and both genders."""
     rng = np.random.default_rng(0)
     for part, count in (("train", training), ("val", validation)):
@@ -90,7 +90,7 @@ def write_fairface(root: Path, training: int = 360, validation: int = 40) -> Pat
     return root
 
 
-def write_utkface(root: Path, count: int = 240) -> Path:
+def write_utkface(root: Path, count: int = 120) -> Path:
     """UTKFace's public layout with made-up pictures of people of 1 to 90 years."""
     rng = np.random.default_rng(1)
     for number in range(count):

@@ -45,13 +45,14 @@ def test_names_of_utkface(name, expected):
     assert parse_utkface_name(name) == expected
 
 
-class TestLoading:
-    @pytest.fixture(scope="class")
-    def portraits(self, demographics_dirs, tmp_path_factory):
-        return load_portraits(*demographics_dirs, tmp_path_factory.mktemp("crops"))[0]
+@pytest.fixture(scope="module")
+def portraits(demographics_dirs, demographics_arguments):
+    return load_portraits(*demographics_dirs, demographics_arguments[-1])[0]
 
+
+class TestLoading:
     def test_labels(self, portraits, demographics_dirs):
-        assert len(portraits) == 640 and portraits.images.shape == (640, SIZE, SIZE, 3)
+        assert len(portraits) == 336 and portraits.images.shape == (336, SIZE, SIZE, 3)
         fairface = portraits.select(portraits.sources == SOURCES.index("FairFace"))
         rows = (demographics_dirs[0] / "fairface_label_train.csv").read_text().splitlines()[1:]
         for row, index in zip(rows[:20], range(20)):
@@ -71,7 +72,7 @@ class TestLoading:
 
     def test_parts(self, portraits, demographics_dirs):
         fairface = portraits.part("test", "FairFace")
-        assert len(fairface) == 40 and all(f"{os.sep}val{os.sep}" in path for path in fairface.paths)
+        assert len(fairface) == 36 and all(f"{os.sep}val{os.sep}" in path for path in fairface.paths)
         utkface = portraits.select(portraits.sources == SOURCES.index("UTKFace"))
         assert 0.1 < (utkface.parts == PARTS.index("test")).mean() < 0.3
         assert len(portraits.part("validation", "FairFace")) and len(portraits.part("validation", "UTKFace"))
@@ -103,7 +104,7 @@ class TestLoading:
         folder = shutil.copytree(demographics_dirs[0], tmp_path / "fairface")
         shutil.copy(folder / "val" / "3.jpg", folder / "train" / "5.jpg")
         portraits, skipped = load_portraits(folder, None, tmp_path / "crops")
-        assert len(portraits) == 399 and repeats(portraits)[1] == 0
+        assert len(portraits) == 215 and repeats(portraits)[1] == 0
         assert len(skipped) == 1 and "5.jpg: skipped, because the same picture is for testing" in skipped[0]
 
     def test_bad_pictures_and_names_are_told(self, demographics_dirs, tmp_path, call, capsys):
@@ -112,7 +113,7 @@ class TestLoading:
         (folder / "30_0_0_20170101.jpg").write_bytes(b"no picture")
         assert call(main, "--utkface", tmp_path / "utkface", "--crops", tmp_path / "crops") == 0
         printed = capsys.readouterr().out
-        assert "UTKFace: 240 faces" in printed and "2 pictures skipped" in printed
+        assert "UTKFace: 120 faces" in printed and "2 pictures skipped" in printed
         assert "somebody.jpg: skipped, because its name" in printed
         assert "30_0_0_20170101.jpg: skipped, because it cannot be read" in printed
 
@@ -124,7 +125,7 @@ class TestLoading:
             again, _ = load_portraits(None, folder, tmp_path / "crops")
         np.testing.assert_array_equal(first.images, again.images)
         write_picture(folder / "UTKFace" / "40_0_0_20200101.jpg", np.zeros((96, 96, 3), np.uint8))
-        assert len(load_portraits(None, folder, tmp_path / "crops")[0]) == 241
+        assert len(load_portraits(None, folder, tmp_path / "crops")[0]) == 121
 
 
 def test_shares_of_the_parts():
@@ -151,7 +152,7 @@ def test_the_face_in_the_middle_is_the_labelled_one():
             ),
             "row 2: '5-9', 'Male', 'White' are not",
         ),
-        (lambda root: shutil.rmtree(root / "train") or shutil.rmtree(root / "val"), "None of the 400 pictures"),
+        (lambda root: shutil.rmtree(root / "train") or shutil.rmtree(root / "val"), "None of the 216 pictures"),
     ],
 )
 def test_what_is_wrong_with_fairface_is_told(spoil, message, demographics_dirs, tmp_path, call, capsys):

@@ -80,6 +80,7 @@ class AgeDistribution(layers.Layer):
         return (*input_shape[:-1], AGES)
 
 
+@keras.saving.register_keras_serializable("ifade")
 def interval_loss(years, distribution):
     """Negative logarithm of the probability of the years that the label admits, in nats: (N,).
 
@@ -147,7 +148,7 @@ RECIPES = {
         epochs=15,
         batch_size=128,
         augmentation=CAMERA,
-        sizes=((40, 0.0), (48, 0.46), (SIZE, 0.8)),
+        sizes=((40, 0.0), (48, 0.375), (SIZE, 0.75)),
     ),
     "both": Recipe(
         build=age_gender_cnn,
@@ -218,8 +219,12 @@ class AgeGenderRun(Run):
         return images, {"age_distribution": admitted_years(faces), "gender": genders}
 
     def validate(self, validation: Portraits) -> dict[str, float]:
-        """The loss; the part whose gender and whose age group is right; the mean error in years where years are known."""
-        answers = self.answers(validation.images)
+        """The loss; the part whose gender and whose age group is right; the mean error in years where years are known.
+
+        The faces have the size of the training faces at this place of the schedule.
+        """
+        side = self.recipe.side(len(self.history) / self.settings["epochs"])
+        answers = self.answers(augment(validation.images, Augmentation(), np.random.default_rng(0), side))
         years, distribution = admitted_years(validation), answers["age_distribution"]
         of_age = np.maximum((distribution * years).sum(axis=1), 1e-9)
         of_gender = answers["gender"][np.arange(len(validation)), validation.genders]
@@ -274,6 +279,7 @@ def main() -> int:
         "epochs": args.epochs or recipe.epochs,
         "batch_size": recipe.batch_size,
         "balance": BALANCE,
+        "sizes": [list(size) for size in recipe.sizes],
         "seed": args.seed,
         "start": str(args.start) if args.start else None,
         "teacher": None,
