@@ -57,6 +57,8 @@ def test_training_sees_little_of_inference():
         "inference.alignment.",
         "inference.images.",
         "inference.emotion.",
+        "inference.age_gender.",
+        "inference.detector.",  # which eyes a face is cut out by
     )
     seen = {name for text in sources("training").values() for name in imports(text) if name.startswith("inference")}
     assert "inference.types.EMOTIONS" in seen

@@ -76,6 +76,8 @@ def test_every_generated_section_of_the_readme_is_filled():
     sections = re.findall(r"<!-- begin (\w+) -->\n(.*?)<!-- end \1 -->", README, re.DOTALL)
     assert {name for name, _ in sections} == {
         "accuracy",
+        "age_gender",
+        "trunk",
         "speed",
         "alignment",
         "detection",

@@ -1,0 +1,115 @@
+"""How well age and gender are told, and how the networks for it were trained.
+
+    python -m benchmarks.age_gender [runs/age-fairface ...] [--readme]
+
+writes the README's section from the files that `python -m export.age_gender` left in models/, and keeps history.csv and
+settings of the runs that are named in docs/age_gender/.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from benchmarks.readme import ROOT, write_section
+from inference.model_files import MODELS
+from training.demographic_report import to_markdown
+from training.train import read_history
+
+DOCS = ROOT / "docs" / "age_gender"
+FILES = ("age_gender_metrics.json", "age_gender_fairface_metrics.json", "age_gender_both_metrics.json")
+"""The report of the model that is served, and those of others that were measured."""
+
+
+def headline(reports: list[dict]) -> list[str]:
+    """All models side by side, as lines of Markdown."""
+    lines = [
+        "| model | trained on | UTKFace: mean error, years | gender | FairFace: exact group | within one group | gender | "
+        "gender, worst race group | size |",
+        "|---" * 9 + "|",
+    ]
+    for report in reports:
+        utkface, fairface = (report["metrics"][name] for name in ("UTKFace", "FairFace"))
+        worst = fairface["race"][fairface["gap"]["race"]["gender"]["worst"]]["gender"]
+        cells = [
+            f"`{report['model']}`",
+            report["dataset"],
+            f"{utkface['all']['mae']:.2f}",
+            f"{utkface['all']['gender']:.1%}",
+        ]
+        cells += [f"{fairface['all'][name]:.1%}" for name in ("exact_group", "within_one_group", "gender")]
+        cells += [f"{worst:.1%}", f"{(MODELS / report['model']).stat().st_size / 1e6:.1f} MB"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def runs_table() -> list[str]:
+    """The runs kept in DOCS, as lines of Markdown."""
+    lines = [
+        "| run | recipe | began with | epochs | best epoch | validation: gender | exact group | mean error, years | minutes |",
+        "|---" * 9 + "|",
+    ]
+    for file in sorted(DOCS.glob("*/run.json")):
+        settings, history = json.loads(file.read_text()), read_history(file.parent)
+        best = max(history, key=lambda row: row["val_accuracy"])
+        error = f"{best['val_error']:.2f}" if best["val_error"] == best["val_error"] else "not known"
+        start = f"`{settings['start']}`" if settings["start"] else "chance"
+        cells = [
+            file.parent.name,
+            f"`{settings['recipe']}`",
+            start,
+            f"{len(history)} of {settings['epochs']}",
+            best["epoch"],
+        ]
+        cells += [f"{best['val_gender']:.1%}", f"{best['val_group']:.1%}", error]
+        cells.append(f"{sum(row['seconds'] for row in history) / 60:.0f}")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
+
+
+def section(reports: list[dict]) -> str:
+    """The README's section."""
+    served = reports[0]
+    return "\n".join(
+        [
+            *headline(reports),
+            "",
+            f"`{served['model']}`: {int(served['parameters']):,} parameters, {served['input_size']} pixels, trained on "
+            f"{served['dataset']} ({served['terms']}). Epoch, calibration and this choice were made on faces taken from "
+            "the training parts; the faces below were read once for each model, by `python -m export.age_gender`, which "
+            f"writes [models/{served['model'].replace('.onnx', '_metrics.json')}]"
+            f"(models/{served['model'].replace('.onnx', '_metrics.json')}).",
+            "",
+            *to_markdown(served["metrics"], served["disturbed"]),
+            "",
+            *runs_table(),
+            "",
+            "Minutes are wall time on one thread of a shared processor, pauses included. Every epoch and all settings are in "
+            "[docs/age_gender](docs/age_gender). `python -m benchmarks.age_gender` writes this section.",
+        ]
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.age_gender", description="How age and gender are told.")
+    parser.add_argument("runs", nargs="*", type=Path, metavar="DIR", help="--out folders of training runs to keep")
+    parser.add_argument("--readme", action="store_true", help="write the section into README.md")
+    args = parser.parse_args()
+    try:
+        for run in args.runs:
+            (DOCS / run.name).mkdir(parents=True, exist_ok=True)
+            for name in ("history.csv", "run.json"):
+                shutil.copy(run / name, DOCS / run.name / name)
+        text = section([json.loads((MODELS / name).read_text()) for name in FILES if (MODELS / name).is_file()])
+    except (OSError, IndexError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(text)
+    if args.readme:
+        write_section("age_gender", text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
