@@ -16,6 +16,7 @@ import sys
 from html import escape
 from pathlib import Path
 
+from inference.age_gender import AgeGenderEstimator
 from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.drawing import annotate, shrink
@@ -47,6 +48,8 @@ minutes after the last frame. A video is deleted on the server as soon as it is 
 
 LIVE_MODEL = "emotion_int8.onnx"
 
+AGE_GENDER = "Also say the apparent age and gender"
+
 WELCOME = "Drop, paste or choose a photo, take one with the camera, or try an example."
 
 # On a phone the result stands below the photo and the examples, out of sight.
@@ -59,21 +62,21 @@ SCROLL_TO_RESULT = """(photo) => {
 def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
     """The page around one analyzer, ready to launch."""
 
-    def show(photo: bytes | None) -> tuple[np.ndarray | None, str, str]:
+    def show(photo: bytes | None, age_gender: bool) -> tuple[np.ndarray | None, str, str]:
         if photo is None:
             return None, message(WELCOME), ""
         try:
             image = load_image(photo)
         except ImageError as error:
             return None, message(f"<strong>{escape(str(error))}</strong>"), ""
-        result = analyzer.analyze(image)
+        result = analyzer.analyze(image, bool(age_gender))
         return shrink(annotate(image, result.faces), SHOWN_PIXELS), summary(result), face_cards(result.faces)
 
-    def analyze(photo: bytes | None) -> dict:
+    def analyze(photo: bytes | None, age_gender: bool = False) -> dict:
         if photo is None:
             raise gr.Error("No photo was sent.", print_exception=False)
         try:
-            return analyzer.analyze(load_image(photo)).to_dict()
+            return analyzer.analyze(load_image(photo), bool(age_gender)).to_dict()
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -89,6 +92,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
                         height=380,
                         elem_classes="ifade-photo",
                     )
+                    age_gender = gr.Checkbox(False, label=AGE_GENDER, elem_id="ifade-age-gender")
                     examples = sorted(str(file) for file in (HERE / "examples").glob("*.jpg"))
                     gr.Examples(examples, photo, label="Examples", api_visibility="private")
                 with gr.Column():
@@ -107,22 +111,25 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         with gr.Tab("Video"):
             video_tab()
         gr.Markdown(NOTICE)
-        photo.change(
-            show,
-            photo,
-            [annotated, status, cards],
-            api_visibility="private",
-            concurrency_limit=2,
-            concurrency_id="photo",
-        ).then(None, photo, js=SCROLL_TO_RESULT)
+        shown = {
+            "fn": show,
+            "inputs": [photo, age_gender],
+            "outputs": [annotated, status, cards],
+            "api_visibility": "private",
+            "concurrency_limit": 2,
+            "concurrency_id": "photo",
+        }
+        photo.change(**shown).then(None, photo, js=SCROLL_TO_RESULT)
+        age_gender.change(**shown)
         answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)
         button.click(
             analyze,
-            photo,
+            [photo, age_gender],
             answer,
             api_name="analyze",
             api_description="All faces of a photo: width, height, faces (box, score, emotion, probabilities, shown, "
-            "sure, consensus, crowd), provider, milliseconds.",
+            "sure, consensus, crowd; with age_gender also age, age_range, age_sure, age_distribution, apparent_gender, "
+            "gender_sure, gender), provider, milliseconds.",
             concurrency_limit=2,
             concurrency_id="photo",
         )
@@ -131,13 +138,15 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
 
 def build_live_server() -> LiveServer:
     """The server side of the Live tab. Frames of several visitors are worked on at the same time, so each has one thread."""
-    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(LIVE_MODEL, threads=1))
+    analyzer = FaceAnalyzer(
+        FaceDetector("full_range"), EmotionClassifier(LIVE_MODEL, threads=1), AgeGenderEstimator(threads=1)
+    )
     return LiveServer(SessionStore(lambda: FaceFollower(analyzer)))
 
 
 def build_video_server(live: LiveServer) -> VideoServer:
     """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
-    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(threads=1))
+    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(threads=1), AgeGenderEstimator(threads=1))
     return VideoServer(live, lambda: FaceFollower(analyzer))
 
 

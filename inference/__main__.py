@@ -1,6 +1,6 @@
 """Emotions of all faces in photos and videos, from the command line.
 
-python -m inference PHOTO|VIDEO|FOLDER... [--json FILE] [--csv FILE] [--annotate DIR|FILE.mp4] [--rate N]
+python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FILE] [--annotate DIR|FILE.mp4] [--rate N]
 """
 
 import argparse
@@ -79,14 +79,20 @@ class Run:
     """What the command is to do with each file."""
 
     def __init__(
-        self, analyzer: FaceAnalyzer, json: JsonReport | None, table: CsvReport | None, annotated: Path | None
+        self,
+        analyzer: FaceAnalyzer,
+        json: JsonReport | None,
+        table: CsvReport | None,
+        annotated: Path | None,
+        age_gender: bool = False,
     ):
         self.analyzer, self.json, self.table, self.annotated = analyzer, json, table, annotated
+        self.age_gender = age_gender
 
     @cached_property
     def frame_analyzer(self) -> FaceAnalyzer:
         """For videos; without tiles, which take six times as long."""
-        return FaceAnalyzer(FaceDetector("full_range"), self.analyzer.classifier)
+        return FaceAnalyzer(FaceDetector("full_range"), self.analyzer.classifier, self.analyzer.estimator)
 
     def copy(self, name: Path, suffix: str) -> Path:
         """Where the annotated copy goes."""
@@ -96,7 +102,7 @@ class Run:
 
     def photo(self, path: Path, name: Path, image: np.ndarray) -> str:
         """Analyse a photo and write what is asked for; gives the line for the terminal."""
-        result = self.analyzer.analyze(image)
+        result = self.analyzer.analyze(image, self.age_gender)
         if self.annotated:
             Image.fromarray(annotate(image, result.faces)).save(self.copy(name, ".jpg"), "JPEG", quality=92)
         if self.json:
@@ -125,7 +131,7 @@ class Run:
                 )
             )
             for frame in reader:
-                people = follower.analyze(frame.image, frame.seconds)
+                people = follower.analyze(frame.image, frame.seconds, age_gender=self.age_gender)
                 room, readings = timeline.add(frame.seconds, people)
                 if self.table:
                     self.table.add_frame(str(path), frame.seconds, people, room, readings)
@@ -139,7 +145,9 @@ class Run:
 def summary(result: Analysis) -> str:
     """One line for the terminal."""
     faces = [
-        f"{number} {face.shown} {face.consensus.max():.0%}{'' if face.sure else ' (not sure)'}"
+        "; ".join(
+            [f"{number} {face.shown} {face.consensus.max():.0%}{'' if face.sure else ' (not sure)'}", *face.apparent]
+        )
         for number, face in enumerate(result.faces, 1)
     ]
     return ", ".join(faces) or "no face found"
@@ -172,6 +180,7 @@ def main() -> int:
         epilog="Exit status: 0 all files were read to their end, 1 some were not, 2 wrong usage, 130 interrupted.",
     )
     parser.add_argument("sources", nargs="+", type=Path, metavar="PHOTO|VIDEO|FOLDER")
+    parser.add_argument("--age-gender", action="store_true", help="estimate the apparent age and gender too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write one object a photo, and a report a video")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write one row a face of each photo and video frame")
     parser.add_argument(
@@ -208,7 +217,7 @@ def main() -> int:
             return 1
         for report in filter(None, reports):
             stack.callback(report.close)
-        run = Run(analyzer, *reports, args.annotate)
+        run = Run(analyzer, *reports, args.annotate, args.age_gender)
         progress = stack.enter_context(tqdm(files, unit="file", disable=None if len(files) > 1 else True))
         try:
             for path, name in progress:

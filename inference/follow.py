@@ -25,14 +25,17 @@ class FaceFollower:
         self._searched: float | None = None
         self._turn = 0
 
-    def analyze(self, image: np.ndarray, seconds: float, width: float | None = None) -> list[TrackedFace]:
-        """Everybody in one frame, with one ONNX Runtime call.
+    def analyze(
+        self, image: np.ndarray, seconds: float, width: float | None = None, age_gender: bool = False
+    ) -> list[TrackedFace]:
+        """Everybody in one frame, with one ONNX Runtime call for each model.
 
         Args:
             image: uint8 (H, W, 3), RGB, upright.
             seconds: the frame's time; must grow from frame to frame.
             width: of the camera's picture, in whose pixels places are given; default: the frame's. Frames may come scaled
                 down, each to another size.
+            age_gender: estimate age and gender too.
 
         Returns:
             In the order of their ids.
@@ -52,7 +55,7 @@ class FaceFollower:
             if search:
                 self._searched = seconds
         # So that those who are there at first are numbered as one reads.
-        faces = self._analyzer.classify(image, reading_order(detections))
+        faces = self._analyzer.classify(image, reading_order(detections), age_gender)
         if scale != 1:
             faces = [replace(face, detection=face.detection.scaled(scale)) for face in faces]
         return sorted(self.tracker.update(faces, seconds), key=lambda face: face.id)

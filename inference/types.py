@@ -197,6 +197,11 @@ class Face:
         word = (("girl", "boy") if child else ("woman", "man"))[int(self.gender.argmax())]
         return f"apparent gender: {word} {self.gender.max():.2f}"
 
+    @property
+    def apparent(self) -> list[str]:
+        """`age_words` and `gender_words`, those that there are."""
+        return [words for words in (self.age_words, self.gender_words) if words]
+
     def to_dict(self) -> dict:
         """Plain numbers and strings by the names of the attributes; distributions by label, the box in whole pixels.
 

@@ -206,7 +206,10 @@ async function loop(mine) {
       const camera = `${video.videoWidth}x${video.videoHeight}`, picture = await takePicture();
       const sent = performance.now();
       const answer = await call("POST", "live/frame", {
-        body: picture, headers: {"Content-Type": "image/jpeg", "X-Seconds": String(now / 1000), "X-Camera": camera},
+        body: picture, headers: {
+          "Content-Type": "image/jpeg", "X-Seconds": String(now / 1000), "X-Camera": camera,
+          "X-Age-Gender": find("age-gender").checked ? "1" : "0",
+        },
         timeout: ANSWER_TIMEOUT,
       });
       if (mine !== run) return;

@@ -111,9 +111,13 @@ class LiveServer:
         return json_response({"session": session.token, "resumed": resumed, **state})
 
     async def frame(self, request: Request) -> Response:
-        """A JPEG with its time in X-Seconds (since 1970) and the camera's size in X-Camera ("640x480"): who is in it."""
+        """A JPEG with its time in X-Seconds (since 1970) and the camera's size in X-Camera ("640x480"): who is in it.
+
+        With X-Age-Gender 1 also the apparent age and gender of everybody.
+        """
         session = self.session(request)
         seconds, camera = _read_seconds(request), _read_camera(request)
+        age_gender = request.headers.get("x-age-gender") == "1"
         if session.in_flight:
             raise Refusal(409, "The frame before this one is still being worked on.")
         session.in_flight = True
@@ -125,7 +129,9 @@ class LiveServer:
             self._waiting += 1
             try:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._pool, self._analyze, session, data, seconds, camera)
+                return await loop.run_in_executor(
+                    self._pool, self._analyze, session, data, seconds, camera, age_gender
+                )
             finally:
                 self._waiting -= 1
         except TimeoutError:
@@ -133,7 +139,9 @@ class LiveServer:
         finally:
             session.in_flight = False
 
-    def _analyze(self, session: Session, data: bytes, now: float, camera: tuple[int, int]) -> Response:
+    def _analyze(
+        self, session: Session, data: bytes, now: float, camera: tuple[int, int], age_gender: bool
+    ) -> Response:
         started = time.perf_counter()
         try:
             image = load_image(data, MAX_FRAME_PIXELS)
@@ -144,7 +152,7 @@ class LiveServer:
                 session.origin = now
             # A clock that is set back, or two frames of the same moment, must not stop the stream.
             session.seconds = max(now - session.origin, session.seconds + 1e-3 * (session.timeline.frames > 0))
-            people = session.follower.analyze(image, session.seconds, camera[0])
+            people = session.follower.analyze(image, session.seconds, camera[0], age_gender)
             room, readings = session.timeline.add(session.seconds, people)
             session.rows.add(frame_values(session.seconds, people, room, readings))
         answer = {
@@ -307,6 +315,8 @@ def _person(face: TrackedFace, reading: Reading, camera: tuple[int, int]) -> dic
         "shown": face.smoothed.shown,
         "sure": face.smoothed.sure,
         "index": _reading(reading),
+        # Averages stay after it was switched off; they are not to be shown then.
+        "apparent": face.smoothed.apparent if face.measured.apparent else [],
     }
 
 

@@ -6,12 +6,16 @@ import numpy as np
 from html import escape
 
 from inference.saliency import heat_map
-from inference.types import COLUMNS_IN_CROWD, CROWD, EMOTIONS, NOT_SURE, Analysis, Face
+from inference.types import AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, NOT_SURE, Analysis, Face
 
 NO_FACE = (
     "No face was found. Faces should be turned to the camera and not covered; try a larger, sharper or brighter photo."
 )
 TWO_ANSWERS = "Bars: mean of the network's two answers, what FER-2013's label would be and what ten people would say."
+APPARENT = (
+    f"Apparent age and gender are what the network takes a face for, not what the person is. The years hold the age of "
+    f"{AGE_COVERAGE:.0%} of people like those it was measured on; a gender is named from {GENDER_SURE:.0%} on."
+)
 UNSURE = f"Not sure: no bar reaches {NOT_SURE:.0%}, so the longest one is more likely wrong than right."
 
 
@@ -38,6 +42,7 @@ def face_cards(faces: list[Face]) -> str:
     cards = "".join(_card(number, face) for number, face in enumerate(faces, 1))
     notes = [TWO_ANSWERS] * any(face.crowd is not None for face in faces)
     notes += [UNSURE] * any(not face.sure for face in faces)
+    notes += [APPARENT] * any(face.apparent for face in faces)
     note = f"<p class='ifade-note'>{' '.join(notes)}</p>" if notes else ""
     return f"<div class='ifade-faces'>{cards}</div>{note}"
 
@@ -52,8 +57,12 @@ def _card(number: int, face: Face) -> str:
         f"<figure><img src='{_data_url(face.crop, 'png')}' alt='Face {number} as the network saw it: grey, "
         f"{face.crop.shape[1]} by {face.crop.shape[0]} pixels'><figcaption>Face {number}"
         f"{'' if face.sure else '<strong>not sure</strong>'}</figcaption></figure>"
-        f"<div class='ifade-bars'>{bars}</div>{_reasons(number, face)}</section>"
+        f"<div class='ifade-bars'>{bars}</div>{_apparent(face)}{_reasons(number, face)}</section>"
     )
+
+
+def _apparent(face: Face) -> str:
+    return f"<p class='ifade-apparent'>{'<br>'.join(face.apparent)}</p>" if face.apparent else ""
 
 
 def _bar(label: str, probability: float, leading: bool) -> str:
