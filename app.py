@@ -59,6 +59,18 @@ SCROLL_TO_RESULT = """(photo) => {
 }"""
 
 
+class Page(gr.Blocks):
+    """gr.Blocks whose calls may leave out their last inputs, which then have the values that they begin with.
+
+    Gradio grants that to its own clients alone; programs that post `{"data": [photo]}` would be refused since /analyze has
+    a second parameter.
+    """
+
+    def validate_inputs(self, block_fn, inputs: list) -> None:
+        inputs += [getattr(block, "value", None) for block in block_fn.inputs[len(inputs) :]]
+        super().validate_inputs(block_fn, inputs)
+
+
 def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
     """The page around one analyzer, ready to launch."""
 
@@ -80,7 +92,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    with gr.Blocks(title="Ifade", analytics_enabled=False, delete_cache=(SWEEP_SECONDS, KEPT_SECONDS)) as page:
+    with Page(title="Ifade", analytics_enabled=False, delete_cache=(SWEEP_SECONDS, KEPT_SECONDS)) as page:
         gr.Markdown(INTRODUCTION)
         with gr.Tab("Photo"):
             with gr.Row():

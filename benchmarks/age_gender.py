@@ -12,7 +12,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.readme import ROOT, write_section
+from benchmarks.speed import BATCHES, median_milliseconds, processor
+from inference.age_gender import AgeGenderEstimator
 from inference.model_files import MODELS
 from training.demographic_report import to_markdown
 from training.train import read_history
@@ -68,6 +72,16 @@ def runs_table() -> list[str]:
     return lines
 
 
+def speed(report: dict, repeats: int = 30) -> str:
+    """Milliseconds a face at several batch sizes, on one thread."""
+    estimator = AgeGenderEstimator(report["model"], threads=1, cuda=False)
+    faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), *[estimator.input_size] * 2, 3), np.uint8)
+    return ", ".join(
+        f"{median_milliseconds(lambda: estimator.answers(faces[:batch]), repeats) / batch:.2f} in a batch of {batch}"
+        for batch in BATCHES
+    )
+
+
 def section(reports: list[dict]) -> str:
     """The README's section."""
     served = reports[0]
@@ -80,6 +94,8 @@ def section(reports: list[dict]) -> str:
             "the training parts; the faces below were read once for each model, by `python -m export.age_gender`, which "
             f"writes [models/{served['model'].replace('.onnx', '_metrics.json')}]"
             f"(models/{served['model'].replace('.onnx', '_metrics.json')}).",
+            "",
+            f"Median milliseconds a face on one thread of {processor()}: {speed(served)}.",
             "",
             *to_markdown(served["metrics"], served["disturbed"]),
             "",

@@ -247,6 +247,11 @@ class TestTraining:
         assert ratio == pytest.approx(9**age_gender.BALANCE, rel=0.1)
         assert times[:900].max() <= 1 and np.ptp(times[900:]) <= 1
 
+    def test_both_data_sets_have_the_same_share(self):
+        sources = np.array([0] * 900 + [1] * 100)
+        drawn = draw(portraits_of([25] * 1000, [25] * 1000, sources=sources), np.random.default_rng(0))
+        assert len(drawn) == 1000 and sources[drawn].sum() == pytest.approx(500, abs=1)
+
     def test_faces_and_targets_stay_together(self, portraits):
         prepared = AgeGenderRun.__new__(AgeGenderRun)
         recipe = age_gender.RECIPES["fairface"]

@@ -11,7 +11,7 @@ from gradio_client.exceptions import AppError
 from pathlib import Path
 from PIL import Image
 
-from inference.types import CROWD, EMOTIONS
+from inference.types import CROWD, EMOTIONS, GENDERS
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -52,6 +52,17 @@ def test_analyze(client):
     assert abs(sum(face["consensus"].values()) - 1) < 1e-3 and set(face.get("crowd", CROWD)) == set(CROWD)
     assert abs(sum(face["probabilities"].values()) - 1) < 1e-3 and 0.5 < face["score"] <= 1
     assert client.predict(handle_file(EXAMPLES / "cat.jpg"), api_name="/analyze")["faces"] == []
+
+
+def test_age_and_gender_only_where_asked_for(client):
+    photo = handle_file(EXAMPLES / "astronaut.jpg")
+    (plain,) = client.predict(photo, api_name="/analyze")["faces"]
+    (asked,) = client.predict(photo, True, api_name="/analyze")["faces"]
+    assert not {"age", "gender", "apparent_gender"} & set(plain)
+    first, last = asked["age_range"]
+    assert 0 <= first <= asked["age"] <= last <= 100 and set(asked["gender"]) == set(GENDERS)
+    assert abs(sum(asked["age_distribution"]) - 1) < 1e-3 and abs(sum(asked["gender"].values()) - 1) < 1e-3
+    assert asked["probabilities"] == plain["probabilities"]
 
 
 def test_data_url(page_address):

@@ -4,13 +4,14 @@ import base64
 import numpy as np
 import pytest
 import re
+from dataclasses import replace
 from pathlib import Path
 from playwright.sync_api import expect
 
 from inference.analyzer import FaceAnalyzer
 from inference.images import load_image
-from inference.types import EMOTIONS, Detection, Face
-from webui.results import TWO_ANSWERS, UNSURE, face_cards
+from inference.types import AGES, EMOTIONS, Detection, Face
+from webui.results import APPARENT, TWO_ANSWERS, UNSURE, face_cards
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -193,6 +194,29 @@ def test_a_card_shows_the_consensus_and_its_reasons(show):
     assert [row[0] for row in rows] == [*EMOTIONS, "contempt"]
     assert rows[EMOTIONS.index("happy")] == ["happy", "40.0%", "70.0%"]
     assert rows[EMOTIONS.index("sad")] == ["sad", "50.0%", "5.0%"] and rows[-1] == ["contempt", "–", "10.0%"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_age_and_gender_by_the_checkbox(page):
+    """Not before it is ticked, and gone when it is unticked; the photo is not sent again."""
+    page.set_input_files("input[type=file]", EXAMPLES / "astronaut.jpg")
+    expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
+    assert "apparent" not in page.locator(".ifade-face").inner_text()
+    box = page.get_by_label("Also say the apparent age and gender")
+    expect(box).not_to_be_checked()
+    box.check()
+    expect(page.locator(".ifade-apparent")).to_contain_text("apparent age", timeout=30_000)
+    (face,) = FaceAnalyzer().analyze(load_image(EXAMPLES / "astronaut.jpg"), age_gender=True).faces
+    assert page.locator(".ifade-apparent").inner_text().splitlines() == face.apparent
+    box.uncheck()
+    expect(page.locator(".ifade-apparent")).to_have_count(0, timeout=30_000)
+
+
+def test_a_card_says_the_apparent_age_and_gender(show):
+    years = np.eye(AGES)[31:40].mean(axis=0)
+    page = show(replace(face_saying(SAD_OR_HAPPY), age_distribution=years, gender=np.array([0.87, 0.13])))
+    assert page.locator(".ifade-apparent").inner_text() == "apparent age 31 to 39\napparent gender: woman 0.87"
+    assert page.locator(".ifade-note").inner_text() == APPARENT
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from PIL import Image
 
@@ -13,7 +14,7 @@ from inference.__main__ import summary
 from inference.report import CSV_COLUMNS, CsvReport
 from inference.satisfaction import Reading
 from inference.tracker import TrackedFace
-from inference.types import CROWD, EMOTIONS, Analysis, Detection, Face
+from inference.types import AGES, CROWD, EMOTIONS, Analysis, Detection, Face
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -120,8 +121,39 @@ def test_every_column_of_a_video_frame(tmp_path):
     assert (first["smoothed_shown"], first["smoothed_sure"]) == ("sad", "True") and second["smoothed_sure"] == "False"
     for label, value in zip(EMOTIONS, smoothed.consensus):
         assert float(first[f"smoothed_{label}"]) == pytest.approx(value, abs=1e-6)
-    assert [float(first[name]) for name in header[-4:]] == [-0.25, 0.125, 0.0625, 0.1]
-    assert header[-4:] == ["index", "deviation", "room_index", "room_deviation"]
+    figures = ["index", "deviation", "room_index", "room_deviation"]
+    assert [float(first[name]) for name in figures] == [-0.25, 0.125, 0.0625, 0.1]
+    # Age and gender, which came later, stand behind them.
+    assert header[header.index("index") :][:4] == figures and header[-8] == "age"
+    assert all(first[name] == "" for name in header[-8:])
+
+
+def test_age_and_gender_in_the_csv(tmp_path):
+    years = np.eye(AGES)[31:39].mean(axis=0)
+    asked = replace(face_saying(np.eye(7)[3]), age_distribution=years, gender=np.array([0.87, 0.13]))
+    report = CsvReport(tmp_path / "faces.csv")
+    report.add("photo.jpg", analysis(asked, face_saying(np.eye(7)[3])))
+    report.close()
+    with open(tmp_path / "faces.csv", newline="") as file:
+        with_them, without = csv.DictReader(file)
+    assert (with_them["age_first"], with_them["age_last"], with_them["age_sure"]) == ("31", "38", "True")
+    assert float(with_them["age"]) == asked.to_dict()["age"]
+    assert (with_them["apparent_gender"], with_them["gender_sure"]) == ("female", "True")
+    assert (with_them["gender_female"], with_them["gender_male"]) == ("0.87", "0.13")
+    columns = CSV_COLUMNS[CSV_COLUMNS.index("age") :]
+    assert len(columns) == 8 and all(without[name] == "" for name in columns)
+    line = summary(analysis(asked, face_saying(np.eye(7)[3])))
+    assert line == "1 happy 100%; apparent age 31 to 38; apparent gender: woman 0.87, 2 happy 100%"
+
+
+def test_age_and_gender_only_where_asked_for(run, tmp_path):
+    plain = run("inference", EXAMPLES / "astronaut.jpg", "--json", tmp_path / "plain.json")
+    asked = run("inference", EXAMPLES / "astronaut.jpg", "--age-gender", "--json", tmp_path / "asked.json")
+    assert "apparent" not in plain.stdout and "apparent age" in asked.stdout and "apparent gender" in asked.stdout
+    faces = [json.loads((tmp_path / f"{name}.json").read_text())[0]["faces"][0] for name in ("plain", "asked")]
+    assert set(faces[1]) - set(faces[0]) == {
+        *("age", "age_range", "age_sure", "age_distribution", "apparent_gender", "gender_sure", "gender"),
+    }
 
 
 def test_single_photo_prints_its_answer(run):

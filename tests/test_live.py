@@ -102,6 +102,14 @@ def test_a_face_that_moves_keeps_its_id_and_is_followed(visitor, portrait):
     assert room == person["index"] and room[0] > 0.6 and 0 < room[1] < 0.3
 
 
+def test_age_and_gender_only_while_asked_for(visitor, portrait):
+    """Asked for frame by frame; what was said before it was switched off is shown no more."""
+    assert visitor.send(portrait).json()["people"][0]["apparent"] == []
+    age, gender = visitor.send(portrait, **{"X-Age-Gender": "1"}).json()["people"][0]["apparent"]
+    assert age.startswith("apparent age") and gender.startswith("apparent gender: ")
+    assert visitor.send(portrait, **{"X-Age-Gender": "0"}).json()["people"][0]["apparent"] == []
+
+
 def test_two_people_each_with_a_curve_of_their_own(visitor, portrait):
     half = cv2.resize(portrait[:, 120:440], (320, 480))
     frame = np.hstack([half, half[:, ::-1]])

@@ -23,6 +23,7 @@ SMALLEST_GROUP = 50
 GENDER_THRESHOLDS = (0.5, 0.6, 0.7, GENDER_SURE, 0.9, 0.95)
 SMALL_FACE = 32
 """Side in pixels to which a face is shrunk in `disturbed`."""
+DISTURBED_FACES = 1500
 SEED = 0
 
 
@@ -208,7 +209,7 @@ def _shrunk(image: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def disturbed(predict: Predictor, portraits: Portraits) -> dict[str, dict]:
-    """What bad crops and pictures change, for each source that has test faces, on those the detector found.
+    """What bad crops and pictures change, for each source that has test faces, on the first that the detector found.
 
     Returns:
         By source, for "undisturbed" and each of DISTURBANCES: the figures of `score`, and against the undisturbed answer
@@ -217,7 +218,7 @@ def disturbed(predict: Predictor, portraits: Portraits) -> dict[str, dict]:
     results = {}
     for source in SOURCES:
         faces = portraits.part("test", source)
-        faces = faces.select(faces.found)
+        faces = faces.select(np.flatnonzero(faces.found)[:DISTURBED_FACES])
         if not len(faces):
             continue
         size, pictures = faces.images.shape[1], [read_picture(path) for path in faces.paths]
@@ -263,8 +264,9 @@ def to_markdown(results: dict[str, dict], disturbances: dict[str, dict] | None =
         ]
     for source, rows in (disturbances or {}).items():
         years = "mae" in rows["undisturbed"]
+        count = rows["undisturbed"]["faces"]
         heads = ["gender", "exact group", *["mean error, years"] * years, "age moves by, years", "another gender"]
-        lines += [f"| {source}, disturbed | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+        lines += [f"| {source}, {count:,} faces | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
         for name, row in rows.items():
             cells = [f"{row['gender']:.1%}", f"{row['exact_group']:.1%}", *[f"{row.get('mae', 0):.2f}"] * years]
             cells += [f"{row['years']:.2f}", f"{row['other_gender']:.1%}"] if "years" in row else ["", ""]
