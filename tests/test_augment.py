@@ -191,3 +191,41 @@ def test_another_side_is_the_same_view(faces):
     assert small.shape == (len(faces), 24, 24) and small.dtype == np.uint8
     halved = full.reshape(len(faces), 24, 2, 24, 2).mean(axis=(2, 4))
     assert np.abs(halved - small).max() <= 1
+
+
+class TestColor:
+    def test_a_grey_face_in_color_is_distorted_like_a_grey_one(self, faces):
+        """Every distortion that is not of the color does the same to each channel."""
+        ranges = Augmentation(
+            flip=True, stretch=0.1, scale=(0.8, 1.2), shift=0.1, rotation=12, brightness=30, contrast=0.3
+        )
+        grey = augment(faces, ranges, np.random.default_rng(3))
+        color = augment(np.repeat(faces[..., None], 3, axis=3), ranges, np.random.default_rng(3))
+        assert color.shape == (*faces.shape, 3)
+        for channel in range(3):
+            np.testing.assert_array_equal(color[..., channel], grey)
+
+    def test_degraded_and_erased(self, faces):
+        color = np.stack([faces, faces // 2, 255 - faces], axis=3)
+        result = augment(color, Augmentation(degraded=1.0, erased=1.0), np.random.default_rng(0), side=40)
+        assert result.shape == (len(faces), 40, 40, 3) and result.dtype == np.uint8
+        # The channels are still those of the face: the third is the first's negative, except where noise is.
+        correlation = np.corrcoef(result[..., 0].ravel(), result[..., 2].ravel())[0, 1]
+        assert correlation < -0.6
+
+    def test_saturation_keeps_the_grey_and_tint_changes_it(self, faces):
+        grey = np.repeat(faces[..., None], 3, axis=3)
+        saturated = augment(grey, Augmentation(saturation=0.5), np.random.default_rng(0))
+        assert np.abs(saturated.astype(int) - grey).max() <= 1
+        tinted = augment(grey, Augmentation(tint=0.1), np.random.default_rng(0)).astype(float)
+        gains = tinted.sum(axis=(1, 2)) / np.maximum(grey.sum(axis=(1, 2), dtype=float), 1)
+        assert gains.min() > 0.85 and gains.max() < 1.11 and gains.std(axis=0).min() > 0.03
+        assert np.abs(np.diff(gains, axis=1)).max() > 0.05
+
+    def test_saturation_spreads_and_brings_together(self):
+        red = np.tile(np.array([200, 60, 60], np.uint8), (COUNT, 8, 8, 1))
+        result = augment(red, Augmentation(saturation=0.5), np.random.default_rng(0))[:, 4, 4].astype(int)
+        spread = (result[:, 0] - result[:, 1]) / 140
+        assert 0.49 < spread.min() < 0.6 and 1.4 < spread.max() < 1.51
+        brightness = result @ np.array([0.299, 0.587, 0.114])
+        assert np.abs(brightness - brightness.mean()).max() < 1.5

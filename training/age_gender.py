@@ -154,7 +154,7 @@ RECIPES = {
     "fairface": _FAIRFACE,
     # What a run of "fairface" that has to be cut short goes on with (--start): the larger faces, and the falling rate.
     "fairface-finish": replace(_FAIRFACE, epochs=2, sizes=((48, 0.0), (SIZE, 0.5))),
-    "both": replace(_FAIRFACE, optimizer=sgd(0.06, average=0.1), epochs=2, sizes=((48, 0.0), (SIZE, 0.5))),
+    "both": replace(_FAIRFACE, optimizer=sgd(0.06, average=0.1), epochs=4, sizes=((48, 0.0), (SIZE, 0.5))),
 }
 """All but "both" are for FairFace alone; "both" goes on (--start) from a network that was trained on it."""
 
