@@ -29,7 +29,7 @@ from export.verify import VerificationError, verify
 from inference.model_files import MODELS, write_checksums
 from inference.types import AGE_COVERAGE, AGES, GENDERS
 from training.age_gender import read_settings
-from training.demographic_report import covered, disturbed, evaluate, predictor
+from training.demographic_report import Predictor, covered, disturbed, evaluate, predictor, score
 from training.demographics import (
     SIZE,
     SOURCES,
@@ -91,6 +91,11 @@ def fit_age_temperature(distribution: np.ndarray, validation: Portraits) -> floa
     return float(min(np.exp(np.arange(-np.log(2), np.log(2), 0.01)), key=miss))
 
 
+def score_part(predict: Predictor, faces: Portraits) -> dict:
+    """The figures of `training.demographic_report.score` for faces that are not for testing."""
+    return score(predict(faces.images), faces) if len(faces) else {"faces": 0}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.age_gender", description="Export a network to ONNX.")
     parser.add_argument("model", type=Path, metavar="MODEL.keras")
@@ -137,6 +142,7 @@ def main() -> int:
             print(f"error: not exported: {error}", file=sys.stderr)
             return 1
         predict = predictor(candidate)
+        chosen_on = {source: score_part(predict, portraits.part("validation", source)) for source in SOURCES}
         results, disturbances = evaluate(predict, portraits), disturbed(predict, portraits)
     metrics = {source: figures["all"] for source, figures in results.items()}
     onnx.helper.set_model_props(graph, {**metadata, "metrics": json.dumps(results)})
@@ -145,7 +151,7 @@ def main() -> int:
     if args.out.resolve().parent == MODELS:
         write_checksums()
     report = {"model": args.out.name, "command": "python -m export.age_gender", **metadata, "labels": GENDERS}
-    report |= {"metrics": results, "disturbed": disturbances}
+    report |= {"validation": chosen_on, "metrics": results, "disturbed": disturbances}
     args.out.with_name(f"{args.out.stem}_metrics.json").write_text(json.dumps(report, indent=2) + "\n")
     print(
         f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, temperatures {temperature:.3f} and {gender_temperature:.3f}"
