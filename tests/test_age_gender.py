@@ -155,7 +155,6 @@ def small_recipes():
             build=lambda: age_gender.age_gender_cnn(stages=((8,), (16,), (24, 24), (32,))),
             batch_size=32,
             augmentation=replace(recipe.augmentation, degraded=0.05),
-            sizes=((48, 0.0),),
         )
         for name, recipe in RECIPES.items()
     }
@@ -258,7 +257,7 @@ class TestTraining:
         prepared.recipe = replace(recipe, augmentation=replace(recipe.augmentation, tint=0.0, saturation=0.0))
         prepared.settings, prepared.model = {"seed": 0, "epochs": 2}, recipe.build()
         images, targets = prepared.epoch_data(portraits.part("training"), 0)
-        assert images.shape[1:] == (48, 48, 3) and images.dtype == np.uint8
+        assert images.shape[1:] == (SIZE, SIZE, 3) and images.dtype == np.uint8
         upper = images[:, 6:12].mean(axis=(1, 2))
         female = targets["gender"].argmax(axis=1) == GENDERS.index("female")
         assert ((upper[:, 2] > upper[:, 0]) == female).mean() > 0.99
