@@ -1,9 +1,9 @@
-"""Export a trained age and gender network to the ONNX file that is served.
+"""Export trained age and gender networks to the one ONNX file that is served.
 
-    python -m export.age_gender MODEL.keras models/age_gender.onnx --fairface DIR --utkface DIR
+    python -m export.age_gender MODEL.keras [MODEL.keras ...] models/age_gender.onnx --fairface DIR --utkface DIR
 
-The graph answers with the mean over a face and its mirror image. Its two temperatures are fitted on the validation faces
-of the data sets that the network was trained on: the age's so that the range shown holds AGE_COVERAGE of the ages, the
+The graph answers with the mean of all networks over a face and its mirror image. Its two temperatures are fitted on the validation faces
+of the data sets that the networks were trained on: the age's so that the range shown holds AGE_COVERAGE of the ages, the
 gender's by the cross-entropy. The file is compared with Keras on real faces and measured on the test faces, and the
 figures go into its metadata and into a file beside it: age_gender.onnx and age_gender_metrics.json, say. Nothing is
 written where the comparison fails.
@@ -46,23 +46,25 @@ TERMS = {
 }
 
 
-def serving_network(trained: keras.Model, temperature: float = 1.0, gender_temperature: float = 1.0) -> keras.Model:
-    """The network as it is served.
+def serving_network(
+    networks: list[keras.Model], temperature: float = 1.0, gender_temperature: float = 1.0
+) -> keras.Model:
+    """One network out of trained ones, as it is served.
 
     Args:
-        trained: built by `training.age_gender`.
+        networks: built by `training.age_gender`.
         temperature, gender_temperature: by which the logarithms of the probabilities are divided.
 
     Returns:
-        float32 (N, SIZE, SIZE, 3) to a dict: `age_distribution` (N, AGES) and `gender` (N, 2), means over the face and
-        its mirror image, calibrated; `age` (N,), which is `inference.types.central_age` of the distribution.
+        float32 (N, SIZE, SIZE, 3) to a dict: `age_distribution` (N, AGES) and `gender` (N, 2), means over the networks,
+        the face and its mirror image, calibrated; `age` (N,), which is `inference.types.central_age` of the distribution.
     """
     image = keras.Input((SIZE, SIZE, 3), name="image")
-    network = fold_batch_norm(trained)
-    both = [network(view) for view in (image, keras.ops.flip(image, axis=2))]
+    views = (image, keras.ops.flip(image, axis=2))
+    answers = [network(view) for network in map(fold_batch_norm, networks) for view in views]
 
     def calibrated(name: str, divisor: float):
-        mean = (both[0][name] + both[1][name]) / 2
+        mean = sum((answer[name] for answer in answers[1:]), answers[0][name]) / len(answers)
         return keras.layers.Softmax()(keras.ops.log(keras.ops.maximum(mean, 1e-9)) / divisor)
 
     distribution = calibrated("age_distribution", temperature)
@@ -98,26 +100,27 @@ def score_part(predict: Predictor, faces: Portraits) -> dict:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.age_gender", description="Export a network to ONNX.")
-    parser.add_argument("model", type=Path, metavar="MODEL.keras")
+    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.keras")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
     add_demographics_arguments(parser)
     args = parser.parse_args()
     try:
-        settings = read_settings(args.model)
+        settings = [read_settings(model) for model in args.models]
         portraits, _ = load_portraits(args.fairface, args.utkface, args.crops)
-        trained = keras.models.load_model(args.model, compile=False)
+        networks = [keras.models.load_model(model, compile=False) for model in args.models]
     except (DemographicsError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     validation = portraits.part("validation")
-    validation = validation.select(np.isin(validation.sources, [SOURCES.index(name) for name in settings["data"]]))
+    data = [name for name in SOURCES if any(name in each["data"] for each in settings)]
+    validation = validation.select(np.isin(validation.sources, [SOURCES.index(name) for name in data]))
     if not len(validation):
-        print(f"error: there are no validation faces of {' and '.join(settings['data'])}.", file=sys.stderr)
+        print(f"error: there are no validation faces of {' and '.join(data)}.", file=sys.stderr)
         return 1
-    answers = serving_network(trained).predict(validation.images, batch_size=256, verbose=0)
+    answers = serving_network(networks).predict(validation.images, batch_size=256, verbose=0)
     temperature = fit_age_temperature(answers["age_distribution"], validation)
     gender_temperature = fit_temperature(answers["gender"], validation.genders)
-    calibrated = serving_network(trained, temperature, gender_temperature)
+    calibrated = serving_network(networks, temperature, gender_temperature)
     metadata = {
         "labels": json.dumps(GENDERS),
         "bins": str(AGES),
@@ -126,10 +129,10 @@ def main() -> int:
         "temperature": f"{temperature:.4f}",
         "gender_temperature": f"{gender_temperature:.4f}",
         "coverage": str(AGE_COVERAGE),
-        "dataset": " and ".join(settings["data"]),
-        "terms": "; ".join(TERMS[name] for name in settings["data"]),
-        "recipe": settings["recipe"],
-        "parameters": str(trained.count_params()),
+        "dataset": " and ".join(data),
+        "terms": "; ".join(TERMS[name] for name in data),
+        "runs": " + ".join(model.parent.name for model in args.models),
+        "parameters": str(sum(network.count_params() for network in networks)),
         "version": datetime.date.today().isoformat(),
     }
     graph = convert(calibrated, metadata)

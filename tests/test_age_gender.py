@@ -1,5 +1,6 @@
 """Age and gender from training to the answer: the loss, the run, the export, the report and the words."""
 
+import cv2
 import json
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from inference.images import load_image
 from inference.model_files import CHECKSUMS, MODELS, ModelError
 from inference.types import AGE_COVERAGE, AGES, GENDERS, Detection, Face, age_range, central_age
 from training import age_gender, demographic_report, evaluate
-from training.age_gender import COMPONENTS, RECIPES, AgeDistribution, AgeGenderRun, draw, interval_loss
+from training.age_gender import COMPONENTS, RECIPES, AgeDistribution, AgeGenderRun, AreaResize, draw, interval_loss
 from training.demographic_report import age_group, by_groups, covered, disturbed, score
 from training.demographics import AGE_GROUPS, PARTS, SIZE, Portraits, load_portraits
 from training.train import read_history
@@ -40,6 +41,13 @@ def portraits_of(first, last, genders=0, races=0, **given) -> Portraits:
     values |= {"genders": np.full(count, genders) if np.isscalar(genders) else np.array(genders)}
     values |= {"races": np.full(count, races) if np.isscalar(races) else np.array(races)}
     return Portraits(**{**values, "first_years": np.array(first), "last_years": np.array(last), **given})
+
+
+def test_faces_are_reduced_as_by_opencv():
+    faces = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3)).astype(np.float32)
+    for side in (40, 32, 64):
+        expected = np.stack([cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA) for face in faces])
+        np.testing.assert_allclose(AreaResize(side)(faces), expected, atol=1e-3)
 
 
 class TestDistribution:
@@ -301,6 +309,18 @@ class TestExport:
         np.testing.assert_allclose(found["age"], central_age(found["age_distribution"]), atol=1e-3)
         mirrored = dict(zip(names, session.run(names, {"image": faces[:, :, ::-1].astype(np.float32)})))
         np.testing.assert_allclose(found["gender"], mirrored["gender"], atol=1e-5)
+
+    def test_several_networks_answer_with_their_mean(self, trained_run, portraits):
+        faces = portraits.images[:8].astype(np.float32)
+        first = keras.models.load_model(trained_run / "model.keras", compile=False)
+        second = age_gender.RECIPES["both"].build()
+        one, other, both = (
+            export_age_gender.serving_network(networks).predict(faces, verbose=0)
+            for networks in ([first], [second], [first, second])
+        )
+        for name in ("age_distribution", "gender"):
+            np.testing.assert_allclose(both[name], (one[name] + other[name]) / 2, atol=1e-5)
+        assert np.abs(one["gender"] - other["gender"]).max() > 0.01
 
     def test_nothing_is_written_where_the_file_differs(
         self, trained_run, demographics_arguments, tmp_path, call, monkeypatch, capsys
