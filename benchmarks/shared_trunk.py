@@ -30,7 +30,7 @@ from training.demographics import (
     to_detection,
 )
 
-FACES = 12_000
+FACES = 6_000
 """Training faces that the probes are fitted on."""
 PENALTY = 1.0
 """Of the ridge regression, in units of the variance of one standardized feature over all faces."""

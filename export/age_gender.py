@@ -61,7 +61,9 @@ def serving_network(
     """
     image = keras.Input((SIZE, SIZE, 3), name="image")
     views = (image, keras.ops.flip(image, axis=2))
-    answers = [network(view) for network in map(fold_batch_norm, networks) for view in views]
+    folded = [fold_batch_norm(network) for network in networks]
+    unnamed = [keras.Model(network.inputs, network.output) for network in folded]  # they share a name
+    answers = [network(view) for network in unnamed for view in views]
 
     def calibrated(name: str, divisor: float):
         mean = sum((answer[name] for answer in answers[1:]), answers[0][name]) / len(answers)
