@@ -2,6 +2,7 @@
 
 import json
 import numpy as np
+import os
 from pathlib import Path
 
 from inference.alignment import AGE_GENDER_FRAMING, align_face
@@ -19,7 +20,8 @@ class AgeGenderEstimator:
     (N, 2), both calibrated; the metadata names the labels. `inference.types.Face` says what the outputs mean.
 
     Args:
-        model: a file name in models/ or a path.
+        model: a file name in models/ or a path; default: what AGE_GENDER_MODEL of the environment names, else
+            age_gender.onnx.
         threads, cuda: see `inference.session.create_session`.
 
     Raises:
@@ -31,7 +33,8 @@ class AgeGenderEstimator:
         provider: the active ONNX Runtime execution provider.
     """
 
-    def __init__(self, model: str | Path = "age_gender.onnx", threads: int | None = None, cuda: bool = True):
+    def __init__(self, model: str | Path | None = None, threads: int | None = None, cuda: bool = True):
+        model = model or os.environ.get("AGE_GENDER_MODEL") or "age_gender.onnx"
         self._session = create_session(model, threads, cuda)
         metadata = self._session.get_modelmeta().custom_metadata_map
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()

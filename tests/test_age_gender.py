@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import onnx
 import onnxruntime
+import os
 import pytest
 import tensorflow as tf
 from dataclasses import fields, replace
@@ -506,10 +507,39 @@ class TestEstimator:
 
 class TestReleased:
     def test_known_and_small(self):
-        assert RELEASED.name in CHECKSUMS.read_text() and RELEASED.stat().st_size < 10_000_000
+        for file in (RELEASED, MODELS / "age_gender_fairface.onnx"):
+            assert file.name in CHECKSUMS.read_text() and file.stat().st_size < 10_000_000
+
+    def test_figures(self, tmp_path):
+        """The first of the test faces of both data sets are answered about as well as the metrics say of all."""
+        folders = [os.environ.get(name) for name in ("FAIRFACE_DIR", "UTKFACE_DIR")]
+        if not all(folders):
+            pytest.skip("set FAIRFACE_DIR and UTKFACE_DIR to the folders of FairFace and UTKFace")
+        fairface, utkface = map(Path, folders)
+        for part, count in (("train", 1), ("val", 500)):
+            lines = (fairface / f"fairface_label_{part}.csv").read_text().splitlines()
+            (tmp_path / f"fairface_label_{part}.csv").write_text("\n".join(lines[: count + 1]) + "\n")
+            (tmp_path / part).symlink_to(fairface / part)
+        (tmp_path / "UTKFace").mkdir()
+        for path in sorted((utkface / "UTKFace").glob("*.jpg"))[::10]:
+            (tmp_path / "UTKFace" / path.name).symlink_to(path)
+        portraits, _ = load_portraits(tmp_path, tmp_path, tmp_path / "crops")
+        estimator = AgeGenderEstimator(threads=1)
+        for source, kept in (("FairFace", "exact_group"), ("UTKFace", "within_5_years")):
+            test = portraits.part("test", source)
+            figures = score(estimator.answers(test.images), test)
+            assert len(test) > 300
+            for name in ("gender", kept):
+                assert figures[name] == pytest.approx(estimator.metrics[source]["all"][name], abs=0.08), (source, name)
 
     def test_metrics_file_agrees(self):
         report = json.loads((MODELS / "age_gender_metrics.json").read_text())
+        assert AgeGenderEstimator().metrics == report["metrics"]
+
+    def test_the_environment_names_the_model_of_clean_terms(self, monkeypatch):
+        monkeypatch.setenv("AGE_GENDER_MODEL", "age_gender_fairface.onnx")
+        report = json.loads((MODELS / "age_gender_fairface_metrics.json").read_text())
+        assert report["dataset"] == "FairFace" and report["terms"] == "FairFace: CC BY 4.0"
         assert AgeGenderEstimator().metrics == report["metrics"]
 
     def test_a_grown_woman(self):
