@@ -209,7 +209,7 @@ def _shrunk(image: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def disturbed(predict: Predictor, portraits: Portraits) -> dict[str, dict]:
-    """What bad crops and pictures change, for each source that has test faces, on the first that the detector found.
+    """What bad crops and pictures change, for each source that has test faces, on DISTURBED_FACES that the detector found.
 
     Returns:
         By source, for "undisturbed" and each of DISTURBANCES: the figures of `score`, and against the undisturbed answer
@@ -218,7 +218,8 @@ def disturbed(predict: Predictor, portraits: Portraits) -> dict[str, dict]:
     results = {}
     for source in SOURCES:
         faces = portraits.part("test", source)
-        faces = faces.select(np.flatnonzero(faces.found)[:DISTURBED_FACES])
+        found = np.random.default_rng(SEED).permutation(np.flatnonzero(faces.found))
+        faces = faces.select(np.sort(found[:DISTURBED_FACES]))
         if not len(faces):
             continue
         size, pictures = faces.images.shape[1], [read_picture(path) for path in faces.paths]
