@@ -129,9 +129,7 @@ class LiveServer:
             self._waiting += 1
             try:
                 loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(
-                    self._pool, self._analyze, session, data, seconds, camera, age_gender
-                )
+                return await loop.run_in_executor(self._pool, self._analyze, session, data, seconds, camera, age_gender)
             finally:
                 self._waiting -= 1
         except TimeoutError:
