@@ -138,7 +138,7 @@ class LiveServer:
             session.in_flight = False
 
     def _analyze(
-        self, session: Session, data: bytes, now: float, camera: tuple[int, int], age_gender: bool
+        self, session: Session, data: bytes, now: float, camera: tuple[int, int], age_gender: bool = False
     ) -> Response:
         started = time.perf_counter()
         try:
