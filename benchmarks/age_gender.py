@@ -94,7 +94,7 @@ def section(reports: list[dict]) -> str:
             "",
             f"`{served['model']}`, from {served['runs']}: {int(served['parameters']):,} parameters, {served['input_size']} pixels, trained on "
             f"{served['dataset']} ({served['terms']}). Epoch, calibration and this choice were made on faces taken from "
-            "the training parts; the faces below were read once for each model, by `python -m export.age_gender`, which "
+            "the training parts; nothing was chosen on the faces below, measured by `python -m export.age_gender`, which "
             f"writes [models/{served['model'].replace('.onnx', '_metrics.json')}]"
             f"(models/{served['model'].replace('.onnx', '_metrics.json')}).",
             "",

@@ -40,7 +40,7 @@ KEEP_SCORE = 0.5
 """The same for a face that was one in the frame before: a face that turns away for a moment is not lost."""
 FEW_FACES = 2
 """So many faces of a stream are looked at one by one; more are cheaper to find by one first look at the whole frame."""
-SHORT_RANGE_SIDE = 0.15
+SHORT_RANGE_SIDE = 0.13
 """Side of a face, in sides of the frame, from which the short-range model finds it as surely as the full-range one."""
 VERIFY_EVERY = 3
 """Of the faces of a crowd one gets a second look in every so many frames."""
