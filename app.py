@@ -16,7 +16,7 @@ import sys
 from html import escape
 from pathlib import Path
 
-from inference.age_gender import AgeGenderEstimator
+from inference.age_gender import find_estimator
 from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.drawing import annotate, shrink
@@ -104,7 +104,9 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
                         height=380,
                         elem_classes="ifade-photo",
                     )
-                    age_gender = gr.Checkbox(False, label=AGE_GENDER, elem_id="ifade-age-gender")
+                    age_gender = gr.Checkbox(
+                        False, label=AGE_GENDER, elem_id="ifade-age-gender", visible=analyzer.estimator is not None
+                    )
                     examples = sorted(str(file) for file in (HERE / "examples").glob("*.jpg"))
                     gr.Examples(examples, photo, label="Examples", api_visibility="private")
                 with gr.Column():
@@ -119,7 +121,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             status = gr.HTML(message(WELCOME), elem_id="ifade-status")
             cards = gr.HTML()
         with gr.Tab("Live"):
-            live_tab()
+            live_tab(age_gender=analyzer.estimator is not None)
         with gr.Tab("Video"):
             video_tab()
         gr.Markdown(NOTICE)
@@ -151,14 +153,14 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
 def build_live_server() -> LiveServer:
     """The server side of the Live tab. Frames of several visitors are worked on at the same time, so each has one thread."""
     analyzer = FaceAnalyzer(
-        FaceDetector("full_range"), EmotionClassifier(LIVE_MODEL, threads=1), AgeGenderEstimator(threads=1)
+        FaceDetector("full_range"), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
     )
     return LiveServer(SessionStore(lambda: FaceFollower(analyzer)))
 
 
 def build_video_server(live: LiveServer) -> VideoServer:
     """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
-    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(threads=1), AgeGenderEstimator(threads=1))
+    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(threads=1), find_estimator(threads=1))
     return VideoServer(live, lambda: FaceFollower(analyzer))
 
 

@@ -211,6 +211,8 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         try:
             analyzer = FaceAnalyzer()
+            if args.age_gender and analyzer.estimator is None:
+                raise ModelError("--age-gender needs models/age_gender.onnx. Restore it with `git checkout -- models`.")
             reports = [kind(path) if path else None for kind, path in ((JsonReport, args.json), (CsvReport, args.csv))]
         except (ModelError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)

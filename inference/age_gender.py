@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 from inference.alignment import AGE_GENDER_FRAMING, align_face
-from inference.model_files import ModelError
+from inference.model_files import MODELS, ModelError
 from inference.session import active_provider, create_session
 from inference.types import AGES, GENDERS, Detection
 
 OUTPUTS = ("age", "age_distribution", "gender")
+DEFAULT_MODEL = "age_gender.onnx"
 
 
 class AgeGenderEstimator:
@@ -34,7 +35,7 @@ class AgeGenderEstimator:
     """
 
     def __init__(self, model: str | Path | None = None, threads: int | None = None, cuda: bool = True):
-        model = model or os.environ.get("AGE_GENDER_MODEL") or "age_gender.onnx"
+        model = model or os.environ.get("AGE_GENDER_MODEL") or DEFAULT_MODEL
         self._session = create_session(model, threads, cuda)
         metadata = self._session.get_modelmeta().custom_metadata_map
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
@@ -73,3 +74,14 @@ class AgeGenderEstimator:
         if not len(faces):
             return dict(zip(OUTPUTS, (np.zeros(s, np.float32) for s in (0, (0, AGES), (0, len(GENDERS))))))
         return dict(zip(OUTPUTS, self._session.run(OUTPUTS, {"image": self.preprocess(faces)})))
+
+
+def find_estimator(threads: int | None = None) -> AgeGenderEstimator | None:
+    """The default estimator, or None where its file was left out; everything else works without it.
+
+    Raises:
+        ModelError: the file is altered, or AGE_GENDER_MODEL names one that is missing.
+    """
+    if not os.environ.get("AGE_GENDER_MODEL") and not (MODELS / DEFAULT_MODEL).exists():
+        return None
+    return AgeGenderEstimator(threads=threads)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import time
 
-from inference.age_gender import AgeGenderEstimator
+from inference.age_gender import AgeGenderEstimator, find_estimator
 from inference.alignment import align_face
 from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
@@ -17,7 +17,7 @@ class FaceAnalyzer:
     Args:
         detector: default: full range with tiles, for photographs.
         classifier: default: models/emotion.onnx.
-        estimator: default: models/age_gender.onnx.
+        estimator: default: models/age_gender.onnx where that is present; without one, age and gender stay unsaid.
 
     Raises:
         ModelError: a model file is missing or altered.
@@ -30,7 +30,7 @@ class FaceAnalyzer:
         estimator: AgeGenderEstimator | None = None,
     ):
         self.classifier = classifier or EmotionClassifier()
-        self.estimator = estimator or AgeGenderEstimator()
+        self.estimator = estimator or find_estimator()
         self.detector = detector or FaceDetector("full_range", tiled=True)
 
     def analyze(self, image: np.ndarray, age_gender: bool = False) -> Analysis:
@@ -73,7 +73,7 @@ class FaceAnalyzer:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         crops = [align_face(grey, detection, self.classifier.input_size) for detection in detections]
         answers = self.classifier.answers(np.stack(crops))
-        if age_gender:
+        if age_gender and self.estimator:
             portraits = [self.estimator.crop(image, detection) for detection in detections]
             estimates = self.estimator.answers(np.stack(portraits))
             answers |= {name: estimates[name] for name in ("age_distribution", "gender")}

@@ -484,6 +484,28 @@ class TestEstimator:
             crop = estimator.crop(picture, to_detection(portraits.detections[index]))
             np.testing.assert_array_equal(crop, portraits.images[index])
 
+    def test_everything_else_works_where_the_model_was_left_out(self, tmp_path, monkeypatch, call, capsys):
+        import app
+        from inference import __main__ as command_line
+        from inference import age_gender
+        from webui.live import live_tab
+
+        monkeypatch.setattr(age_gender, "MODELS", tmp_path)
+        analyzer = FaceAnalyzer()
+        assert analyzer.estimator is None and app.build_live_server() is not None
+        (face,) = analyzer.analyze(load_image(EXAMPLES / "astronaut.jpg"), age_gender=True).faces
+        assert face.shown == "happy" and face.age_distribution is None and face.apparent == []
+        page = app.build_page(analyzer)
+        (box,) = [block for block in page.blocks.values() if block.elem_id == "ifade-age-gender"]
+        assert box.visible is False
+        assert '"ageGender": false' in live_tab(age_gender=False).js_on_load
+        assert call(command_line.main, EXAMPLES / "astronaut.jpg", "--age-gender") == 1
+        assert "age_gender.onnx" in capsys.readouterr().err
+        # One that is asked for by name and missing is an error.
+        monkeypatch.setenv("AGE_GENDER_MODEL", str(tmp_path / "gone.onnx"))
+        with pytest.raises(ModelError, match="gone.onnx"):
+            FaceAnalyzer()
+
     def test_one_run_for_all_faces(self, exported_file):
         """And none where age and gender were not asked for."""
         photo = load_image(EXAMPLES / "astronaut.jpg")

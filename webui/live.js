@@ -592,6 +592,7 @@ function end() {
 }
 
 enable(false);
+find("age-gender").parentElement.hidden = !SETTINGS.ageGender;
 drawLive();
 drawSession();
 comeBack();

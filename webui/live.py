@@ -365,9 +365,10 @@ def _read_camera(request: Request) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def live_tab() -> gr.HTML:
-    """The Live tab's component; the routes of a LiveServer must be there."""
+def live_tab(age_gender: bool = True) -> gr.HTML:
+    """The Live tab's component, which offers age and gender or not; the routes of a LiveServer must be there."""
     settings = {
+        "ageGender": age_gender,
         "baselineSeconds": BASELINE_SECONDS,
         "idleSeconds": IDLE_SECONDS,
         "leftSeconds": LEFT_SECONDS,
