@@ -123,7 +123,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         with gr.Tab("Live"):
             live_tab(age_gender=analyzer.estimator is not None)
         with gr.Tab("Video"):
-            video_tab()
+            video_tab(age_gender=analyzer.estimator is not None)
         gr.Markdown(NOTICE)
         shown = {
             "fn": show,

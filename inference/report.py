@@ -4,6 +4,7 @@ streams in memory."""
 import csv
 import itertools
 import json
+import math
 import numpy as np
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO, StringIO
@@ -11,8 +12,16 @@ from pathlib import Path
 
 from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline
 from inference.tracker import TrackedFace
-from inference.types import CROWD, EMOTIONS, GENDERS, NOT_SURE, Analysis, Face
+from inference.types import CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE, WIDEST_AGE_RANGE, Analysis, Face
 from inference.video import VideoReader
+
+APPARENT_COLUMNS = (
+    *("age", "age_first", "age_last", "age_sure", "apparent_gender", "gender_sure"),
+    *(f"gender_{label}" for label in GENDERS),
+)
+"""The last columns of every table, empty where age and gender were not asked for: the apparent age in years, the first and
+the last year of its range, whether that is narrow enough, the apparent gender, whether it is sure, and the probability of
+each. In streams they are those of the person, averaged over time."""
 
 CSV_COLUMNS = (
     *("file", "face", "x1", "y1", "x2", "y2", "score", "emotion", *EMOTIONS, "shown", "sure"),
@@ -21,8 +30,7 @@ CSV_COLUMNS = (
     *("seconds", "person", "smoothed_shown", "smoothed_sure"),
     *(f"smoothed_{label}" for label in EMOTIONS),
     *("index", "deviation", "room_index", "room_deviation"),
-    *("age", "age_first", "age_last", "age_sure", "apparent_gender", "gender_sure"),
-    *(f"gender_{label}" for label in GENDERS),
+    *APPARENT_COLUMNS,
 )
 """One row a face of a photo or of an analysed frame of a video: the file, the face's number in the picture from 1, its box
 in pixels, the detector's confidence (0 to 1), the leading emotion of the seven probabilities, and these; then the leading
@@ -31,11 +39,7 @@ the model has none. `inference.types.Face` says what they mean.
 
 The next are empty for photos: the frame's time in seconds from the beginning of the video; the person's id, the same in all
 frames; the leading emotion of the consensus smoothed over time, whether it is sure, and that consensus; the satisfaction
-index of the person and its standard deviation, -1 to 1, and those of the room.
-
-The last are empty where age and gender were not asked for: the apparent age in years, the first and the last year of its
-range, whether that is narrow enough, the apparent gender, whether it is sure, and the probability of each. In videos they
-are those of the person, averaged over time."""
+index of the person and its standard deviation, -1 to 1, and those of the room. The last are APPARENT_COLUMNS."""
 
 
 class JsonReport:
@@ -106,7 +110,7 @@ def _face_cells(name: str, number: int, face: Face) -> list:
 
 
 def _apparent_cells(face: Face) -> list:
-    """The last of CSV_COLUMNS."""
+    """APPARENT_COLUMNS."""
     fields = face.to_dict()
     cells = [fields.get("age"), *fields.get("age_range", (None, None)), fields.get("age_sure")]
     cells += [fields.get("apparent_gender"), fields.get("gender_sure")]
@@ -131,36 +135,51 @@ FRAME_COLUMNS = (
     *EMOTIONS,
     *(f"smoothed_{label}" for label in EMOTIONS),
     *("index", "deviation", "room_index", "room_deviation"),
+    *APPARENT_COLUMNS,
 )
 """One row for each face of each analysed frame of a stream: the frame's time from the beginning; the person's id; the box in
 pixels of the camera's or the video's upright picture and the detector's confidence (0 to 1), as found in this frame; the
 emotion that is shown and whether it is sure, of the smoothed probabilities; the seven probabilities (the consensus) of this
 frame alone, and smoothed over time; the satisfaction index of the person and its standard deviation, -1 to 1, and those of
-the room, by the weights and the baseline that held at that time."""
+the room, by the weights and the baseline that held at that time; then APPARENT_COLUMNS."""
 
-_NUMBERS = len(FRAME_COLUMNS) - len(("shown", "sure"))
-_SMOOTHED = slice(_NUMBERS - 4 - len(EMOTIONS), _NUMBERS - 4)
+_FIGURES = 7 + 2 * len(EMOTIONS) + 4
+"""Numbers of a row up to those of age and gender."""
+_SMOOTHED = slice(_FIGURES - 4 - len(EMOTIONS), _FIGURES - 4)
+_NUMBERS = _FIGURES + len(("age", "age_first", "age_last", *GENDERS))
 CHUNK_ROWS = 2048
 MAX_DRAWN = 8
 """Most people with a curve of their own in the picture."""
 MAX_ROWS = 200_000
-"""Rows that a session keeps in memory, 20 MB: two hours of one face at 25 frames a second."""
+"""Rows that a session keeps in memory, 24 MB: two hours of one face at 25 frames a second."""
 
 
 def frame_values(
     seconds: float, people: Iterable[TrackedFace], room: Reading | None, readings: Mapping[int, Reading]
 ) -> np.ndarray:
-    """The numbers of FRAME_COLUMNS, those without `shown` and `sure`, of one frame: float64 (faces, columns)."""
+    """The numbers of FRAME_COLUMNS, those that do not follow from others, of one frame: float64 (faces, columns). Where age
+    and gender were not asked for in this frame, theirs are NaN."""
     rows = [
         [
             *(seconds, face.id, *face.measured.detection.box, face.measured.detection.score),
             *face.measured.consensus,
             *face.smoothed.consensus,
             *(readings[face.id].index, readings[face.id].deviation, room.index, room.deviation),
+            *_apparent_numbers(face),
         ]
         for face in people
     ]
     return np.array(rows, np.float64).reshape(len(rows), _NUMBERS)
+
+
+def _apparent_numbers(person: TrackedFace) -> list[float]:
+    # Averages stay after it was switched off; they are not to be told then.
+    age = gender = [math.nan] * 3
+    if person.measured.age_distribution is not None:
+        age = [person.smoothed.age, *person.smoothed.age_range]
+    if person.measured.gender is not None:
+        gender = person.smoothed.gender
+    return [*age, *gender[: len(GENDERS)]]
 
 
 def csv_lines(rows: np.ndarray) -> str:
@@ -172,8 +191,22 @@ def csv_lines(rows: np.ndarray) -> str:
         leading = max(smoothed)
         words = [EMOTIONS[smoothed.index(leading)], leading >= NOT_SURE]
         numbers = [f"{values[0]:.3f}", int(values[1]), *(f"{value:.1f}" for value in values[2:6]), f"{values[6]:.4f}"]
-        writer.writerow(numbers + words + [f"{value:.5f}" for value in values[7:]])
+        figures = [f"{value:.5f}" for value in values[7:_FIGURES]]
+        writer.writerow(numbers + words + figures + _apparent_texts(*values[_FIGURES:]))
     return text.getvalue()
+
+
+def _apparent_texts(age: float, first: float, last: float, *gender: float) -> list:
+    years, genders = [None] * 4, [None] * (2 + len(GENDERS))
+    if not math.isnan(age):
+        years = [f"{age:.1f}", int(first), int(last), last - first <= WIDEST_AGE_RANGE]
+    if not math.isnan(gender[0]):
+        genders = [
+            GENDERS[gender.index(max(gender))],
+            max(gender) >= GENDER_SURE,
+            *(f"{value:.5f}" for value in gender),
+        ]
+    return years + genders
 
 
 class FrameTable:

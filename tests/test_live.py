@@ -17,8 +17,9 @@ from starlette.testclient import TestClient
 
 import app
 from inference.images import load_image
+from inference.report import APPARENT_COLUMNS
 from inference.satisfaction import VALENCE
-from inference.types import EMOTIONS
+from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from webui import live as live_module
 from webui import sessions as sessions_module
 
@@ -104,10 +105,25 @@ def test_a_face_that_moves_keeps_its_id_and_is_followed(visitor, portrait):
 
 def test_age_and_gender_only_while_asked_for(visitor, portrait):
     """Asked for frame by frame; what was said before it was switched off is shown no more."""
-    assert visitor.send(portrait).json()["people"][0]["apparent"] == []
-    age, gender = visitor.send(portrait, **{"X-Age-Gender": "1"}).json()["people"][0]["apparent"]
-    assert age.startswith("apparent age") and gender.startswith("apparent gender: ")
-    assert visitor.send(portrait, **{"X-Age-Gender": "0"}).json()["people"][0]["apparent"] == []
+    asked = {}
+    for wanted in ("", "1", "0"):
+        (person,) = visitor.send(portrait, **{"X-Age-Gender": wanted}).json()["people"]
+        asked[wanted] = person["apparent"]
+    assert asked[""] is asked["0"] is None
+    said = asked["1"]
+    first, last = said["age_range"]
+    assert 25 <= first <= said["age"] <= last + 1 and said["age_sure"] == (last - first <= WIDEST_AGE_RANGE)
+    assert said["apparent_gender"] == "female" and sum(said["gender"].values()) == pytest.approx(1, abs=1e-4)
+    assert said["gender_sure"] == (said["gender"]["female"] >= GENDER_SURE)
+    # The table says it of that frame alone.
+    table = rows(visitor)
+    assert [row["age"] != "" for row in table] == [row["gender_male"] != "" for row in table] == [False, True, False]
+    assert {table[0][name] for name in APPARENT_COLUMNS} == {table[2][name] for name in APPARENT_COLUMNS} == {""}
+    row = table[1]
+    assert float(row["age"]) == said["age"] and [int(row["age_first"]), int(row["age_last"])] == said["age_range"]
+    assert (row["age_sure"], row["gender_sure"]) == (str(said["age_sure"]), str(said["gender_sure"]))
+    assert row["apparent_gender"] == "female"
+    assert float(row["gender_female"]) == pytest.approx(said["gender"]["female"], abs=1e-5)
 
 
 def test_two_people_each_with_a_curve_of_their_own(visitor, portrait):

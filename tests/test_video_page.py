@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 
 import app
 from clips import face_at, write_clip, write_face_clip
-from inference.report import FRAME_COLUMNS
-from inference.types import EMOTIONS
+from inference.report import APPARENT_COLUMNS, FRAME_COLUMNS
+from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from test_app_page import VIEWS
 from webui import video as video_module
 from webui.live import Refusal
@@ -67,8 +67,9 @@ class Visitor:
     def post(self, path: str):
         return self.client.post(path, headers=self.headers)
 
-    def send(self, content: bytes, rate: int = 10):
-        return self.client.post("/video/analyze", content=content, headers={**self.headers, "X-Rate": str(rate)})
+    def send(self, content: bytes, rate: int = 10, **headers: str):
+        headers = {**self.headers, "X-Rate": str(rate), **headers}
+        return self.client.post("/video/analyze", content=content, headers=headers)
 
     def wait(self, *states: str) -> dict:
         deadline = time.monotonic() + 60
@@ -128,6 +129,27 @@ def test_a_video_is_analysed_and_forgotten(visitor, clip, stored):
     assert report["frames"] == 100 and report["room"]["dwell"]["happy"] == pytest.approx(4, abs=0.1)
     assert visitor.get("/live/report.png").content.startswith(b"\x89PNG")
     assert stored() == 0
+
+
+def test_age_and_gender_only_where_asked_for(client, clip):
+    tables = []
+    for wanted in ("0", "1"):
+        visitor = Visitor(client)
+        visitor.send(clip, rate=2, **{"X-Age-Gender": wanted})
+        visitor.wait("done")
+        tables.append(list(csv.DictReader(io.StringIO(visitor.get("/live/report.csv").text))))
+        visitor.post("/live/delete")
+    without, asked = tables
+    assert len(without) == len(asked) == 8
+    assert {row[name] for row in without for name in APPARENT_COLUMNS} == {""}
+    for row in asked:
+        first, age, last = (float(row[name]) for name in ("age_first", "age", "age_last"))
+        assert 0 <= first <= age <= last + 1 and row["age_sure"] == str(last - first <= WIDEST_AGE_RANGE)
+        female, male = float(row["gender_female"]), float(row["gender_male"])
+        assert female + male == pytest.approx(1, abs=1e-4) and row["gender_sure"] == str(
+            max(female, male) >= GENDER_SURE
+        )
+        assert row["apparent_gender"] == ("female" if female >= male else "male")
 
 
 def test_stop_is_prompt_and_keeps_what_was_read(visitor, long_clip, stored):
@@ -220,7 +242,7 @@ def test_an_upload_that_stands_still_is_given_up(server, monkeypatch):
 
 def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkeypatch):
     class Faulty:
-        def analyze(self, image, seconds):
+        def analyze(self, image, seconds, age_gender):
             if seconds > 1:
                 raise RuntimeError("broken on purpose")
             return []
@@ -269,6 +291,9 @@ def section(page, name: str):
 
 
 def test_a_video_in_the_page(page, clips):
+    box = page.locator(".ifade-film").get_by_label("Apparent age and gender")
+    expect(box).not_to_be_checked()
+    box.check()
     choose(page, clips / "clip.mp4")
     status = page.locator(".ifade-film-status")
     expect(status).to_contain_text("Finished: 40 pictures from 4.0 s analysed")
@@ -296,6 +321,7 @@ def test_a_video_in_the_page(page, clips):
     card = section(page, "Person 1: happy")
     assert [label.strip() for label in card.locator(".ifade-label").all_inner_texts()] == list(EMOTIONS)
     assert card.locator(".ifade-leading .ifade-label").all_inner_texts() == ["happy"]
+    assert re.match(r"apparent age.* \d+ to \d+, apparent gender: ", card.locator(".ifade-card-apparent").inner_text())
     # A marker at that moment, with a label that is text and nothing else.
     page.locator(".ifade-film .ifade-marker-label").fill("<b>price</b> shown")
     page.get_by_role("button", name="Set at this moment").click()

@@ -15,7 +15,7 @@ function makeCard(id) {
   return {root, bars, answer, index, apparent};
 }
 
-// data: {probabilities, shown, sure, index: [index, deviation], apparent: [text, ...]}. withText: figures too, not only bars.
+// data: {probabilities, shown, sure, index: [index, deviation], apparent: see below}. withText: figures too, not only bars.
 function fillCard({root, bars, answer, index, apparent}, id, data, percent, withText = true) {
   const {probabilities, shown, sure} = data, words = sure ? shown : "not sure";
   bars.forEach((bar, number) => {
@@ -31,8 +31,19 @@ function fillCard({root, bars, answer, index, apparent}, id, data, percent, with
   if (!withText) return;
   setText(answer, words);
   setText(index, formatIndex(data.index[0], percent));
-  setText(apparent, (data.apparent ?? []).join(", "));
+  setText(apparent, apparentLines(data.apparent).join(", "));
   root.setAttribute("aria-label", `Person ${id}: ${words}`);
+}
+
+// What is said of the apparent age and gender: {age, age_range, age_sure, apparent_gender, gender_sure, gender}, or nothing.
+function apparentLines(apparent) {
+  if (!apparent) return [];
+  const [first, last] = apparent.age_range, years = first === last ? String(first) : `${first} to ${last}`;
+  const word = {female: ["woman", "girl"], male: ["man", "boy"]}[apparent.apparent_gender][Number(apparent.age < SETTINGS.adult)];
+  return [
+    apparent.age_sure ? `apparent age ${years}` : `apparent age: not sure, ${years}`,
+    apparent.gender_sure ? `apparent gender: ${word} ${apparent.gender[apparent.apparent_gender].toFixed(2)}` : "apparent gender: not sure",
+  ];
 }
 
 function setText(target, text) {

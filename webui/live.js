@@ -317,7 +317,7 @@ function drawOverlay() {
     context.beginPath();
     context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
     context.stroke();
-    const lines = [`${id}  ${face.data.sure ? face.data.shown : "not sure"}`, ...face.data.apparent ?? []];
+    const lines = [`${id}  ${face.data.sure ? face.data.shown : "not sure"}`, ...apparentLines(face.data.apparent)];
     const wide = Math.max(...lines.map((line) => context.measureText(line).width)) + 14, high = 20 * lines.length + 2;
     const left = Math.min(Math.max(x1, 0), Math.max(width - wide, 0));
     const above = y1 - high - 3, under = y2 + 3;

@@ -24,7 +24,7 @@ from inference.report import figure_png, frame_values
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE, Reading
 from inference.session import usable_processors
 from inference.tracker import TrackedFace
-from inference.types import EMOTIONS
+from inference.types import ADULT, EMOTIONS, GENDERS
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SWEEP_SECONDS, Session, SessionError, SessionStore
 
 HERE = Path(__file__).resolve().parent
@@ -117,7 +117,7 @@ class LiveServer:
         """
         session = self.session(request)
         seconds, camera = _read_seconds(request), _read_camera(request)
-        age_gender = request.headers.get("x-age-gender") == "1"
+        age_gender = wants_age_gender(request)
         if session.in_flight:
             raise Refusal(409, "The frame before this one is still being worked on.")
         session.in_flight = True
@@ -313,9 +313,18 @@ def _person(face: TrackedFace, reading: Reading, camera: tuple[int, int]) -> dic
         "shown": face.smoothed.shown,
         "sure": face.smoothed.sure,
         "index": _reading(reading),
-        # Averages stay after it was switched off; they are not to be shown then.
-        "apparent": face.smoothed.apparent if face.measured.apparent else [],
+        "apparent": _apparent(face),
     }
+
+
+def _apparent(face: TrackedFace) -> dict | None:
+    """Age and gender as in `Face.to_dict`, without the distribution."""
+    # Averages stay after it was switched off; they are not to be shown then.
+    if face.measured.age_distribution is None:
+        return None
+    names = ("age", "age_range", "age_sure", "apparent_gender", "gender_sure", "gender")
+    fields = face.smoothed.to_dict()
+    return {name: fields[name] for name in names}
 
 
 def _reading(reading: Reading | None) -> list[float] | None:
@@ -358,6 +367,11 @@ def _read_seconds(request: Request) -> float:
     return seconds
 
 
+def wants_age_gender(request: Request) -> bool:
+    """Whether X-Age-Gender is 1."""
+    return request.headers.get("x-age-gender") == "1"
+
+
 def _read_camera(request: Request) -> tuple[int, int]:
     width, _, height = request.headers.get("x-camera", "").partition("x")
     if not (width.isdecimal() and height.isdecimal() and 0 < int(width) < MAX_CAMERA_SIDE > int(height) > 0):
@@ -378,7 +392,14 @@ def live_tab(age_gender: bool = True) -> gr.HTML:
 
 def scripted_html(name: str, settings: dict) -> gr.HTML:
     """A component made of NAME.html and NAME.js, whose script knows SETTINGS and what the tabs share."""
-    shared = {"emotions": EMOTIONS, "valence": VALENCE, "formula": FORMULA, "neutralZone": NEUTRAL_ZONE}
+    shared = {
+        "emotions": EMOTIONS,
+        "genders": GENDERS,
+        "adult": ADULT,
+        "valence": VALENCE,
+        "formula": FORMULA,
+        "neutralZone": NEUTRAL_ZONE,
+    }
     files = ("exchange.js", "chart.js", "cards.js", "report.js", f"{name}.js")
     script = "\n".join((HERE / file).read_text() for file in files)
     return gr.HTML(

@@ -7,11 +7,11 @@ const MAX_CARDS = 4;
 const find = (name) => element.querySelector(`.ifade-${name}`);
 const stage = find("stage"), player = find("player"), overlay = find("overlay"), invitation = find("invitation");
 const chooser = find("file"), progress = find("progress"), status = find("film-status"), problem = find("problem");
-const rateSelect = find("rate"), chart = find("film-chart"), people = find("people"), note = find("session-note"), markerLabel = find("marker-label");
+const rateSelect = find("rate"), ageGender = find("age-gender"), chart = find("film-chart"), people = find("people"), note = find("session-note"), markerLabel = find("marker-label");
 
 let session = null, run = 0; // run tells old work that it is over
 let sending = null; // the request that sends the file
-let points = [], markers = [], frames = []; // frames: {seconds, faces: Map of {box, shown, sure, probabilities, index} by id}
+let points = [], markers = [], frames = []; // frames: {seconds, faces: Map by id of {box, shown, sure, probabilities, index, apparent}}
 const cards = new Map(); // by id, of the people at this moment
 let size = null, length = 60, percent = false, finished = false, keeper = null;
 
@@ -27,6 +27,7 @@ find("limits").textContent = `MP4, MOV, Matroska, WebM, AVI, MPEG and more, up t
 chooser.accept = ["video/*", ...SETTINGS.suffixes].join(",");
 for (const rate of SETTINGS.rates) rateSelect.append(make("option", {value: rate, text: String(rate)}));
 rateSelect.value = SETTINGS.rate;
+ageGender.parentElement.hidden = !SETTINGS.ageGender;
 const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
   const state = await call("POST", "live/weights", {body: {weights: wanted}});
   weights.show(state.weights);
@@ -45,6 +46,7 @@ function send(file, mine) {
     sending.open("POST", `${routes}/video/analyze`);
     sending.setRequestHeader("X-Session", session);
     sending.setRequestHeader("X-Rate", rateSelect.value);
+    sending.setRequestHeader("X-Age-Gender", ageGender.checked ? "1" : "0");
     sending.setRequestHeader("Content-Type", "application/octet-stream");
     sending.upload.onprogress = ({loaded, total}) => {
       if (mine !== run) return;
@@ -162,6 +164,11 @@ function parseFrames(text) {
     result.at(-1).faces.set(number("person"), {
       box: ["x1", "y1", "x2", "y2"].map(number), shown: cells[column.shown], sure: cells[column.sure] === "True",
       probabilities: SETTINGS.emotions.map((label) => number(`smoothed_${label}`)), index: [number("index"), number("deviation")],
+      apparent: cells[column.age] && {
+        age: number("age"), age_range: [number("age_first"), number("age_last")], age_sure: cells[column.age_sure] === "True",
+        apparent_gender: cells[column.apparent_gender], gender_sure: cells[column.gender_sure] === "True",
+        gender: Object.fromEntries(SETTINGS.genders.map((label) => [label, number(`gender_${label}`)])),
+      },
     });
   }
   return result;
@@ -284,7 +291,7 @@ function working(on) {
   progress.hidden = !on;
   find("film-stop").disabled = !on;
   find("again").hidden = on || !invitation.hidden;
-  rateSelect.disabled = on;
+  rateSelect.disabled = ageGender.disabled = on;
   if (on) {
     progress.value = 0;
     rateSelect.dataset.used = rateSelect.value;

@@ -20,7 +20,7 @@ from typing import BinaryIO
 from inference.follow import FaceFollower
 from inference.report import frame_values
 from inference.video import RATE, SUFFIXES, VideoError, VideoReader
-from webui.live import LiveServer, Refusal, guarded, json_response, scripted_html
+from webui.live import LiveServer, Refusal, guarded, json_response, scripted_html, wants_age_gender
 from webui.sessions import SWEEP_SECONDS, Session
 
 PREFIX = "/video"
@@ -44,12 +44,14 @@ class VideoJob:
         state: "sending", "waiting", "reading", then "done", or "stopped" when somebody or something ended it early.
         reader: from the moment at which the file was received.
         work: the same of what does the work.
+        age_gender: whether age and gender are estimated too.
         stopping: set it to end the work at the next frame.
         error: a sentence for the visitor where something went wrong here.
     """
 
-    def __init__(self):
+    def __init__(self, age_gender: bool):
         self.state = "sending"
+        self.age_gender = age_gender
         self.reader: VideoReader | None = None
         self.work: Future | None = None
         self.stopping = threading.Event()
@@ -104,7 +106,7 @@ class VideoServer:
 
     async def analyze(self, request: Request) -> Response:
         """A video file as the body, with the frames a second to analyse in X-Rate: starts the work, and answers like
-        `progress`. A session takes one video."""
+        `progress`. With X-Age-Gender 1 also the apparent age and gender of everybody. A session takes one video."""
         session, rate = self._live.session(request), _read_rate(request)
         if session.video is not None:
             raise Refusal(409, "This session has its video. Choose the next one anew.")
@@ -112,7 +114,7 @@ class VideoServer:
             raise Refusal(413, TOO_LARGE)
         if len(self._jobs) >= MAX_VIDEOS:
             raise Refusal(503, "Other visitors' videos are being analysed. Try again in a few minutes.")
-        job = session.video = VideoJob()
+        job = session.video = VideoJob(wants_age_gender(request))
         self._jobs[job] = session
         file = tempfile.TemporaryFile()
         try:
@@ -161,7 +163,7 @@ class VideoServer:
                     if job.stopping.is_set() or not self._live.sessions.holds(session):
                         break
                     with session.lock:
-                        people = session.follower.analyze(frame.image, frame.seconds)
+                        people = session.follower.analyze(frame.image, frame.seconds, age_gender=job.age_gender)
                         room, readings = session.timeline.add(frame.seconds, people)
                         session.rows.add(frame_values(frame.seconds, people, room, readings))
                         session.seconds = frame.seconds
@@ -217,6 +219,14 @@ def _read_rate(request: Request) -> float:
     return rate
 
 
-def video_tab() -> gr.HTML:
-    """The Video tab's component; the routes of a VideoServer and its LiveServer must be there."""
-    return scripted_html("video", {"megabytes": MAX_BYTES // 2**20, "rates": RATES, "rate": RATE, "suffixes": SUFFIXES})
+def video_tab(age_gender: bool = True) -> gr.HTML:
+    """The Video tab's component, which offers age and gender or not; the routes of a VideoServer and its LiveServer must be
+    there."""
+    settings = {
+        "ageGender": age_gender,
+        "megabytes": MAX_BYTES // 2**20,
+        "rates": RATES,
+        "rate": RATE,
+        "suffixes": SUFFIXES,
+    }
+    return scripted_html("video", settings)
