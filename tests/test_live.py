@@ -112,7 +112,7 @@ def test_age_and_gender_only_while_asked_for(visitor, portrait):
     assert asked[""] is asked["0"] is None
     said = asked["1"]
     first, last = said["age_range"]
-    assert 25 <= first <= said["age"] <= last + 1 and said["age_sure"] == (last - first <= WIDEST_AGE_RANGE)
+    assert 15 <= first <= said["age"] <= last + 1 and said["age_sure"] == (last - first <= WIDEST_AGE_RANGE)
     assert said["apparent_gender"] == "female" and sum(said["gender"].values()) == pytest.approx(1, abs=1e-4)
     assert said["gender_sure"] == (said["gender"]["female"] >= GENDER_SURE)
     # The table says it of that frame alone.
