@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import unicodedata
+from huggingface_hub import SpaceCard, SpaceHardware
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +15,6 @@ from inference.system_libraries import DEBIAN_PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-FRONT_MATTER = dict(re.findall(r"^(\w+): (.+)$", README.split("---")[1], re.MULTILINE))
 
 # Makes the system libraries look missing, as they are on a bare server.
 WITHOUT_LIBRARIES = """
@@ -53,17 +54,40 @@ def test_a_missing_model_ends_the_start_with_one_line(tmp_path):
     assert "emotion.onnx" in result.stderr and "Traceback" not in result.stderr and result.stderr.count("\n") == 1
 
 
-def test_front_matter_suits_a_space():
-    assert FRONT_MATTER["sdk"] == "gradio" and FRONT_MATTER["app_file"] == "app.py"
-    assert len(FRONT_MATTER["short_description"]) <= 60
-    requirement = re.search(r"^gradio(.+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)[1]
-    low, high = re.fullmatch(r">=([\d.]+),<([\d.]+)", requirement).groups()
+def test_front_matter_follows_the_rules_of_a_space():
+    # https://huggingface.co/docs/hub/spaces-config-reference
+    data = SpaceCard.load(ROOT / "README.md").data.to_dict()
+    assert set(data) == {
+        *("title", "emoji", "colorFrom", "colorTo", "sdk", "sdk_version", "python_version", "app_file", "pinned"),
+        *("suggested_hardware", "license", "short_description", "models", "tags"),
+    }
+    assert all(isinstance(data[key], str) and data[key] for key in set(data) - {"pinned", "models", "tags"})
+    assert data["sdk"] == "gradio" and (ROOT / data["app_file"]).is_file() and data["pinned"] in (True, False)
+    assert len(data["emoji"]) == 1 and unicodedata.category(data["emoji"]) == "So"
+    colors = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
+    assert {data["colorFrom"], data["colorTo"]} <= colors
+    assert re.fullmatch(r"3\.\d+(\.\d+)?", data["python_version"])
+    assert data["suggested_hardware"] in set(SpaceHardware)
+    assert len(data["short_description"]) <= 60
+    # Only what is loaded from the Hub may stand there, and nothing is.
+    assert data["models"] == []
+    assert all(re.fullmatch(r"[a-z0-9-]+", tag) for tag in data["tags"])
 
-    def numbers(text):
-        return [int(part) for part in text.split(".")]
 
-    assert numbers(low) <= numbers(FRONT_MATTER["sdk_version"]) < numbers(high)
-    assert numbers(version("gradio")) >= numbers(FRONT_MATTER["sdk_version"])
+def test_gradio_is_the_one_that_a_space_installs():
+    (pin,) = re.findall(r"^gradio==(.+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert SpaceCard.load(ROOT / "README.md").data.sdk_version == pin == version("gradio")
+
+
+def test_the_repository_is_small_enough_for_a_space():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    sizes = {name: (ROOT / name).stat().st_size for name in listed.stdout.split("\0") if name}
+    assert "models/emotion.onnx" in sizes
+    # From 10 MB on, the Hub wants a file in LFS; a Space has 1 GB.
+    assert {name: size for name, size in sizes.items() if size >= 10_000_000} == {}
+    assert sum(sizes.values()) < 100_000_000
 
 
 def test_both_opencv_packages_are_the_same_version():
