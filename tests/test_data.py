@@ -1,10 +1,12 @@
 """FER-2013 is read in every form it is downloaded in, and no damaged copy passes for it."""
 
 import cv2
+import json
 import numpy as np
 import pytest
 import re
 from collections import defaultdict
+from pathlib import Path
 
 from inference.types import EMOTIONS
 from synthetic import BLANK, write_csv, write_folders
@@ -15,6 +17,7 @@ from training.data import (
     DataError,
     describe,
     exact_repeats,
+    flaws,
     is_blank,
     load_fer2013,
     near_duplicates,
@@ -157,14 +160,15 @@ class TestBadFiles:
         message = error(csv_file)
         assert f"{csv_file}: row 183" in message and ("truncated" in message or "Usage is" in message)
 
-    def test_command(self, run, csv_file):
+    def test_command(self, run, csv_file, tmp_path):
         """The command of the module: status 1 and one message; with --unofficial it reports what there is."""
         refused = run("training.data", csv_file.parent)
         assert refused.returncode == 1 and refused.stdout == ""
         assert refused.stderr.startswith("error: ") and "Traceback" not in refused.stderr
         assert refused.stderr.count("error:") == 1 and data.WHERE in refused.stderr
-        accepted = run("training.data", csv_file.parent, "--unofficial")
+        accepted = run("training.data", csv_file.parent, "--unofficial", "--json", tmp_path / "flaws.json")
         assert accepted.returncode == 0 and "Unique images: 182 of 182" in accepted.stdout
+        assert json.loads((tmp_path / "flaws.json").read_text())["unique"] == 182
 
 
 @pytest.fixture
@@ -358,7 +362,8 @@ class TestTwins:
         images[150], labels[150] = images[0], (labels[0] + 1) % 7
         images[151], labels[151] = images[2], labels[2]
         images[170] = brightened(images[1])
-        report = describe(data.Faces(images, labels, synthetic.splits))
+        faces = data.Faces(images, labels, synthetic.splits)
+        report = describe(faces, flaws(faces))
         assert f"Blank images (one constant grey): 1, at index {BLANK}\n" in report
         assert "Unique images: 180 of 182" in report
         assert "Groups of identical images with different labels: 1\n" in report
@@ -384,12 +389,15 @@ class TestRealData:
         assert (happy.argmax(axis=1) == data.VOTES.index("happiness")).mean() > 0.9
 
     def test_known_flaws(self, fer2013):
-        report = describe(fer2013)
+        found = flaws(fer2013)
+        report = describe(fer2013, found)
         assert "Blank images (one constant grey): 12," in report
         assert "Unique images: 34,034 of 35,887" in report
         assert "Groups of identical images with different labels: 57\n" in report
         assert "PublicTest: 280 images stand in Training exactly" in report
         assert "PrivateTest: 288 images stand in Training exactly; 565 have a near-duplicate" in report
+        kept = Path(__file__).resolve().parent.parent / "docs" / "fer2013.json"
+        assert json.loads(kept.read_text()) == found
 
     def test_conflicts_counted_another_way(self, fer2013):
         labels = defaultdict(set)

@@ -1,14 +1,15 @@
 """FER-2013 from the files that people download, checked row by row.
 
-    python -m training.data DIR
+    python -m training.data DIR [--json docs/fer2013.json]
 
 prints the class counts of every split next to the published ones, the blank images, the exact repeats and the
-near-duplicates between Training and the test splits.
+near-duplicates between Training and the test splits; the flaws also go into a JSON file.
 """
 
 import argparse
 import csv
 import cv2
+import json
 import numpy as np
 import os
 import sys
@@ -325,8 +326,36 @@ def exact_repeats(images: np.ndarray, references: np.ndarray) -> np.ndarray:
     return np.array([image.tobytes() in known for image in images], bool)
 
 
-def describe(faces: Faces) -> str:
-    """The report of `python -m training.data`: class counts beside the published ones, blanks, repeats, twins."""
+def flaws(faces: Faces) -> dict:
+    """What is wrong with a copy of FER-2013.
+
+    Returns:
+        faces; blank: the indices of the blank images; unique: how many different images there are;
+        contradictory_groups: groups of identical images with different labels; in_training: for each test split, how
+        many of its images (`faces`) stand in Training, `exactly` and as a near-duplicate (`nearly`, the exact ones included).
+    """
+    unique, inverse = np.unique(faces.images.reshape(len(faces), -1), axis=0, return_inverse=True)
+    training = faces.split("Training")
+    in_training = {}
+    for name in SPLITS[1:]:
+        test = faces.split(name)
+        if len(test):
+            in_training[name] = {
+                "faces": len(test),
+                "exactly": int(exact_repeats(test.images, training.images).sum()),
+                "nearly": int(near_duplicates(test.images, training.images).sum()),
+            }
+    return {
+        "faces": len(faces),
+        "blank": np.flatnonzero(is_blank(faces.images)).tolist(),
+        "unique": len(unique),
+        "contradictory_groups": sum(len(set(group)) > 1 for group in _groups(inverse.ravel(), faces.labels)),
+        "in_training": in_training,
+    }
+
+
+def describe(faces: Faces, found: dict) -> str:
+    """The report of `python -m training.data`: class counts beside the published ones, and the `flaws` that were found."""
     present = [name for name in SPLITS if len(faces.split(name))]
     lines = ["Faces per class, found / published (the paper's Table 2.1)", ""]
     lines.append(f"{'':12}" + "".join(f"{emotion:>17}" for emotion in (*EMOTIONS, "all")))
@@ -334,25 +363,19 @@ def describe(faces: Faces) -> str:
     if {"PublicTest", "PrivateTest"} <= set(present):
         groups["Test"] = SPLITS[1:]
     for group, names in groups.items():
-        found = np.bincount(faces.split(*names).labels, minlength=len(EMOTIONS)).tolist()
+        counts = np.bincount(faces.split(*names).labels, minlength=len(EMOTIONS)).tolist()
         published = OFFICIAL_COUNTS[group]
-        cells = [f"{a:,} / {b:,}" for a, b in zip([*found, sum(found)], [*published, sum(published)])]
+        cells = [f"{a:,} / {b:,}" for a, b in zip([*counts, sum(counts)], [*published, sum(published)])]
         lines.append(f"{group:12}" + "".join(f"{cell:>17}" for cell in cells))
 
-    blank = np.flatnonzero(is_blank(faces.images))
-    unique, inverse = np.unique(faces.images.reshape(len(faces), -1), axis=0, return_inverse=True)
-    conflicting = sum(len(set(group)) > 1 for group in _groups(inverse.ravel(), faces.labels))
+    blank = found["blank"]
     lines += ["", f"Blank images (one constant grey): {len(blank)}, at index {', '.join(map(str, blank)) or '-'}"]
-    lines.append(f"Unique images: {len(unique):,} of {len(faces):,}")
-    lines.append(f"Groups of identical images with different labels: {conflicting}")
-    training = faces.split("Training")
-    for name in present[1:]:
-        test = faces.split(name)
-        repeats = exact_repeats(test.images, training.images).sum()
-        twins = near_duplicates(test.images, training.images).sum()
+    lines.append(f"Unique images: {found['unique']:,} of {found['faces']:,}")
+    lines.append(f"Groups of identical images with different labels: {found['contradictory_groups']}")
+    for name, repeated in found["in_training"].items():
         lines.append(
-            f"{name}: {repeats} images stand in Training exactly; {twins} have a near-duplicate there "
-            f"(cosine of the mean-free 16x16 thumbnails at least {NEAR_DUPLICATE_COSINE})"
+            f"{name}: {repeated['exactly']} images stand in Training exactly; {repeated['nearly']} have a near-duplicate "
+            f"there (cosine of the mean-free 16x16 thumbnails at least {NEAR_DUPLICATE_COSINE})"
         )
     lines.append("FERPlus votes: " + ("none" if faces.votes is None else f"{faces.votes.shape[1]} columns, by row"))
     return "\n".join(lines)
@@ -384,10 +407,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.data", description="What is in a copy of FER-2013.")
     parser.add_argument("data", type=Path, metavar="DIR", help="FER-2013: a csv or the image folders")
     parser.add_argument("--unofficial", action="store_true", help="accept a subset or a cleaned copy of FER-2013")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what is wrong with it")
     args = parser.parse_args()
     try:
-        print(describe(load_fer2013(args.data, official=not args.unofficial)))
-    except DataError as error:
+        faces = load_fer2013(args.data, official=not args.unofficial)
+        found = flaws(faces)
+        print(describe(faces, found))
+        if args.json:
+            args.json.write_text(json.dumps(found) + "\n")
+    except (DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
