@@ -1,0 +1,119 @@
+"""MODEL_CARD.md says what was measured, in the form that the Hub reads, and its example runs."""
+
+import hashlib
+import json
+import pytest
+import re
+import subprocess
+import sys
+from huggingface_hub import ModelCard
+from pathlib import Path
+from PIL import Image
+
+from export import model_card
+from inference.age_gender import AgeGenderEstimator
+from inference.alignment import align_face
+from inference.detector import FaceDetector
+from inference.images import load_image
+from inference.model_files import MODELS
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "MODEL_CARD.md").read_text()
+CONSTANTS = {
+    f"{model_card.EYE_LINE:.1%}",
+    f"{model_card.AGE_GENDER_FRAMING['eye_line']:.1%}",
+    f"{model_card.demographic_report.AGE_COVERAGE:.0%}",
+}
+
+
+def reports() -> dict[str, dict]:
+    return {file.name: json.loads(file.read_text()) for file in MODELS.glob("*metrics.json")}
+
+
+def test_it_is_what_the_command_writes():
+    assert TEXT == model_card.card(), "run python -m export.model_card"
+
+
+def test_every_figure_comes_from_the_reports(tmp_path, monkeypatch):
+    def replaced(value):
+        if isinstance(value, dict):
+            return {key: replaced(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [replaced(each) for each in value]
+        return 0.1234 if isinstance(value, float) else value
+
+    for file in MODELS.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    for name, report in reports().items():
+        (tmp_path / name).unlink()
+        (tmp_path / name).write_text(json.dumps(replaced(report)))
+    monkeypatch.setattr(model_card, "MODELS", tmp_path)
+    text = model_card.card()
+    # What is left to 100 % is a figure too.
+    assert set(re.findall(r"[\d.]+%", text)) == {"12.3%", "12.34%", "87.7%", *CONSTANTS}
+    assert set(re.findall(r"(\d+\.\d+) years", text)) == {"0.1", "0.12"}
+    assert {value for value in re.findall(r"value: (.+)", text)} == {"0.1234"}
+
+
+def test_the_hub_can_read_it():
+    data = ModelCard.load(ROOT / "MODEL_CARD.md").data
+    assert data.library_name == "onnx" and data.pipeline_tag == "image-classification"
+    assert data.license == "other" and data.license_name and (ROOT / data.license_link).is_file()
+    assert data.language == "en" and {"accuracy", "f1"} <= set(data.metrics) and "fer2013" in data.datasets
+    index = {name: results for name, results in re.findall(r"^- name: (\S+)\n(.*?)(?=^\S)", TEXT, re.M | re.S)}
+    assert set(index) == {file.name for file in MODELS.glob("*.onnx")}
+    figures = {
+        (result.dataset_type, result.dataset_split, result.metric_name, result.metric_value)
+        for result in data.eval_results
+    }
+    emotion = reports()["metrics.json"]
+    for metrics in (emotion["metrics"], emotion["int8"]["metrics"]):
+        for split, row in metrics.items():
+            assert ("fer2013", split, "accuracy", row["accuracy"]) in figures
+            assert ("fer2013", split, "macro F1", row["macro_f1"]) in figures
+            assert ("fer2013", split, "expected calibration error", row["ece"]) in figures
+    for name, report in reports().items():
+        if name != "metrics.json":
+            mae = report["metrics"]["UTKFace"]["all"]["mae"]
+            assert ("utkface", "test, whole", "mean error of the apparent age, years", mae) in figures
+
+
+def test_every_model_file_stands_in_it_with_its_sha256():
+    for file in MODELS.glob("*.onnx"):
+        (row,) = [line for line in TEXT.splitlines() if line.startswith(f"| `{file.name}` | `image`")]
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in row
+
+
+def test_the_terms_of_each_age_and_gender_model_are_told():
+    for name, report in reports().items():
+        if name != "metrics.json":
+            (sentence,) = re.findall(rf"`{re.escape(report['model'])}` was trained on [^.]*", TEXT)
+            assert ("non-commercial research only" in sentence) == ("UTKFace" in report["dataset"])
+    assert "AGE_GENDER_MODEL=" in TEXT
+
+
+def test_its_example_runs_and_is_right(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+    image = load_image((ROOT / "examples" / "astronaut.jpg").read_bytes())
+    (detection,) = FaceDetector("full_range").detect(image)
+    estimator = AgeGenderEstimator("age_gender_fairface.onnx", threads=1, cuda=False)
+    Image.fromarray(estimator.crop(image, detection)).save(tmp_path / "face_for_age.png")
+    Image.fromarray(align_face(image, detection)).save(tmp_path / "face_for_emotion.png")
+    (tmp_path / "models").symlink_to(MODELS)
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    emotion, person = result.stdout.splitlines()
+    probabilities = json.loads(emotion.replace("'", '"'))
+    assert max(probabilities, key=probabilities.get) == "happy"
+    assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
+    age, gender = re.fullmatch(r"(\d+) (\{.*\})", person).groups()
+    assert 15 < int(age) < 60
+    assert sum(json.loads(gender.replace("'", '"')).values()) == pytest.approx(1, abs=0.01)
+
+
+def test_what_it_names_is_there():
+    for name in model_card.PRIVACY_TESTS:
+        file, test = name.split("::")
+        assert f"def {test}(" in (ROOT / file).read_text(), f"{name} was renamed: change export/model_card.py too"
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", TEXT)
+    assert links and all((ROOT / link).exists() for link in links)
