@@ -44,10 +44,10 @@ def answers(model, picture):
 
 
 labels, emotion = answers("models/emotion.onnx", "face_for_emotion.png")
-print({label: round(float(value), 3) for label, value in zip(labels, emotion["probabilities"][0])})
+print(dict(zip(labels, emotion["probabilities"][0].round(3).tolist())))
 
 labels, person = answers("models/age_gender_fairface.onnx", "face_for_age.png")
-print(round(float(person["age"][0])), {label: round(float(value), 3) for label, value in zip(labels, person["gender"][0])})
+print(person["age"][0].round(), dict(zip(labels, person["gender"][0].round(3).tolist())))
 '''
 
 PRIVACY_TESTS = (

@@ -106,7 +106,7 @@ def test_its_example_runs_and_is_right(tmp_path):
     probabilities = json.loads(emotion.replace("'", '"'))
     assert max(probabilities, key=probabilities.get) == "happy"
     assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
-    age, gender = re.fullmatch(r"(\d+) (\{.*\})", person).groups()
+    age, gender = re.fullmatch(r"(\d+)\.0 (\{.*\})", person).groups()
     assert 15 < int(age) < 60
     assert sum(json.loads(gender.replace("'", '"')).values()) == pytest.approx(1, abs=0.01)
 
