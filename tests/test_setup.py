@@ -1,17 +1,20 @@
 """What a fresh machine sees: missing system libraries, a missing model, the Space's front matter."""
 
+import json
 import os
 import pytest
 import re
 import shutil
 import subprocess
 import sys
+import time
 import unicodedata
 from huggingface_hub import SpaceCard, SpaceHardware
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 from inference.system_libraries import DEBIAN_PACKAGES
+from webui.screenshot import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -94,6 +97,72 @@ def test_both_opencv_packages_are_the_same_version():
     pins = re.findall(r"^opencv-\w*-?python==(.+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
     assert len(pins) == 2 and len(set(pins)) == 1
     assert version("opencv-python") == version("opencv-contrib-python") == pins[0]
+
+
+def test_the_gpu_file_adds_nvidia_libraries_to_the_very_same_packages():
+    lines = [line for line in (ROOT / "requirements-gpu.txt").read_text().splitlines() if not line.startswith("#")]
+    (pin,) = re.findall(r"^onnxruntime-gpu([^;]+);", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert lines == ["-r requirements.txt", f"onnxruntime-gpu[cuda,cudnn]{pin}"]
+    assert {"cuda", "cudnn"} <= set(metadata("onnxruntime-gpu").get_all("Provides-Extra"))
+
+
+def dockerfile() -> list[tuple[str, str]]:
+    """Instructions and their arguments, in order."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    return [tuple(line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]
+
+
+def container_files() -> list[str]:
+    """What .dockerignore lets in: it refuses everything, then names what is let in, then refuses caches again."""
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    assert lines[0] == "*" and lines[-1] == "**/__pycache__"
+    assert all(line.startswith("!") for line in lines[1:-1])
+    return [line.removeprefix("!") for line in lines[1:-1]]
+
+
+def test_the_container_runs_the_page_as_an_ordinary_user():
+    instructions = dockerfile()
+    data = SpaceCard.load(ROOT / "README.md").data
+    assert instructions[0] == ("FROM", f"python:{data.python_version}-slim")
+    order = [name for name, _ in instructions]
+    (user,) = [argument for name, argument in instructions if name == "USER"]
+    assert user == "1000" and order.index("USER") < order.index("CMD") and "--chown" not in str(instructions)
+    runs = [argument for name, argument in instructions if name == "RUN"]
+    assert any("--uid 1000" in run for run in runs)
+    (apt,) = [run for run in runs if "apt-get install" in run]
+    assert "--arg-file /tmp/packages.txt" in apt and "rm -rf /var/lib/apt/lists/*" in apt
+    (pip,) = [run for run in runs if "pip install" in run]
+    assert "--no-cache-dir -r /tmp/$REQUIREMENTS" in pip and ("ARG", "REQUIREMENTS=requirements.txt") in instructions
+    environment = dict(pair.split("=") for name, argument in instructions if name == "ENV" for pair in argument.split())
+    assert ("EXPOSE", environment["GRADIO_SERVER_PORT"]) in instructions
+    assert environment["GRADIO_SERVER_NAME"] == "0.0.0.0"
+    assert not {".git", "runs", "build", "docs", "tests"} & set(container_files())
+
+
+def test_what_the_container_copies_serves_the_page(tmp_path):
+    for name in container_files():
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    instructions = dict(dockerfile())
+    environment = os.environ | dict(pair.split("=") for pair in instructions["ENV"].split())
+    environment["GRADIO_SERVER_PORT"] = str(free_port())
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    check = instructions["HEALTHCHECK"].partition("CMD ")[2]
+
+    def healthy() -> bool:
+        return subprocess.run(check, shell=True, env=environment, capture_output=True).returncode == 0
+
+    assert not healthy()
+    with open(tmp_path / "log", "w+") as log:
+        page = subprocess.Popen(json.loads(instructions["CMD"]), cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 120
+            while not healthy():
+                log.seek(0)
+                assert page.poll() is None and time.monotonic() < deadline, log.read()
+        finally:
+            page.terminate()
+            page.wait(30)
 
 
 def test_every_generated_section_of_the_readme_is_filled():

@@ -1,0 +1,23 @@
+# docker build -t ifade . && docker run --rm -p 7860:7860 ifade
+# For an NVIDIA GPU: docker build --build-arg REQUIREMENTS=requirements-gpu.txt, and docker run --gpus all.
+FROM python:3.12-slim
+
+COPY packages.txt /tmp/
+RUN apt-get update \
+    && xargs --arg-file /tmp/packages.txt apt-get install --yes --no-install-recommends \
+    && rm -rf /var/lib/apt/lists/*
+
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-gpu.txt /tmp/
+RUN pip install --no-cache-dir -r /tmp/$REQUIREMENTS
+
+# The files belong to root and the page runs as somebody else, so it can write to its home and to /tmp alone.
+RUN useradd --create-home --uid 1000 ifade
+WORKDIR /app
+COPY . .
+USER 1000
+
+ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=7860 PYTHONUNBUFFERED=1
+EXPOSE 7860
+HEALTHCHECK --start-period=60s --timeout=10s CMD python -c "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['GRADIO_SERVER_PORT'] + '/', timeout=5)"
+CMD ["python", "app.py"]
