@@ -15,6 +15,9 @@ import numpy as np
 import sys
 from html import escape
 from pathlib import Path
+from starlette.middleware import Middleware
+from starlette.responses import FileResponse
+from starlette.routing import Route
 
 from inference.age_gender import find_estimator
 from inference.analyzer import FaceAnalyzer
@@ -24,33 +27,41 @@ from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
+from webui.language import LanguageMiddleware, language_links
 from webui.live import LiveServer, live_tab
 from webui.photo_input import PhotoInput
-from webui.results import face_cards, message, summary
+from webui.results import emotion_names, face_cards, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
+from webui.texts import LANGUAGES, text, texts, translated
 from webui.video import VideoServer, video_tab
 
 HERE = Path(__file__).resolve().parent
 SHOWN_PIXELS = 1600
 """Longest side of the annotated photo that is sent back."""
 
-INTRODUCTION = """# Ifade
-The expressions of all faces in photos, before your camera and in videos, as seven probabilities each."""
-
 SWEEP_SECONDS, KEPT_SECONDS = 300, 900
 """How often the server's temporary folder is swept, and the age at which uploaded and annotated photos are deleted."""
 
-NOTICE = f"""It estimates the expression that a face shows, not what a person feels, and is often wrong. Ask the people
-in the picture first. Photos are not kept: the server deletes its temporary copies within
-{(SWEEP_SECONDS + KEPT_SECONDS) // 60} minutes. Of the camera no picture is ever stored; the figures of a live session are in
-the server's memory alone and go when you delete them, {LEFT_SECONDS} seconds after you close the page or {IDLE_SECONDS // 60}
-minutes after the last frame. A video is deleted on the server as soon as it is analysed or you stop it."""
-
 LIVE_MODEL = "emotion_int8.onnx"
 
-AGE_GENDER = "Also say the apparent age and gender"
+MODEL_CARD = HERE / "MODEL_CARD.md"
 
-WELCOME = "Drop, paste or choose a photo, take one with the camera, or try an example."
+
+def _page_texts(language: str) -> dict[str, str]:
+    """What Gradio's components say, by key."""
+    kept = {
+        "photo": (SWEEP_SECONDS + KEPT_SECONDS) // 60,
+        "left": LEFT_SECONDS,
+        "idle": IDLE_SECONDS // 60,
+        "card": " " + text(language, "model_card") if MODEL_CARD.is_file() else "",
+    }
+    return texts(language, "page_") | {"page_notice": text(language, "page_notice", **kept)}
+
+
+I18N = gr.I18n(**{language: _page_texts(language) for language in LANGUAGES})
+
+# The handlers speak the language of the page that calls them; it takes the place of an input that nobody sees.
+SAY_LANGUAGE = "(photo, ageGender) => [photo, ageGender, ifade.language]"
 
 # On a phone the result stands below the photo and the examples, out of sight.
 SCROLL_TO_RESULT = """(photo) => {
@@ -74,15 +85,17 @@ class Page(gr.Blocks):
 def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
     """The page around one analyzer, ready to launch."""
 
-    def show(photo: bytes | None, age_gender: bool) -> tuple[np.ndarray | None, str, str]:
+    def show(photo: bytes | None, age_gender: bool, language: str | None) -> tuple[np.ndarray | None, str, str]:
+        language = language if language in LANGUAGES else "en"
         if photo is None:
-            return None, message(WELCOME), ""
+            return None, message(text(language, "page_welcome")), ""
         try:
             image = load_image(photo)
         except ImageError as error:
-            return None, message(f"<strong>{escape(str(error))}</strong>"), ""
+            return None, message(f"<strong>{escape(translated(str(error), language))}</strong>"), ""
         result = analyzer.analyze(image, bool(age_gender))
-        return shrink(annotate(image, result.faces), SHOWN_PIXELS), summary(result), face_cards(result.faces)
+        annotated = shrink(annotate(image, result.faces, names=emotion_names(language)), SHOWN_PIXELS)
+        return annotated, summary(result, language), face_cards(result.faces, language)
 
     def analyze(photo: bytes | None, age_gender: bool = False) -> dict:
         if photo is None:
@@ -93,41 +106,47 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             raise gr.Error(str(error), print_exception=False) from None
 
     with Page(title="Ifade", analytics_enabled=False, delete_cache=(SWEEP_SECONDS, KEPT_SECONDS)) as page:
-        gr.Markdown(INTRODUCTION)
-        with gr.Tab("Photo"):
+        language_links()
+        gr.Markdown(I18N("page_introduction"))
+        gr.Markdown(I18N("page_notice"), elem_id="ifade-notice")
+        language = gr.Textbox(visible=False)
+        with gr.Tab(I18N("page_photo")):
             with gr.Row():
                 with gr.Column():
                     photo = PhotoInput(
-                        label="Photo",
+                        label=I18N("page_photo"),
                         sources=["upload", "webcam", "clipboard"],
                         buttons=[],
                         height=380,
                         elem_classes="ifade-photo",
                     )
                     age_gender = gr.Checkbox(
-                        False, label=AGE_GENDER, elem_id="ifade-age-gender", visible=analyzer.estimator is not None
+                        False,
+                        label=I18N("page_age_gender"),
+                        elem_id="ifade-age-gender",
+                        visible=analyzer.estimator is not None,
                     )
                     examples = sorted(str(file) for file in (HERE / "examples").glob("*.jpg"))
-                    gr.Examples(examples, photo, label="Examples", api_visibility="private")
+                    gr.Examples(examples, photo, label=I18N("page_examples"), api_visibility="private")
                 with gr.Column():
                     annotated = gr.Image(
-                        label="Faces",
+                        label=I18N("page_faces"),
                         interactive=False,
                         format="jpeg",
                         buttons=["download", "fullscreen"],
                         height=380,
                         elem_classes="ifade-photo",
                     )
-            status = gr.HTML(message(WELCOME), elem_id="ifade-status")
+            status = gr.HTML(message(str(I18N("page_welcome"))), elem_id="ifade-status")
             cards = gr.HTML()
-        with gr.Tab("Live"):
+        with gr.Tab(I18N("page_live")):
             live_tab(age_gender=analyzer.estimator is not None)
-        with gr.Tab("Video"):
+        with gr.Tab(I18N("page_video")):
             video_tab(age_gender=analyzer.estimator is not None)
-        gr.Markdown(NOTICE)
         shown = {
             "fn": show,
-            "inputs": [photo, age_gender],
+            "inputs": [photo, age_gender, language],
+            "js": SAY_LANGUAGE,
             "outputs": [annotated, status, cards],
             "api_visibility": "private",
             "concurrency_limit": 2,
@@ -172,11 +191,18 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
         async with live.lifespan(app), video.lifespan(app):
             yield
 
+    # Shown as it is, and not offered for download.
+    card = Route("/model-card", lambda request: FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8"))
     page = build_page(analyzer)
     page.launch(
-        app_kwargs={"routes": live.routes() + video.routes(), "lifespan": lifespan},
+        app_kwargs={
+            "routes": live.routes() + video.routes() + [card] * MODEL_CARD.is_file(),
+            "middleware": [Middleware(LanguageMiddleware)],
+            "lifespan": lifespan,
+        },
         max_file_size=MAX_BYTES,
         css_paths=HERE / "webui" / "style.css",
+        i18n=I18N,
         # System fonts: the default theme asks Google for its own.
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         footer_links=["api"],

@@ -11,7 +11,8 @@ from playwright.sync_api import expect
 from inference.analyzer import FaceAnalyzer
 from inference.images import load_image
 from inference.types import AGES, EMOTIONS, Detection, Face
-from webui.results import APPARENT, TWO_ANSWERS, UNSURE, face_cards
+from webui.results import face_cards
+from webui.texts import text
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -171,7 +172,7 @@ def test_a_card_shows_the_consensus_and_its_reasons(show):
     assert page.locator(".ifade-leading .ifade-label").all_inner_texts() == ["happy"]
     meters = [float(value) for value in card.get_by_role("meter").evaluate_all("all => all.map(m => m.ariaValueNow)")]
     assert np.abs(np.array(meters) - 100 * face.consensus).max() < 0.06
-    assert page.locator(".ifade-note").inner_text() == TWO_ANSWERS
+    assert page.locator(".ifade-note").inner_text() == text("en", "two_answers")
     assert "not sure" not in page.inner_text("body")
 
     picture = card.get_by_alt_text(re.compile("tinted .* spoke for happy"))
@@ -216,7 +217,7 @@ def test_a_card_says_the_apparent_age_and_gender(show):
     years = np.eye(AGES)[31:40].mean(axis=0)
     page = show(replace(face_saying(SAD_OR_HAPPY), age_distribution=years, gender=np.array([0.87, 0.13])))
     assert page.locator(".ifade-apparent").inner_text() == "apparent age 31 to 39\napparent gender: woman 0.87"
-    assert page.locator(".ifade-note").inner_text() == APPARENT
+    assert page.locator(".ifade-note").inner_text() == text("en", "apparent_note", coverage="80%", limit="80%")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -226,7 +227,7 @@ def test_a_doubtful_face_says_so_in_words(show):
     expect(card.get_by_text("not sure")).to_be_visible()
     assert card.locator(".ifade-bar").count() == 7 and card.locator(".ifade-leading").count() == 0
     assert page.get_by_role("region", name="Face 1: sad").locator(".ifade-leading").count() == 1
-    assert page.locator(".ifade-note").inner_text() == UNSURE
+    assert page.locator(".ifade-note").inner_text() == text("en", "unsure", limit="50%")
 
 
 def test_reasons_are_only_those_that_the_model_gives(show):

@@ -296,7 +296,7 @@ def test_a_video_in_the_page(page, clips):
     box.check()
     choose(page, clips / "clip.mp4")
     status = page.locator(".ifade-film-status")
-    expect(status).to_contain_text("Finished: 40 pictures from 4.0 s analysed")
+    expect(status).to_contain_text("Finished: 40 pictures from 4.0 s analysed", timeout=60_000)
     report = section(page, "Report of the video")
     expect(report.get_by_role("table", name="Satisfaction")).to_contain_text("person 1")
     expect(page.locator(".ifade-progress")).to_be_hidden()

@@ -3,47 +3,71 @@
 function makeCard(id) {
   const bars = SETTINGS.emotions.map((label) => {
     const fill = make("span"), percentText = make("span", {class: "ifade-percent"});
-    const root = make("div", {class: "ifade-bar", role: "meter", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": 100},
-      make("span", {class: "ifade-label", text: label}), make("span", {class: "ifade-track"}, fill), percentText);
+    const root = make("div", {class: "ifade-bar", role: "meter", "aria-label": t(`emotion_${label}`), "aria-valuemin": 0, "aria-valuemax": 100},
+      make("span", {class: "ifade-label", text: t(`emotion_${label}`)}), make("span", {class: "ifade-track"}, fill), percentText);
     return {root, fill, percentText};
   });
   const answer = make("strong", {class: "ifade-card-answer"}), index = make("span", {class: "ifade-card-index"});
   const apparent = make("p", {class: "ifade-card-apparent"});
   const root = make("section", {class: "ifade-card", style: `--person: ${personColor(id)}`},
-    make("div", {class: "ifade-card-head"}, make("span", {class: "ifade-card-name", text: `Person ${id}`}), answer, index),
+    make("div", {class: "ifade-card-head"}, make("span", {class: "ifade-card-name", text: t("person_title", {id})}), answer, index),
     make("div", {class: "ifade-bars"}, ...bars.map((bar) => bar.root)), apparent);
   return {root, bars, answer, index, apparent};
 }
 
 // data: {probabilities, shown, sure, index: [index, deviation], apparent: see below}. withText: figures too, not only bars.
 function fillCard({root, bars, answer, index, apparent}, id, data, percent, withText = true) {
-  const {probabilities, shown, sure} = data, words = sure ? shown : "not sure";
-  bars.forEach((bar, number) => {
+  const {probabilities, shown, sure} = data, words = answerOf(data);
+  bars.forEach((bar, place) => {
     // In steps of a pixel or so: most bars stand still then, and cost nothing.
-    bar.fill.style.transform = `scaleX(${Math.round(200 * probabilities[number]) / 200})`;
-    bar.root.classList.toggle("ifade-leading", sure && SETTINGS.emotions[number] === shown);
-    const rounded = String(Math.round(100 * probabilities[number]));
+    bar.fill.style.transform = `scaleX(${Math.round(200 * probabilities[place]) / 200})`;
+    bar.root.classList.toggle("ifade-leading", sure && SETTINGS.emotions[place] === shown);
+    const rounded = String(Math.round(100 * probabilities[place])), written = percentOf(rounded / 100);
     if (!withText || bar.root.getAttribute("aria-valuenow") === rounded) return;
-    setText(bar.percentText, `${rounded}%`);
+    setText(bar.percentText, written);
     bar.root.setAttribute("aria-valuenow", rounded);
-    bar.root.setAttribute("aria-valuetext", `${rounded}%`);
+    bar.root.setAttribute("aria-valuetext", written);
   });
   if (!withText) return;
   setText(answer, words);
   setText(index, formatIndex(data.index[0], percent));
   setText(apparent, apparentLines(data.apparent).join(", "));
-  root.setAttribute("aria-label", `Person ${id}: ${words}`);
+  root.setAttribute("aria-label", t("person_answer", {id, answer: words}));
 }
 
 // What is said of the apparent age and gender: {age, age_range, age_sure, apparent_gender, gender_sure, gender}, or nothing.
 function apparentLines(apparent) {
   if (!apparent) return [];
-  const [first, last] = apparent.age_range, years = first === last ? String(first) : `${first} to ${last}`;
+  const [first, last] = apparent.age_range, years = first === last ? String(first) : t("years", {first, last});
   const word = {female: ["woman", "girl"], male: ["man", "boy"]}[apparent.apparent_gender][Number(apparent.age < SETTINGS.adult)];
+  const probability = number(apparent.gender[apparent.apparent_gender], 2);
   return [
-    apparent.age_sure ? `apparent age ${years}` : `apparent age: not sure, ${years}`,
-    apparent.gender_sure ? `apparent gender: ${word} ${apparent.gender[apparent.apparent_gender].toFixed(2)}` : "apparent gender: not sure",
+    t(apparent.age_sure ? "apparent_age" : "apparent_age_not_sure", {years}),
+    apparent.gender_sure ? t("apparent_gender", {word: t(word), probability}) : t("apparent_gender_not_sure"),
   ];
+}
+
+function answerOf({shown, sure}) {
+  return sure ? t(`emotion_${shown}`) : t("not_sure");
+}
+
+// A box with its label, inside a picture of width x height CSS pixels. lines: what the label says.
+function drawBox(context, [x1, y1, x2, y2], id, lines, width, height) {
+  const color = personColor(id);
+  Object.assign(context, {strokeStyle: color, fillStyle: color, lineWidth: 3, textBaseline: "middle"});
+  context.font = `600 14px ${getComputedStyle(context.canvas).fontFamily}`;
+  context.beginPath();
+  context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
+  context.stroke();
+  const wide = Math.max(...lines.map((line) => context.measureText(line).width)) + 14, high = 20 * lines.length + 2;
+  const left = Math.min(Math.max(x1, 0), Math.max(width - wide, 0));
+  const above = y1 - high - 3, under = y2 + 3;
+  const top = above >= 0 ? above : under + high <= height ? under : Math.max(y1 + 3, 0);
+  context.beginPath();
+  context.roundRect(left, top, wide, high, 6);
+  context.fill();
+  context.fillStyle = "#fff";
+  lines.forEach((line, number) => context.fillText(line, left + 7, top + 11 + 20 * number));
 }
 
 function setText(target, text) {

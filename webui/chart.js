@@ -11,13 +11,17 @@ function personColor(id) {
 // An index from -1 to 1 as people want to read it.
 function formatIndex(index, percent) {
   if (percent) return String(Math.round(50 * (1 + index)));
-  return (index < 0 ? "−" : "+") + Math.abs(index).toFixed(2);
+  return (index < 0 ? "−" : "+") + number(Math.abs(index), 2);
 }
 
 function formatTime(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const minutes = Math.floor(whole / 60) % 60, hours = Math.floor(whole / 3600), rest = String(whole % 60).padStart(2, "0");
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
+}
+
+function formatLength(seconds) {
+  return seconds < 60 ? t("seconds", {seconds: number(seconds, 1)}) : formatTime(seconds);
 }
 
 // The canvas in device pixels, with CSS pixels as its unit.
@@ -55,12 +59,12 @@ function drawCurve(canvas, {points, markers, from, to, percent, ago, longestLine
     context.lineTo(right, Math.round(y(index)) + 0.5);
     context.stroke();
     context.fillStyle = text;
-    context.fillText(percent ? String(50 * (1 + index)) : String(index).replace("-", "−"), left - 6, y(index));
+    context.fillText(percent ? String(50 * (1 + index)) : number(index, index % 1 ? 1 : 0), left - 6, y(index));
   }
   context.textBaseline = "bottom";
   const step = timeStep(to - from, right - left);
   for (let seconds = ago ? to : Math.ceil(from / step) * step; ago ? seconds >= from : seconds <= to; seconds += ago ? -step : step) {
-    const label = ago ? (seconds === to ? "now" : `−${Math.round(to - seconds)} s`) : formatTime(seconds);
+    const label = ago ? (seconds === to ? t("now") : t("seconds", {seconds: `−${Math.round(to - seconds)}`})) : formatTime(seconds);
     const middle = x(seconds);
     context.textAlign = middle > right - 20 ? "right" : middle < left + 20 ? "left" : "center";
     context.fillText(label, middle, height - 2);

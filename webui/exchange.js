@@ -14,16 +14,29 @@ function makeCall(token) {
       const json = body !== undefined && !(body instanceof Blob), session = token();
       const response = await fetch(`${routes}/${path}`, {
         method, cache: "no-store", signal: abort.signal,
-        headers: {...session ? {"X-Session": session} : {}, ...json ? {"Content-Type": "application/json"} : {}, ...headers},
+        headers: {"Accept-Language": language, ...session ? {"X-Session": session} : {}, ...json ? {"Content-Type": "application/json"} : {}, ...headers},
         body: json ? JSON.stringify(body) : body,
       });
       if (!response.ok) {
         const text = await response.json().then((answer) => answer.error, () => null);
-        throw new ServerError(response.status, text || "The server could not answer.");
+        throw new ServerError(response.status, text || t("could_not_answer"));
       }
       return response.headers.get("content-type")?.startsWith("application/json") ? await response.json() : await response.blob();
     } finally {
       clearTimeout(timer);
+    }
+  };
+}
+
+// A handler that does something and says beside it, in `note`, if that fails. gone() is called where the session has ended.
+function makeAttempt(note, gone = () => {}) {
+  return (action, where = note) => async (event) => {
+    event?.preventDefault?.();
+    try {
+      await action(event);
+    } catch (error) {
+      if (error.status === 404) gone();
+      where.textContent = error.status ? error.message : t("no_answer");
     }
   };
 }

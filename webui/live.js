@@ -10,8 +10,8 @@ const LINGER = 600; // milliseconds that somebody stays on the page after having
 const STALE = 1000; // milliseconds without an answer after which what is shown pales
 const MAX_CARDS = 8, MAX_POINTS = 4000;
 const STORED = "ifade-live";
-const BEGAN_ANEW = "A new session has begun: the one before has ended or is open in another tab.";
 
+element.innerHTML = translate(element.innerHTML);
 const find = (name) => element.querySelector(`.ifade-${name}`);
 const video = element.querySelector("video"), overlay = find("overlay"), stage = find("stage");
 const invitation = find("invitation"), problem = find("problem"), speed = find("speed");
@@ -71,7 +71,7 @@ function remember() {
 async function startCamera() {
   if (!lost) say("");
   if (!navigator.mediaDevices?.getUserMedia) {
-    return say("This browser gives the camera only to pages opened by https or from this computer. Open the page by its https address.");
+    return say(t("no_camera_here"));
   }
   const device = cameras.value, wanted = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}};
   if (device === "user" || device === "environment") wanted.facingMode = device;
@@ -113,16 +113,16 @@ async function startCamera() {
 
 // Tried again when the browser tells of a camera, and now and then, because it does not tell when a program lets go of one.
 function waitForCamera() {
-  say("The camera was unplugged or taken by another program. It starts again as soon as it is back.");
+  say(t("camera_gone"));
   setTimeout(() => { if (lost && !stream) startCamera(); }, CAMERA_RETRY);
 }
 
 function cameraProblem(error) {
-  if (error.name === "NotAllowedError") return "The browser did not give the camera to this page. Allow it by the camera or lock sign beside the address, then press Start camera.";
-  if (error.name === "NotFoundError") return "No camera was found. Connect one, then press Start camera.";
-  if (error.name === "NotReadableError") return "The camera is in use by another program. Close that, then press Start camera.";
-  if (error.name === "OverconstrainedError") return "That camera is not there any more. Choose another one.";
-  return `The camera could not be started (${error.name}). Press Start camera to try again.`;
+  const known = {
+    NotAllowedError: "camera_forbidden", NotFoundError: "camera_missing", NotReadableError: "camera_busy",
+    OverconstrainedError: "camera_not_there",
+  };
+  return t(known[error.name] ?? "camera_failed", {name: error.name});
 }
 
 // With the picture go the boxes and bars that were drawn for it.
@@ -147,8 +147,8 @@ function stopCamera() {
 async function listCameras(current) {
   const devices = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
   const phone = matchMedia("(pointer: coarse)").matches && devices.length > 1;
-  const options = phone ? [["user", "front"], ["environment", "back"]] :
-    devices.map((device, index) => [device.deviceId, device.label || `camera ${index + 1}`]);
+  const options = phone ? [["user", t("front_camera")], ["environment", t("back_camera")]] :
+    devices.map((device, index) => [device.deviceId, device.label || t("camera_number", {number: index + 1})]);
   const facing = stream?.getVideoTracks()[0]?.getSettings().facingMode;
   cameras.replaceChildren(...options.map(([value, text]) => make("option", {value, text})));
   cameras.value = phone ? facing || "user" : current;
@@ -171,7 +171,7 @@ async function nextFrame(mine) {
   while (mine === run && !(visible() && freshFrame)) {
     if (!visible()) {
       exchanges = [];
-      speed.textContent = document.hidden || element.offsetParent === null ? "Paused while the page is out of sight." : "";
+      speed.textContent = document.hidden || element.offsetParent === null ? t("paused") : "";
     }
     await Promise.race([new Promise((done) => { wakeUp = done; }), sleep(visible() ? 200 : 500)]);
     if (!video.requestVideoFrameCallback) freshFrame = true;
@@ -199,7 +199,7 @@ async function loop(mine) {
     try {
       if (!session) {
         const stored = readStored();
-        if (!await openSession(stored?.session) && failing) note.textContent = BEGAN_ANEW;
+        if (!await openSession(stored?.session) && failing) note.textContent = t("began_anew");
         if (mine !== run) return;
       }
       const taken = performance.now(), now = performance.timeOrigin + taken;
@@ -237,7 +237,7 @@ async function loop(mine) {
       failing = true;
       if (error.name === "AbortError") adapt(ANSWER_TIMEOUT);
       if (failures > 1) {
-        say(error.status ? error.message : "The server does not answer. The page tries again by itself.");
+        say(error.status ? error.message : t("not_answering"));
       }
       await sleep(Math.min(LONGEST_WAIT, 100 * 2 ** failures));
     }
@@ -283,7 +283,7 @@ function takeAnswer(answer, taken) {
     note.textContent = "";
     call("GET", "live/curve").then((state) => {
       takeState(state);
-      find("marker-note").textContent = "Neutral baseline taken: the index now counts from there.";
+      find("marker-note").textContent = t("baseline_taken");
     }).catch(() => {});
   }
 }
@@ -303,31 +303,14 @@ function drawOverlay() {
   if (!width) return;
   const context = prepareCanvas(overlay), now = performance.now(), passed = now - drawn;
   drawn = now;
-  const style = getComputedStyle(stage);
-  context.font = `600 14px ${style.fontFamily}`;
-  context.textBaseline = "middle";
   for (const [id, face] of faces) {
     const ahead = Math.min(now - face.at, AHEAD), part = 1 - Math.exp(-passed / GLIDE);
     face.box = face.box.map((value, i) => value + part * (face.target[i] + ahead * face.velocity[i] - value));
     let [x1, y1, x2, y2] = face.box.map((value, i) => value * (i % 2 ? height : width));
     if (mirror.checked) [x1, x2] = [width - x2, width - x1];
-    const color = personColor(id);
     context.globalAlpha = pale(face, now) ? 0.4 : 1;
-    Object.assign(context, {strokeStyle: color, lineWidth: 3});
-    context.beginPath();
-    context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
-    context.stroke();
-    const lines = [`${id}  ${face.data.sure ? face.data.shown : "not sure"}`, ...apparentLines(face.data.apparent)];
-    const wide = Math.max(...lines.map((line) => context.measureText(line).width)) + 14, high = 20 * lines.length + 2;
-    const left = Math.min(Math.max(x1, 0), Math.max(width - wide, 0));
-    const above = y1 - high - 3, under = y2 + 3;
-    const labelTop = above >= 0 ? above : under + high <= height ? under : Math.max(y1 + 3, 0);
-    context.fillStyle = color;
-    context.beginPath();
-    context.roundRect(left, labelTop, wide, high, 6);
-    context.fill();
-    context.fillStyle = "#fff";
-    lines.forEach((line, number) => context.fillText(line, left + 7, labelTop + 11 + 20 * number));
+    const lines = [`${id}  ${answerOf(face.data)}`, ...apparentLines(face.data.apparent)];
+    drawBox(context, [x1, y1, x2, y2], id, lines, width, height);
   }
   context.globalAlpha = 1;
 }
@@ -353,8 +336,8 @@ function drawCards() {
     root.classList.toggle("ifade-gone", pale(face, now));
     fillCard(face.card, id, face.data, percent, withText || fresh);
   });
-  const hint = faces.size > MAX_CARDS ? `and ${faces.size - MAX_CARDS} more` : faces.size ? "" :
-    running ? "Nobody in view." : "Here everybody in view gets seven bars, one for each emotion.";
+  const hint = faces.size > MAX_CARDS ? t("more_people", {count: faces.size - MAX_CARDS}) : faces.size ? "" :
+    t(running ? "nobody" : "people_hint");
   let line = people.querySelector(".ifade-people-hint");
   if (hint && !line) people.append(line = make("p", {class: "ifade-people-hint"}));
   if (line) hint ? (setText(line, hint), people.append(line)) : line.remove();
@@ -363,13 +346,13 @@ function drawCards() {
 
 function drawNumbers(now) {
   setText(find("now-index"), lastRoom && faces.size ? formatIndex(lastRoom[0], percent) : "–");
-  const deviation = lastRoom && faces.size ? (percent ? Math.round(50 * lastRoom[1]) : lastRoom[1].toFixed(2)) : "";
+  const deviation = lastRoom && faces.size ? number(percent ? 50 * lastRoom[1] : lastRoom[1], percent ? 0 : 2) : "";
   setText(find("now-band"), deviation === "" ? "" : `± ${deviation}`);
   exchanges = exchanges.filter(([at]) => now - at < 2000);
   if (exchanges.length > 1) {
     const seconds = (exchanges.at(-1)[0] - exchanges[0][0]) / 1000;
     const behind = exchanges.map(([, milliseconds]) => milliseconds).sort((a, b) => a - b)[exchanges.length >> 1];
-    setText(speed, `${Math.round((exchanges.length - 1) / seconds)} frames a second, ${Math.round(behind)} ms behind`);
+    setText(speed, t("frame_rate", {rate: Math.round((exchanges.length - 1) / seconds), milliseconds: Math.round(behind)}));
   }
 }
 
@@ -377,10 +360,8 @@ let announced = 0, said = "";
 
 function announce() {
   const ids = [...faces.keys()].sort((a, b) => a - b);
-  const words = ids.length ? ids.slice(0, MAX_CARDS).map((id) => {
-    const {shown, sure} = faces.get(id).data;
-    return `person ${id} ${sure ? shown : "not sure"}`;
-  }).join(", ") : running ? "nobody in view" : "";
+  const answers = ids.slice(0, MAX_CARDS).map((id) => t("person_announced", {id, answer: answerOf(faces.get(id).data)}));
+  const words = ids.length ? answers.join(", ") : running ? t("nobody_announced") : "";
   if (words === said || performance.now() - announced < 1000) return;
   announced = performance.now();
   said = words;
@@ -452,20 +433,10 @@ function setMirror() {
   stage.classList.toggle("ifade-mirrored", mirror.checked);
 }
 
-function attempt(action, where = note) {
-  return async (event) => {
-    event?.preventDefault?.();
-    try {
-      await action(event);
-    } catch (error) {
-      if (error.status === 404) {
-        session = null;
-        if (!running) enable(false);
-      }
-      where.textContent = error.status ? error.message : "The server does not answer. Try again.";
-    }
-  };
-}
+const attempt = makeAttempt(note, () => {
+  session = null;
+  if (!running) enable(false);
+});
 
 find("start").addEventListener("click", () => startCamera());
 find("stop").addEventListener("click", stopCamera);
@@ -488,13 +459,13 @@ const sessionNow = () => origin === null ? points.at(-1)?.seconds ?? 0 : (perfor
 const markerLabel = find("marker-label");
 markerLabel.addEventListener("input", () => { markerSeconds = markerLabel.value ? markerSeconds ?? sessionNow() : null; });
 find("marker").addEventListener("submit", attempt(async () => {
-  const label = markerLabel.value.trim() || "marker";
+  const label = markerLabel.value.trim() || t("unnamed_marker");
   const marker = await call("POST", "live/mark", {body: {label, seconds: Math.max(0, markerSeconds ?? sessionNow())}});
   markers = [...markers, marker].sort((a, b) => a.seconds - b.seconds);
   markerLabel.value = "";
   markerSeconds = null;
   markerLabel.blur();
-  find("marker-note").textContent = `Marker «${marker.label}» set at ${formatTime(marker.seconds)}.`;
+  find("marker-note").textContent = t("marker_set", {label: marker.label, time: formatTime(marker.seconds)});
   drawLive();
   drawSession();
 }, find("marker-note")));
@@ -510,11 +481,11 @@ document.addEventListener("keydown", onKey);
 
 find("baseline").addEventListener("click", attempt(async () => {
   takeState(await call("POST", "live/baseline", {body: {on: true}}));
-  find("marker-note").textContent = `Look neutral for ${SETTINGS.baselineSeconds} seconds: what everybody in view shows now becomes their zero.`;
+  find("marker-note").textContent = t("look_neutral", {seconds: SETTINGS.baselineSeconds});
 }, find("marker-note")));
 find("baseline-off").addEventListener("click", attempt(async () => {
   takeState(await call("POST", "live/baseline", {body: {on: false}}));
-  find("marker-note").textContent = "The baseline was forgotten.";
+  find("marker-note").textContent = t("baseline_forgotten");
 }, find("marker-note")));
 
 const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
@@ -551,8 +522,7 @@ find("delete").addEventListener("click", attempt(async () => {
   find("baseline-off").hidden = true;
   drawLive();
   drawSession();
-  note.textContent = answer?.deleted === false ? "There was nothing left to delete." :
-    "Your session was deleted. The server keeps nothing of it, and neither does this page.";
+  note.textContent = t(answer?.deleted === false ? "nothing_to_delete" : "session_deleted");
 }));
 
 function readStored() {
@@ -574,7 +544,7 @@ function comeBack() {
   const before = readStored();
   if (!before) return;
   attempt(async () => {
-    if (!await openSession(before.session)) note.textContent = BEGAN_ANEW;
+    if (!await openSession(before.session)) note.textContent = t("began_anew");
     if (before.running) await startCamera();
   })();
 }

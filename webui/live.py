@@ -26,6 +26,7 @@ from inference.session import usable_processors
 from inference.tracker import TrackedFace
 from inference.types import ADULT, EMOTIONS, GENDERS
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SWEEP_SECONDS, Session, SessionError, SessionStore
+from webui.texts import language_of, translated
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "/live"
@@ -258,18 +259,20 @@ def json_response(value: dict, status: int = 200) -> Response:
 
 
 def guarded(handler: Callable) -> Callable:
-    """A handler whose refusals and faults are answered in one sentence."""
+    """A handler whose refusals and faults are answered in one sentence, in the language of the request's Accept-Language."""
 
     async def answer(request: Request) -> Response:
+        language = language_of(request.headers.get("accept-language"))
         try:
             return await handler(request)
         except Refusal as refusal:
-            return json_response({"error": str(refusal)}, refusal.status)
+            return json_response({"error": translated(str(refusal), language)}, refusal.status)
         except ClientDisconnect:
             return Response(status_code=499)
         except Exception:
             logging.getLogger(__name__).exception("%s failed", request.url.path)
-            return json_response({"error": "Something went wrong with this. It goes on with the next frame."}, 500)
+            fault = "Something went wrong with this. It goes on with the next frame."
+            return json_response({"error": translated(fault, language)}, 500)
 
     return answer
 
@@ -402,9 +405,10 @@ def scripted_html(name: str, settings: dict) -> gr.HTML:
     }
     files = ("exchange.js", "chart.js", "cards.js", "report.js", f"{name}.js")
     script = "\n".join((HERE / file).read_text() for file in files)
+    language = "const {language, t, translate, number, percent: percentOf} = window.ifade;"
     return gr.HTML(
         html_template=(HERE / f"{name}.html").read_text(),
-        js_on_load=f"const SETTINGS = {json.dumps(shared | settings)};\n{script}",
+        js_on_load=f"{language}\nconst SETTINGS = {json.dumps(shared | settings)};\n{script}",
         apply_default_css=False,
         elem_id=f"ifade-{name}",
     )

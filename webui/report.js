@@ -19,35 +19,35 @@ function makeTable(caption, head, rows) {
 
 function renderReport(target, report, percent) {
   const index = (value) => value === null ? "–" : formatIndex(value, percent);
-  const extreme = (value) => value === null ? "–" : `${index(value.index)} at ${formatTime(value.seconds)}`;
-  const share = (value) => value === null ? "–" : `${Math.round(100 * value)}%`;
-  const length = (seconds) => seconds < 60 ? `${seconds.toFixed(1)} s` : formatTime(seconds);
+  const extreme = (value) => value === null ? "–" : t("value_at", {value: index(value.index), time: formatTime(value.seconds)});
+  const share = (value) => value === null ? "–" : percentOf(value);
   const figures = (part) => [index(part.mean), extreme(part.highest), extreme(part.lowest), index(part.end),
     share(part.positive), share(part.neutral), share(part.negative)];
   if (report.room.mean === null) {
-    target.replaceChildren(make("p", {text: "Nobody was seen yet, so there is nothing to report."}));
+    target.replaceChildren(make("p", {text: t("nothing_to_report")}));
     return;
   }
-  const head = ["", "mean", "highest", "lowest", "end", "positive", "neutral", "negative"];
+  const head = ["", ...["mean", "highest", "lowest", "end", "positive", "neutral", "negative", "seen_for"].map((key) => t(key))];
   const people = report.people.filter((person) => person.mean !== null);
-  const zone = percent ? `${50 * (1 - SETTINGS.neutralZone)} to ${50 * (1 + SETTINGS.neutralZone)}` :
-    `−${SETTINGS.neutralZone} to ${SETTINGS.neutralZone}`;
+  const zone = (index) => percent ? String(50 * (1 + index)) : number(index, 1);
   const names = Object.keys(report.room.dwell);
-  const dwell = (part) => names.map((name) => part.dwell[name] ? length(part.dwell[name]) : "–");
+  const dwell = (part) => names.map((name) => part.dwell[name] ? formatLength(part.dwell[name]) : "–");
   target.replaceChildren(
-    makeTable("Satisfaction", [...head, "seen for"], [
-      ["room", ...figures(report.room), length(report.to - report.from)],
-      ...people.map((person) => [`person ${person.id}`, ...figures(person), length(person.seconds)]),
+    makeTable(t("satisfaction"), head, [
+      [t("room"), ...figures(report.room), formatLength(report.to - report.from)],
+      ...people.map((person) => [t("person", person), ...figures(person), formatLength(person.seconds)]),
     ]),
-    makeTable("For how long each emotion led", ["", ...names], [
-      ["everybody", ...dwell(report.room)],
-      ...people.map((person) => [`person ${person.id}`, ...dwell(person)]),
+    makeTable(t("dwell"), ["", ...names.map((name) => t(SETTINGS.emotions.includes(name) ? `emotion_${name}` : "not_sure"))], [
+      [t("everybody"), ...dwell(report.room)],
+      ...people.map((person) => [t("person", person), ...dwell(person)]),
     ]),
-    ...report.markers.length ? [makeTable("Markers", ["time", "label", "room"], report.markers.map(
+    ...report.markers.length ? [makeTable(t("markers"), [t("time"), t("label"), t("room")], report.markers.map(
       (marker) => [formatTime(marker.seconds), marker.label, marker.room ? index(marker.room[0]) : "–"]))] : [],
-    make("p", {class: "ifade-note", text: `${report.frames} frames analysed. Neutral is an index from ${zone}.` +
-      (report.people_forgotten ? ` ${report.people_forgotten} people who were seen most briefly are left out.` : "") +
-      (report.rows_dropped ? ` The CSV holds the latest rows; ${report.rows_dropped} older ones are gone.` : "")}),
+    make("p", {class: "ifade-note", text: [
+      t("frames_analysed", {frames: report.frames, low: zone(-SETTINGS.neutralZone), high: zone(SETTINGS.neutralZone)}),
+      ...report.people_forgotten ? [t("people_forgotten", {count: report.people_forgotten})] : [],
+      ...report.rows_dropped ? [t("rows_dropped", {count: report.rows_dropped})] : [],
+    ].join(" ")}),
   );
 }
 
@@ -56,21 +56,17 @@ function renderReport(target, report, percent) {
 function makeWeights(details, send) {
   let current = {...SETTINGS.valence};
   const sliders = Object.fromEntries(SETTINGS.emotions.map((label) => {
-    const slider = make("input", {type: "range", min: -1, max: 1, step: 0.01, "aria-label": `Weight of ${label}`});
+    const slider = make("input", {type: "range", min: -1, max: 1, step: 0.01, "aria-label": t("weight_of", {emotion: t(`emotion_${label}`)})});
     const value = make("output");
     slider.addEventListener("input", () => { value.textContent = formatIndex(Number(slider.value)); });
     slider.addEventListener("change", () => send({...current, [label]: Number(slider.value)}));
     return [label, {slider, value}];
   }));
-  const reset = make("button", {type: "button", class: "ifade-button ifade-weights-reset", text: "Reset weights"});
+  const reset = make("button", {type: "button", class: "ifade-button ifade-weights-reset", text: t("reset_weights")});
   reset.addEventListener("click", () => send({...SETTINGS.valence}));
-  const formula = make("p", {class: "ifade-formula-text", text: `${SETTINGS.formula}. The weights are how pleasant people ` +
-    "rated the word for each emotion, from −1 to 1 (Russell and Mehrabian 1977, Evidence for a three-factor theory of emotions, " +
-    "Journal of Research in Personality 11, 273–294). Over time a Kalman filter follows it: a doubtful face moves the curve " +
-    "less, and the band is one standard deviation. The room is the mean of all people, each weighted by how well they are " +
-    "known. On the scale from 0 to 100, 50 is neutral."});
+  const formula = make("p", {class: "ifade-formula-text", text: t("formula", SETTINGS)});
   details.append(formula, make("div", {class: "ifade-weights"}, ...SETTINGS.emotions.map(
-    (label) => make("label", {}, make("span", {text: label}), sliders[label].slider, sliders[label].value))), reset);
+    (label) => make("label", {}, make("span", {text: t(`emotion_${label}`)}), sliders[label].slider, sliders[label].value))), reset);
   const panel = {
     show(weights) {
       current = weights;

@@ -1,4 +1,7 @@
-"""The answers as HTML: a summary line, and for each face a card with seven bars and the reasons for them."""
+"""The answers as HTML: a summary line, and for each face a card with seven bars and the reasons for them.
+
+Every function takes the language of `webui.texts` in which it speaks.
+"""
 
 import base64
 import cv2
@@ -6,30 +9,38 @@ import numpy as np
 from html import escape
 
 from inference.saliency import heat_map
-from inference.types import AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, NOT_SURE, Analysis, Face
-
-NO_FACE = (
-    "No face was found. Faces should be turned to the camera and not covered; try a larger, sharper or brighter photo."
+from inference.types import (
+    ADULT,
+    AGE_COVERAGE,
+    COLUMNS_IN_CROWD,
+    CROWD,
+    EMOTIONS,
+    GENDER_SURE,
+    NOT_SURE,
+    Analysis,
+    Face,
 )
-TWO_ANSWERS = "Bars: mean of the network's two answers, what FER-2013's label would be and what ten people would say."
-APPARENT = (
-    f"Apparent age and gender are what the network takes a face for, not what the person is. The years hold the age of "
-    f"{AGE_COVERAGE:.0%} of people like those it was measured on; a gender is named from {GENDER_SURE:.0%} on."
-)
-UNSURE = f"Not sure: no bar reaches {NOT_SURE:.0%}, so the longest one is more likely wrong than right."
+from webui.texts import number as written
+from webui.texts import percent, text
+
+WORDS = {"female": ("woman", "girl"), "male": ("man", "boy")}
+"""The keys of the texts for an adult and a child of each of GENDERS."""
 
 
-def summary(result: Analysis) -> str:
+def summary(result: Analysis, language: str = "en") -> str:
     """What was found, which provider ran and how long it took."""
     count = len(result.faces)
-    found = (
-        f"<strong>{count} face{'s' if count > 1 else ''} found.</strong>" if count else f"<strong>{NO_FACE}</strong>"
+    found = text(language, ("no_face", "one_face")[count] if count < 2 else "faces_found", count=count)
+    timing = text(
+        language,
+        "timing",
+        detection=round(result.detection_milliseconds),
+        classification=round(result.classification_milliseconds),
+        provider=escape(result.provider),
+        width=result.width,
+        height=result.height,
     )
-    return message(
-        f"{found} <span class='ifade-timing'>Detection {result.detection_milliseconds:.0f} ms, classification "
-        f"{result.classification_milliseconds:.0f} ms with {escape(result.provider)}; photo of {result.width} x "
-        f"{result.height} pixels.</span>"
-    )
+    return message(f"<strong>{found}</strong> <span class='ifade-timing'>{timing}</span>")
 
 
 def message(html: str) -> str:
@@ -37,66 +48,89 @@ def message(html: str) -> str:
     return f"<p class='ifade-message' role='status'>{html}</p>"
 
 
-def face_cards(faces: list[Face]) -> str:
+def face_cards(faces: list[Face], language: str = "en") -> str:
     """One card a face, numbered as in the annotated photo, and below them what the bars mean."""
-    cards = "".join(_card(number, face) for number, face in enumerate(faces, 1))
-    notes = [TWO_ANSWERS] * any(face.crowd is not None for face in faces)
-    notes += [UNSURE] * any(not face.sure for face in faces)
-    notes += [APPARENT] * any(face.apparent for face in faces)
-    note = f"<p class='ifade-note'>{' '.join(notes)}</p>" if notes else ""
-    return f"<div class='ifade-faces'>{cards}</div>{note}"
+    cards = "".join(_card(number, face, language) for number, face in enumerate(faces, 1))
+    notes = [text(language, "two_answers")] * any(face.crowd is not None for face in faces)
+    notes += [text(language, "unsure", limit=percent(language, NOT_SURE))] * any(not face.sure for face in faces)
+    limits = {"coverage": percent(language, AGE_COVERAGE), "limit": percent(language, GENDER_SURE)}
+    notes += [text(language, "apparent_note", **limits)] * any(face.apparent for face in faces)
+    return f"<div class='ifade-faces'>{cards}</div>" + "".join(f"<p class='ifade-note'>{note}</p>" for note in notes)
 
 
-def _card(number: int, face: Face) -> str:
-    answer = face.shown if face.sure else "not sure"
+def emotion_names(language: str) -> dict[str, str]:
+    """What each of EMOTIONS is called."""
+    return {label: text(language, f"emotion_{label}") for label in EMOTIONS}
+
+
+def _card(number: int, face: Face, language: str) -> str:
+    answer = text(language, f"emotion_{face.shown}" if face.sure else "not_sure")
     bars = "".join(
-        _bar(label, float(p), face.sure and label == face.shown) for label, p in zip(EMOTIONS, face.consensus)
+        _bar(label, float(p), face.sure and label == face.shown, language) for label, p in zip(EMOTIONS, face.consensus)
     )
+    height, width = face.crop.shape
+    alt = escape(text(language, "crop_alt", number=number, width=width, height=height))
     return (
-        f"<section class='ifade-face' aria-label='Face {number}: {answer}'>"
-        f"<figure><img src='{_data_url(face.crop, 'png')}' alt='Face {number} as the network saw it: grey, "
-        f"{face.crop.shape[1]} by {face.crop.shape[0]} pixels'><figcaption>Face {number}"
-        f"{'' if face.sure else '<strong>not sure</strong>'}</figcaption></figure>"
-        f"<div class='ifade-bars'>{bars}</div>{_apparent(face)}{_reasons(number, face)}</section>"
+        f"<section class='ifade-face' aria-label='{text(language, 'face_answer', number=number, answer=answer)}'>"
+        f"<figure><img src='{_data_url(face.crop, 'png')}' alt='{alt}'>"
+        f"<figcaption>{text(language, 'face', number=number)}"
+        f"{'' if face.sure else f'<strong>{answer}</strong>'}</figcaption></figure>"
+        f"<div class='ifade-bars'>{bars}</div>{_apparent(face, language)}{_reasons(number, face, language)}</section>"
     )
 
 
-def _apparent(face: Face) -> str:
-    return f"<p class='ifade-apparent'>{'<br>'.join(face.apparent)}</p>" if face.apparent else ""
+def _apparent(face: Face, language: str) -> str:
+    """Like `Face.age_words` and `Face.gender_words`, in the visitor's language."""
+    lines = []
+    if face.age_distribution is not None:
+        first, last = face.age_range
+        years = str(first) if first == last else text(language, "years", first=first, last=last)
+        lines.append(text(language, "apparent_age" if face.age_sure else "apparent_age_not_sure", years=years))
+    if face.gender is not None and face.gender_sure:
+        word = text(language, WORDS[face.apparent_gender][face.age is not None and face.age < ADULT])
+        probability = written(language, float(face.gender.max()), 2)
+        lines.append(text(language, "apparent_gender", word=word, probability=probability))
+    elif face.gender is not None:
+        lines.append(text(language, "apparent_gender_not_sure"))
+    return f"<p class='ifade-apparent'>{'<br>'.join(lines)}</p>" if lines else ""
 
 
-def _bar(label: str, probability: float, leading: bool) -> str:
-    percent = f"{probability:.1%}"
+def _bar(label: str, probability: float, leading: bool, language: str) -> str:
+    name, value = text(language, f"emotion_{label}"), percent(language, probability, 1)
     return (
-        f"<div class='ifade-bar{' ifade-leading' if leading else ''}' role='meter' aria-label='{label}' "
-        f"aria-valuemin='0' aria-valuemax='100' aria-valuenow='{probability * 100:.1f}' aria-valuetext='{percent}'>"
-        f"<span class='ifade-label'>{label}</span>"
+        f"<div class='ifade-bar{' ifade-leading' if leading else ''}' role='meter' aria-label='{name}' "
+        f"aria-valuemin='0' aria-valuemax='100' aria-valuenow='{probability * 100:.1f}' aria-valuetext='{value}'>"
+        f"<span class='ifade-label'>{name}</span>"
         f"<span class='ifade-track'><span style='width:{probability * 100:.2f}%'></span></span>"
-        f"<span class='ifade-percent'>{percent}</span></div>"
+        f"<span class='ifade-percent'>{value}</span></div>"
     )
 
 
-def _reasons(number: int, face: Face) -> str:
+def _reasons(number: int, face: Face, language: str) -> str:
     """What the model gives beside the probabilities, folded away."""
     parts = []
     if face.activation is not None:
         picture = _data_url(heat_map(face.crop, face.activation, EMOTIONS.index(face.shown)), "jpeg")
-        parts.append(
-            f"<figure><img src='{picture}' alt='Face {number} in grey, tinted where the network found what spoke for "
-            f"{face.shown}'><figcaption>Warm: what spoke for «{face.shown}».</figcaption></figure>"
-        )
+        emotion = text(language, f"emotion_{face.shown}")
+        alt = escape(text(language, "heat_alt", number=number, emotion=emotion))
+        caption = text(language, "heat_caption", emotion=emotion)
+        parts.append(f"<figure><img src='{picture}' alt='{alt}'><figcaption>{caption}</figcaption></figure>")
     if face.crowd is not None:
         rows = [
-            (label, f"{float(p):.1%}", f"{float(face.crowd[column]):.1%}")
+            (label, percent(language, float(p), 1), percent(language, float(face.crowd[column]), 1))
             for label, p, column in zip(EMOTIONS, face.probabilities, COLUMNS_IN_CROWD)
         ]
-        rows.append(("contempt", "–", f"{float(face.crowd[CROWD.index('contempt')]):.1%}"))
-        cells = "".join(f"<tr><th scope='row'>{a}</th><td>{b}</td><td>{c}</td></tr>" for a, b, c in rows)
-        parts.append(
-            "<table><thead><tr><td></td><th scope='col'>FER-2013</th><th scope='col'>ten people</th></tr></thead>"
-            f"<tbody>{cells}</tbody></table>"
+        rows.append(("contempt", "–", percent(language, float(face.crowd[CROWD.index("contempt")]), 1)))
+        cells = "".join(
+            f"<tr><th scope='row'>{text(language, f'emotion_{label}')}</th><td>{first}</td><td>{second}</td></tr>"
+            for label, first, second in rows
         )
-    return f"<details><summary>Why?</summary><div>{''.join(parts)}</div></details>" if parts else ""
+        parts.append(
+            "<table><thead><tr><td></td><th scope='col'>FER-2013</th>"
+            f"<th scope='col'>{text(language, 'ten_people')}</th></tr></thead><tbody>{cells}</tbody></table>"
+        )
+    why = text(language, "why")
+    return f"<details><summary>{why}</summary><div>{''.join(parts)}</div></details>" if parts else ""
 
 
 def _data_url(image: np.ndarray, kind: str) -> str:

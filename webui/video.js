@@ -4,6 +4,7 @@ const POLL = 500, KEEP = 60000; // milliseconds between questions while there is
 const MAX_ROWS_SHOWN = 60000; // of faces, from which the player's boxes and the cards are drawn
 const MAX_CARDS = 4;
 
+element.innerHTML = translate(element.innerHTML);
 const find = (name) => element.querySelector(`.ifade-${name}`);
 const stage = find("stage"), player = find("player"), overlay = find("overlay"), invitation = find("invitation");
 const chooser = find("file"), progress = find("progress"), status = find("film-status"), problem = find("problem");
@@ -18,12 +19,11 @@ let size = null, length = 60, percent = false, finished = false, keeper = null;
 const call = makeCall(() => session);
 const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const say = (text) => setText(problem, text);
-const minutes = (seconds) => seconds < 60 ? `${seconds.toFixed(1)} s` : `${formatTime(seconds)} min`;
+const attempt = makeAttempt(note);
+const lasting = (seconds) => seconds < 60 ? formatLength(seconds) : t("minutes", {minutes: formatTime(seconds)});
 
-const INVITATION = "Drop a video here or choose one. It is sent to the server that runs this page, " +
-  "lies there in a temporary file while it is analysed, and is deleted as soon as that ends or is stopped.";
-setText(find("invitation-words"), INVITATION);
-find("limits").textContent = `MP4, MOV, Matroska, WebM, AVI, MPEG and more, up to ${SETTINGS.megabytes} MB.`;
+setText(find("invitation-words"), t("video_invitation"));
+find("limits").textContent = t("video_limits", SETTINGS);
 chooser.accept = ["video/*", ...SETTINGS.suffixes].join(",");
 for (const rate of SETTINGS.rates) rateSelect.append(make("option", {value: rate, text: String(rate)}));
 rateSelect.value = SETTINGS.rate;
@@ -44,6 +44,7 @@ function send(file, mine) {
   return new Promise((done, failed) => {
     sending = new XMLHttpRequest();
     sending.open("POST", `${routes}/video/analyze`);
+    sending.setRequestHeader("Accept-Language", language);
     sending.setRequestHeader("X-Session", session);
     sending.setRequestHeader("X-Rate", rateSelect.value);
     sending.setRequestHeader("X-Age-Gender", ageGender.checked ? "1" : "0");
@@ -51,15 +52,16 @@ function send(file, mine) {
     sending.upload.onprogress = ({loaded, total}) => {
       if (mine !== run) return;
       progress.value = loaded / total;
-      setText(status, loaded < total ? `Sending, ${Math.floor(100 * loaded / total)}% of ${Math.ceil(total / 2 ** 20)} MB …` : "Opening the video …");
+      setText(status, loaded === total ? t("opening") :
+        t("sending_part", {part: percentOf(Math.floor(100 * loaded / total) / 100), megabytes: Math.ceil(total / 2 ** 20)}));
     };
     sending.onload = () => {
       let answer = null;
       try { answer = JSON.parse(sending.responseText); } catch { /* a proxy's page */ }
       if (sending.status === 200 && answer) done(answer);
-      else failed(new ServerError(sending.status, answer?.error || "The server could not take the video."));
+      else failed(new ServerError(sending.status, answer?.error || t("not_taken")));
     };
-    sending.onerror = () => failed(new ServerError(0, "The connection broke off while the video was sent. Try again."));
+    sending.onerror = () => failed(new ServerError(0, t("broke_off")));
     sending.onabort = () => failed(new ServerError(0, ""));
     sending.send(file);
   });
@@ -72,10 +74,10 @@ async function start(file) {
   reset();
   showPlayer(file);
   if (file.size > SETTINGS.megabytes * 2 ** 20) {
-    return say(`The file is too large; at most ${SETTINGS.megabytes} MB are read. Shorten it or make it smaller.`);
+    return say(t("too_large", SETTINGS));
   }
   working(true);
-  setText(status, "Sending …");
+  setText(status, t("sending"));
   try {
     const opened = (await call("POST", "live/start", {body: {}})).session;
     if (mine !== run) return leaveSession(opened);
@@ -105,7 +107,7 @@ async function start(file) {
     await showResults(state);
   } catch (error) {
     if (mine !== run) return;
-    say(error.message && error.status !== undefined ? error.message : "The server does not answer. Try again.");
+    say(error.message && error.status !== undefined ? error.message : t("no_answer"));
     setText(status, "");
     await forget();
   } finally {
@@ -118,15 +120,15 @@ function showState(state, began) {
   length = all ? Math.max(all, state.position) : Math.max(state.position, 10);
   if (state.state === "waiting") {
     progress.removeAttribute("value");
-    setText(status, !state.ahead ? "Starting …" :
-      `Waiting: ${state.ahead === 1 ? "one video is" : `${state.ahead} videos are`} before yours.`);
+    setText(status, !state.ahead ? t("starting") : t(state.ahead === 1 ? "one_ahead" : "many_ahead", {count: state.ahead}));
     return;
   }
   if (all) progress.value = Math.min(state.position / all, 1);
   else progress.removeAttribute("value");
   const left = all && state.position > 1 && passed > 2 ? (all - state.position) * passed / state.position : 0;
-  setText(status, `${minutes(state.position)}${all ? ` of ${minutes(all)}` : ""} analysed` +
-    (left > 1 ? `, about ${left < 90 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`} left` : ""));
+  const analysed = t(all ? "analysed_of" : "analysed", {position: lasting(state.position), duration: all && lasting(all)});
+  const rest = left < 90 ? t("seconds", {seconds: Math.ceil(left)}) : t("minutes", {minutes: Math.ceil(left / 60)});
+  setText(status, left > 1 ? t("time_left", {analysed, left: rest}) : analysed);
 }
 
 function takeCurve(state, position) {
@@ -141,8 +143,8 @@ async function showResults(state) {
   const report = await call("GET", "live/report.json");
   takeCurve({curve: report.curve, markers: report.markers}, state.position);
   renderReport(find("report"), report, percent);
-  const ended = state.state === "stopped" && !state.error ? "Stopped" : "Finished";
-  setText(status, `${ended}: ${report.frames} pictures from ${minutes(state.position)} analysed. The video was deleted on the server.`);
+  const ended = state.state === "stopped" && !state.error ? "stopped" : "finished";
+  setText(status, t(ended, {frames: report.frames, length: lasting(state.position)}));
   say([state.error, state.state === "done" && state.incomplete].filter(Boolean).join(" "));
   for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = false;
   weights.enable(true);
@@ -199,7 +201,7 @@ player.addEventListener("error", () => {
   // Not every format that the server reads can be played by a browser.
   player.hidden = true;
   invitation.hidden = false;
-  setText(find("invitation-words"), "This browser cannot play this file, so it is not shown here.");
+  setText(find("invitation-words"), t("cannot_play"));
 });
 for (const name of ["timeupdate", "seeked", "loadeddata"]) player.addEventListener(name, () => { drawMoment(); drawChart(); });
 
@@ -238,24 +240,12 @@ function drawBoxes({faces, next, part}) {
   const width = stage.clientWidth, height = stage.clientHeight;
   if (!width) return;
   const context = prepareCanvas(overlay);
-  context.font = `600 14px ${getComputedStyle(stage).fontFamily}`;
-  context.textBaseline = "middle";
-  for (const [id, {box, shown, sure}] of faces) {
-    const [x1, y1, x2, y2] = box.map((value, i) => {
+  for (const [id, face] of faces) {
+    const box = face.box.map((value, i) => {
       const place = value + (next?.has(id) ? part * (next.get(id).box[i] - value) : 0);
       return place / size[i % 2] * (i % 2 ? height : width);
     });
-    const words = `${id}  ${sure ? shown : "not sure"}`, wide = context.measureText(words).width + 14, color = personColor(id);
-    Object.assign(context, {strokeStyle: color, fillStyle: color, lineWidth: 3});
-    context.beginPath();
-    context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
-    context.stroke();
-    const left = Math.min(Math.max(x1, 0), Math.max(width - wide, 0)), top = y1 >= 27 ? y1 - 25 : Math.min(y2 + 3, height - 22);
-    context.beginPath();
-    context.roundRect(left, top, wide, 22, 6);
-    context.fill();
-    context.fillStyle = "#fff";
-    context.fillText(words, left + 7, top + 11);
+    drawBox(context, box, id, [`${id}  ${answerOf(face)}`], width, height);
   }
 }
 
@@ -326,17 +316,6 @@ async function forget() {
 
 // Buttons
 
-function attempt(action, where = note) {
-  return async (event) => {
-    event?.preventDefault?.();
-    try {
-      await action(event);
-    } catch (error) {
-      where.textContent = error.status ? error.message : "The server does not answer. Try again.";
-    }
-  };
-}
-
 for (const name of ["choose", "again"]) find(name).addEventListener("click", () => chooser.click());
 chooser.addEventListener("change", () => {
   const [file] = chooser.files;
@@ -356,18 +335,18 @@ find("film-stop").addEventListener("click", attempt(async () => {
     run++;
     await forget();
     working(false);
-    setText(status, "Stopped before the video was sent.");
+    setText(status, t("stopped_before"));
   } else {
     await call("POST", "video/stop");
   }
 }));
 
 find("marker").addEventListener("submit", attempt(async () => {
-  const label = markerLabel.value.trim() || "marker";
+  const label = markerLabel.value.trim() || t("unnamed_marker");
   const marker = await call("POST", "live/mark", {body: {label, seconds: player.hidden ? 0 : player.currentTime}});
   markers = [...markers, marker].sort((a, b) => a.seconds - b.seconds);
   markerLabel.value = "";
-  setText(find("marker-note"), `Marker «${marker.label}» set at ${formatTime(marker.seconds)}.`);
+  setText(find("marker-note"), t("marker_set", {label: marker.label, time: formatTime(marker.seconds)}));
   drawChart();
   renderReport(find("report"), await call("GET", "live/report.json"), percent);
 }, find("marker-note")));
@@ -384,9 +363,9 @@ find("delete").addEventListener("click", async () => {
   player.load();
   player.hidden = true;
   invitation.hidden = false;
-  setText(find("invitation-words"), INVITATION);
+  setText(find("invitation-words"), t("video_invitation"));
   working(false);
-  note.textContent = "The results were deleted. The server keeps nothing of them, and neither does this page.";
+  note.textContent = t("results_deleted");
 });
 
 const leave = () => leaveSession(session);

@@ -22,6 +22,7 @@ from inference.report import frame_values
 from inference.video import RATE, SUFFIXES, VideoError, VideoReader
 from webui.live import LiveServer, Refusal, guarded, json_response, scripted_html, wants_age_gender
 from webui.sessions import SWEEP_SECONDS, Session
+from webui.texts import language_of, translated
 
 PREFIX = "/video"
 
@@ -183,7 +184,8 @@ class VideoServer:
         session = self._live.session(request)
         if session.video is None:
             raise Refusal(404, "There is no video. Choose one.")
-        return json_response(self._progress(session.video) | {"frames": session.timeline.frames})
+        language = language_of(request.headers.get("accept-language"))
+        return json_response(self._progress(session.video, language) | {"frames": session.timeline.frames})
 
     async def stop(self, request: Request) -> Response:
         """End the work; what was read is kept."""
@@ -192,16 +194,17 @@ class VideoServer:
             self._end(job)
         return json_response({})
 
-    def _progress(self, job: VideoJob) -> dict:
+    def _progress(self, job: VideoJob, language: str = "en") -> dict:
         reader, ended = job.reader, job.state in ("done", "stopped")
+        incomplete = reader.incomplete if reader and ended else None
         waiting = [other for other in list(self._jobs) if other.state in ("waiting", "reading")]
         return {
             "state": job.state,
             "position": reader.position if reader else 0,
             "duration": reader.duration if reader else None,
             "size": [reader.width, reader.height] if reader else None,
-            "incomplete": reader.incomplete if reader and ended else None,
-            "error": job.error,
+            "incomplete": incomplete and translated(incomplete, language),
+            "error": job.error and translated(job.error, language),
             "ahead": waiting.index(job) if job.state == "waiting" and job in waiting else 0,
         }
 
