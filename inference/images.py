@@ -2,28 +2,46 @@
 
 import logging
 import numpy as np
+import os
+import stat
 import warnings
 from io import BytesIO
 from pathlib import Path
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms
+from pillow_heif import register_heif_opener
+
+from inference.image_checks import CHOOSE, SUFFIXES, ImageError, check_opened, check_structure, find_format
+
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "MAX_SIDE", "SUFFIXES", "ImageError", "load_image"]
 
 MAX_BYTES = 30 * 2**20
 MAX_PIXELS = 50_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
-SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+MAX_SIDE = 30_000
+"""OpenCV turns no picture with a longer side than 32,766."""
 
 Image.init()  # registers every format; by itself Pillow knows a few until one is missing
+register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
-
-class ImageError(ValueError):
-    """A picture cannot be used; the message says why and what to do, in words for the person who sent it."""
+_SRGB = ImageCms.createProfile("sRGB")
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation."""
 
 
 def load_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decode a picture.
 
-    The first frame of an animation or of a multi-page file is used, transparency is laid on white, 16-bit grey is
-    reduced to its upper 8 bits, and the EXIF orientation is applied.
+    The content decides what it is, not the name. The first frame of an animation, the first page of a TIFF file and the
+    main picture of a HEIC file is used, transparency is laid on white, 16-bit grey is reduced to its upper 8 bits, colours
+    are converted to sRGB where the file holds a usable profile of others, and the picture is turned as it is meant to be
+    seen.
 
     Args:
         source: a path, or the bytes of a file.
@@ -33,39 +51,41 @@ def load_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.n
         uint8 (H, W, 3), RGB, contiguous.
 
     Raises:
-        ImageError: the file is missing, empty, over 30 MB or `max_pixels`, damaged, or of no known format.
+        ImageError: the file is missing, no regular file, empty, over 30 MB, `max_pixels` or 30,000 pixels on a side, damaged,
+            made to be a burden, or of no known format.
     """
     data = source if isinstance(source, bytes) else _read(Path(source))
     if not data:
-        raise ImageError("The file is empty. Choose a photo in JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF format.")
+        raise ImageError(f"The file is empty. {CHOOSE}")
     if len(data) > MAX_BYTES:
-        raise ImageError(f"The file has {len(data) / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read.")
+        raise ImageError(f"The file has more than {MAX_BYTES // 2**20} MB, which is the most that is read.")
+    format = find_format(data)
+    check_structure(data, format)
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large pictures and of odd metadata; the limit below is ours.
+            # Pillow warns of large pictures and of odd metadata; the limits here are ours.
             warnings.simplefilter("ignore")
-            with Image.open(BytesIO(data), formats=FORMATS) as image:
-                width, height = image.size
-                if width * height > max_pixels:
-                    raise ImageError(
-                        f"The picture has {width:,} x {height:,} pixels; at most {max_pixels / 10**6:g} megapixels are "
-                        "read. Make it smaller and try again."
-                    )
+            with Image.open(BytesIO(data), formats=[format]) as image:
+                _check_size(image, max_pixels)
+                check_opened(image, max_pixels)
                 return _to_rgb(image)
     except ImageError:
         raise
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+    except (Image.DecompressionBombError, MemoryError):
         raise ImageError(
-            "This is not a picture that can be read, whatever its name says. Choose a photo in JPEG, PNG, WebP, GIF, "
-            "BMP, TIFF or AVIF format."
+            f"The picture is too large; at most {max_pixels / 10**6:g} megapixels are read. Make it smaller and try again."
         ) from None
     except Exception:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
         logging.getLogger(__name__).debug("undecodable picture", exc_info=True)
-        raise ImageError("The picture is damaged or cut off. Save or download it again.") from None
+        raise ImageError(
+            "The picture is damaged, cut off or of a rare kind that is not read. Download it again, or save it as JPEG or PNG."
+        ) from None
 
 
 def _read(path: Path) -> bytes:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever, and a device has no end
+            raise ImageError(f"{path}: cannot be read (it is no file, but a folder, a pipe or a device).")
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -74,21 +94,67 @@ def _read(path: Path) -> bytes:
         raise ImageError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageError(
+            f"The picture has {width:,} x {height:,} pixels; at most {max_pixels / 10**6:g} megapixels are read. Make it "
+            "smaller and try again."
+        )
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(
+            f"The picture has {width:,} x {height:,} pixels; at most {MAX_SIDE:,} are read on a side. Cut it or make it "
+            "smaller and try again."
+        )
+
+
 def _to_rgb(image: Image.Image) -> np.ndarray:
-    image.seek(0)
     image.load()
-    ImageOps.exif_transpose(image, in_place=True)
+    orientation = _orientation(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = Image.fromarray(_to_uint8(np.asarray(image)))
+    profile = image.info.get("icc_profile")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.ascontiguousarray(image if image.mode == "RGB" else image.convert("RGB"))
+        background = Image.new("RGB", image.size, "white")
+        background.paste(image, mask=image.getchannel("A"))
+        image = background
+    image = _to_srgb(image, profile)
+    if orientation in _UPRIGHT:
+        image = image.transpose(_UPRIGHT[orientation])
+    return np.ascontiguousarray(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 also where the decoder has turned the picture already, and where EXIF is damaged."""
+    if image.format == "HEIF":
+        return 1
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except ImageError:
+        raise
+    except Exception:
+        logging.getLogger(__name__).debug("unreadable EXIF", exc_info=True)
+        return 1
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Mode RGB, converted from the color profile of the file, unless that is sRGB, damaged or for another kind of picture."""
+    if image.mode not in ("RGB", "L", "CMYK"):
+        image = image.convert("RGB")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            if "sRGB" not in ImageCms.getProfileDescription(source):
+                return ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            logging.getLogger(__name__).debug("unusable color profile", exc_info=True)
+    return image.convert("RGB")
 
 
 def _to_uint8(grey: np.ndarray) -> np.ndarray:
     """Grey of 16 or 32 bits or floating point to 8 bits."""
-    if grey.dtype == np.uint16:
+    if grey.dtype.kind == "u" and grey.dtype.itemsize == 2:
         return (grey >> 8).astype(np.uint8)
     grey = np.nan_to_num(grey.astype(np.float64), posinf=0, neginf=0)
     top = next((limit for limit in (1, 255, 65535) if grey.max() <= limit), grey.max())

@@ -1,0 +1,184 @@
+"""What a picture file is, and whether decoding it can be afforded, from its bytes alone.
+
+Pillow and the libraries below it bound the size of the picture, but not everything that a file makes them do: a few MB
+can demand hours or all memory by thousands of scans, chunks or tags that each cost more than they take up. Real files
+stay far below every limit here.
+"""
+
+import re
+import struct
+from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from typing import BinaryIO
+
+FORMATS = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WEBP": rb"RIFF....WEBP",
+    "GIF": rb"GIF8[79]a",
+    "BMP": rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "AVIF": rb"....ftyp(?:avi[fs]|m[is]f1(?:....){0,16}?avi[fs])",
+    "HEIF": rb"....ftyp(?:he[iv][csmx]|m[is]f1)",
+}
+"""What Pillow calls the formats that are read, and how their files begin."""
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"),
+    *(".heic", ".heif", ".hif"),
+)
+CHOOSE = "Choose a photo in JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC format."
+
+OTHERS = {
+    "an SVG drawing": rb"\s*(?:<\?xml.{0,2000}?)?(?:<!--.{0,2000}?-->\s*)?(?:<!DOCTYPE svg.{0,500}?>\s*)?<svg\b",
+    "a web page": rb"\s*<(?:!doctype html|html)\b",
+    "a PDF document": rb"%PDF",
+    "a PostScript drawing": rb"%!PS|\xc5\xd0\xd3\xc6",
+    "an archive or office document": rb"PK\x03\x04|7z\xbc\xaf|Rar!|\x1f\x8b",
+    "a video": rb"....(?:ftyp|moov|mdat)|\x1a\x45\xdf\xa3|RIFF....AVI |\0\0\x01\xba|FLV",
+    "an icon": rb"\0\0[\x01\x02]\0|icns",
+    "a Photoshop file": rb"8BPS",
+    "a JPEG XL picture": rb"\xff\x0a|\0\0\0\x0cJXL ",
+    "a JPEG 2000 picture": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
+}
+"""Other files that are often taken for photos, and how they begin."""
+
+_MAX_SCANNED_PIXELS = 10**9
+_MAX_SEGMENTS, _MAX_JUNK = 2000, 2**16
+_MAX_CHUNKS, _MAX_DATA_CHUNKS = 500, 100_000
+_MAX_BLOCKS = 4096
+_MAX_TAGS, _MAX_TAG_NUMBERS, _MAX_TAG_BYTES = 2**12, 2**18, 2**25
+_MAX_COPIES = 10**9
+
+
+class ImageError(ValueError):
+    """A picture cannot be used; the message says why and what to do, in words for the person who sent it."""
+
+
+def find_format(data: bytes) -> str:
+    """The format of a file, one of FORMATS, by its content.
+
+    Raises:
+        ImageError: it is none of them; the message says what it is instead, where that is known.
+    """
+    start = data[:4096]
+    for name, beginning in FORMATS.items():
+        if re.match(beginning, start, re.DOTALL):
+            return name
+    for name, beginning in OTHERS.items():
+        if re.match(beginning, start, re.DOTALL | re.IGNORECASE):
+            raise ImageError(f"This is {name}, not a picture that can be read, whatever its name says. {CHOOSE}")
+    raise ImageError(f"This is not a picture that can be read, whatever its name says. {CHOOSE}")
+
+
+def check_structure(data: bytes, format: str) -> None:
+    """Refuse a file that would keep its decoder busy for very long or make it fill the memory.
+
+    Raises:
+        ImageError: it is such a file.
+    """
+    check = {"JPEG": _check_jpeg, "PNG": _check_png, "GIF": _check_gif, "HEIF": _check_heif}.get(format)
+    if check:
+        check(data)
+
+
+def _refuse(what: str) -> ImageError:
+    return ImageError(f"The picture file has {what}. Save it anew with a photo program and try again.")
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Every scan goes over all pixels anew, even if it is a few bytes long."""
+    position, segments, pixels, scans = 2, 0, 0, 0
+    marker = re.compile(rb"\xff+([^\x00\xff\xd0-\xd8])")
+    while found := marker.search(data, position):
+        code, end = found[1][0], found.end()
+        if code == 0xD9:  # the end; a film or a second picture may follow
+            break
+        segments += 1
+        if segments > _MAX_SEGMENTS + scans or not scans and found.start() - position > _MAX_JUNK:
+            raise _refuse("too many parts")
+        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC) and len(data) >= end + 7:
+            height, width = struct.unpack_from(">HH", data, end + 3)
+            pixels = max(pixels, width * height)
+        scans += code == 0xDA
+        if scans * pixels > _MAX_SCANNED_PIXELS:
+            raise _refuse("too many scans for its size")
+        position = end + int.from_bytes(data[end : end + 2], "big")
+
+
+def _check_png(data: bytes) -> None:
+    """Every chunk is read by Python, and some are decompressed to a megabyte each."""
+    position, chunks, data_chunks = 8, 0, 0
+    while position + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        if name in (b"IDAT", b"fdAT", b"fcTL"):
+            data_chunks += 1
+        else:
+            chunks += 1
+        if chunks > _MAX_CHUNKS or data_chunks > _MAX_DATA_CHUNKS:
+            raise _refuse("too many parts")
+        position += length + 12
+
+
+def _check_gif(data: bytes) -> None:
+    """All extensions before the first frame are read by Python, and comments are joined block by block."""
+    flags = data[10] if len(data) > 10 else 0
+    position, blocks = 13 + (6 << (flags & 7) if flags & 128 else 0), 0
+    while data[position : position + 1] == b"!":
+        position += 2
+        while True:
+            blocks += 1
+            if blocks > _MAX_BLOCKS:
+                raise _refuse("too many parts")
+            length = int.from_bytes(data[position : position + 1])
+            position += 1 + length
+            if not length:
+                break
+
+
+def _check_heif(data: bytes) -> None:
+    """All metadata are read once for every picture that the file shows, and an overlay decodes each of its parts."""
+    pictures = len(re.findall(rb"infe[\x02\x03]\0\0\0", data))
+    if pictures * len(data) > _MAX_COPIES or re.search(rb"infe[\x02\x03].{7,9}iovl", data, re.DOTALL):
+        raise _refuse("too many parts")
+
+
+def check_opened(image: Image.Image, max_pixels: int) -> None:
+    """Refuse an opened picture that is decoded in parts which are larger or more than the picture.
+
+    Raises:
+        ImageError: it is such a picture.
+    """
+    tile_width, tile_height = (getattr(image, "tag_v2", {}).get(tag, 0) for tag in (322, 323))
+    parts = sum((right - left) * (bottom - top) for _, (left, top, right, bottom), *_ in image.tile)
+    if tile_width * tile_height > max_pixels or parts > 8 * image.width * image.height:
+        raise _refuse("parts that do not fit its size")
+
+
+_load_directory = ImageFileDirectory_v2.load
+
+
+def _load_checked_directory(self: ImageFileDirectory_v2, fp: BinaryIO) -> None:
+    """What Pillow does, if that can be afforded."""
+    start = fp.tell()
+    count_form, entry_form = ("Q", "HHQ8x") if self._bigtiff else ("H", "HHL4x")
+    count_form, entry_form = struct.Struct(self._endian + count_form), struct.Struct(self._endian + entry_form)
+    counted = fp.read(count_form.size)
+    tags = count_form.unpack(counted)[0] if len(counted) == count_form.size else 0
+    if tags > _MAX_TAGS:
+        raise _refuse("too many tags")
+    entries = fp.read(tags * entry_form.size)
+    whole = len(entries) // entry_form.size * entry_form.size
+    numbers = size = 0
+    for _, kind, count in entry_form.iter_unpack(entries[:whole]):
+        unit = self._load_dispatch[kind][0] if kind in self._load_dispatch else 0
+        size += count * unit
+        numbers += count if unit and kind not in (1, 2, 7) else 0  # bytes and texts stay as they are
+    if numbers > _MAX_TAG_NUMBERS or size > _MAX_TAG_BYTES:
+        raise _refuse("larger tags than a picture needs")
+    fp.seek(start)
+    _load_directory(self, fp)
+
+
+# The tags of TIFF, and of EXIF in every format, some of which are read at opening already. Pillow reads as much for each as
+# the tag says, also if a hundred tags name the same ten megabytes.
+ImageFileDirectory_v2.load = _load_checked_directory
