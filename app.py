@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from inference.age_gender import find_estimator
 from inference.analyzer import FaceAnalyzer
-from inference.detector import FaceDetector
+from inference.detector import DetectorError, FaceDetector
 from inference.drawing import annotate, shrink
 from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
@@ -91,18 +91,21 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             return None, message(text(language, "page_welcome")), ""
         try:
             image = load_image(photo)
-        except ImageError as error:
+            result = analyzer.analyze(image, bool(age_gender))
+        except (ImageError, DetectorError) as error:
             return None, message(f"<strong>{escape(translated(str(error), language))}</strong>"), ""
-        result = analyzer.analyze(image, bool(age_gender))
         annotated = shrink(annotate(image, result.faces, names=emotion_names(language)), SHOWN_PIXELS)
-        return annotated, summary(result, language), face_cards(result.faces, language)
+        status = summary(result, language)
+        if analyzer.classifier.session.cuda_failed:
+            status += message(text(language, "gpu_failed"))
+        return annotated, status, face_cards(result.faces, language)
 
     def analyze(photo: bytes | None, age_gender: bool = False) -> dict:
         if photo is None:
             raise gr.Error("No photo was sent.", print_exception=False)
         try:
             return analyzer.analyze(load_image(photo), bool(age_gender)).to_dict()
-        except ImageError as error:
+        except (ImageError, DetectorError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 
     with Page(title="Ifade", analytics_enabled=False, delete_cache=(SWEEP_SECONDS, KEPT_SECONDS)) as page:
@@ -221,7 +224,7 @@ def main() -> None:
         video = build_video_server(live)
     except ModelError as error:
         sys.exit(f"error: {error}")
-    print(f"Emotion model on {analyzer.classifier.provider}")
+    print(f"Emotion model on {analyzer.classifier.session.provider}")
     launch(analyzer, live, video)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from inference.alignment import align_face
 from inference.images import SUFFIXES, load_image
 from inference.model_files import ModelError
-from inference.session import create_session
+from inference.session import Session
 from training.data import DataError, add_data_arguments, load_fer2013
 
 TOLERANCE = 1e-4
@@ -48,7 +48,7 @@ def verify(model: keras.Model, path: Path, faces: np.ndarray) -> str:
     if not len(faces):
         raise VerificationError("there are no test faces to compare on.")
     shape = model.input_shape[1:]
-    session = create_session(path.resolve(), cuda=False)
+    session = Session(path.resolve(), cuda=False)
     random = np.random.default_rng(0).integers(0, 256, (256, *shape), np.uint8)
     worst = 0.0
     for kind, images in (("random", random), ("real", faces)):
@@ -102,7 +102,7 @@ def main() -> int:
     try:
         real = load_fer2013(args.data, official=not args.unofficial) if args.data else None
         networks = [keras.models.load_model(path, compile=False) for path in args.models]
-        metadata = create_session(args.onnx.resolve(), cuda=False).get_modelmeta().custom_metadata_map
+        metadata = Session(args.onnx.resolve(), cuda=False).metadata
         temperatures = [float(metadata.get(name, 1)) for name in ("temperature", "crowd_temperature")]
         faces = example_faces() if real is None else real.images[real.splits > 0]
         print(verify(serving_network(networks, *temperatures), args.onnx, faces))

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from inference import images, video
 from inference.analyzer import FaceAnalyzer
-from inference.detector import FaceDetector
+from inference.detector import DetectorError, FaceDetector
 from inference.drawing import annotate
 from inference.follow import FaceFollower
 from inference.images import ImageError, load_image
@@ -76,7 +76,11 @@ def open_file(path: Path, rate: float) -> np.ndarray | VideoReader:
 
 
 class Run:
-    """What the command is to do with each file."""
+    """What the command is to do with each file.
+
+    Attributes:
+        lost: frames of the last video on which the detector failed, which are left out.
+    """
 
     def __init__(
         self,
@@ -87,7 +91,7 @@ class Run:
         age_gender: bool = False,
     ):
         self.analyzer, self.json, self.table, self.annotated = analyzer, json, table, annotated
-        self.age_gender = age_gender
+        self.age_gender, self.lost = age_gender, 0
 
     @cached_property
     def frame_analyzer(self) -> FaceAnalyzer:
@@ -114,6 +118,7 @@ class Run:
     def video(self, path: Path, name: Path, reader: VideoReader) -> str:
         """The same for a video; what was written is complete also when it is interrupted."""
         follower, timeline = FaceFollower(self.frame_analyzer), Timeline()
+        self.lost = 0
         with contextlib.ExitStack() as stack:
             stack.enter_context(reader)
             if self.json:
@@ -131,7 +136,11 @@ class Run:
                 )
             )
             for frame in reader:
-                people = follower.analyze(frame.image, frame.seconds, age_gender=self.age_gender)
+                try:
+                    people = follower.analyze(frame.image, frame.seconds, age_gender=self.age_gender)
+                except DetectorError:
+                    self.lost += 1
+                    continue
                 room, readings = timeline.add(frame.seconds, people)
                 if self.table:
                     self.table.add_frame(str(path), frame.seconds, people, room, readings)
@@ -225,17 +234,21 @@ def main() -> int:
             for path, name in progress:
                 try:
                     source = open_file(path, args.rate)
-                except (ImageError, VideoError) as error:
+                    is_video = isinstance(source, VideoReader)
+                    line = (run.video if is_video else run.photo)(path, name, source)
+                except (ImageError, VideoError, DetectorError) as error:
                     failed += 1
                     if run.json:
                         run.json.add(str(path), {"error": str(error)})
                     progress.write(f"{path}: not read: {str(error).removeprefix(f'{path}: ')}", file=sys.stderr)
                     continue
-                is_video = isinstance(source, VideoReader)
-                progress.write(f"{path}: {(run.video if is_video else run.photo)(path, name, source)}", file=sys.stdout)
-                if is_video and source.incomplete:
-                    failed += 1
-                    progress.write(f"{path}: not read to its end: {source.incomplete}", file=sys.stderr)
+                progress.write(f"{path}: {line}", file=sys.stdout)
+                problems = [f"not read to its end: {source.incomplete}"] if is_video and source.incomplete else []
+                if is_video and run.lost:
+                    problems.append(f"the face detector failed on {run.lost} of the pictures; they are left out")
+                failed += bool(problems)
+                for problem in problems:
+                    progress.write(f"{path}: {problem}", file=sys.stderr)
         except OSError as error:
             print(f"error: cannot write {error.filename or 'the results'}: {error.strerror}", file=sys.stderr)
             return 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inference.alignment import AGE_GENDER_FRAMING, align_face
 from inference.model_files import MODELS, ModelError
-from inference.session import active_provider, create_session
+from inference.session import Session
 from inference.types import AGES, GENDERS, Detection
 
 OUTPUTS = ("age", "age_distribution", "gender")
@@ -23,7 +23,7 @@ class AgeGenderEstimator:
     Args:
         model: a file name in models/ or a path; default: what AGE_GENDER_MODEL of the environment names, else
             age_gender.onnx.
-        threads, cuda: see `inference.session.create_session`.
+        threads, cuda: see `inference.session.Session`.
 
     Raises:
         ModelError: the file is missing, altered, or does not follow the contract.
@@ -31,14 +31,13 @@ class AgeGenderEstimator:
     Attributes:
         input_size: S, the side of a face in pixels.
         metrics: what was measured on this model, from its metadata.
-        provider: the active ONNX Runtime execution provider.
+        session: the inference.session.Session, which knows its provider.
     """
 
     def __init__(self, model: str | Path | None = None, threads: int | None = None, cuda: bool = True):
         model = model or os.environ.get("AGE_GENDER_MODEL") or DEFAULT_MODEL
-        self._session = create_session(model, threads, cuda)
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        self.session = Session(model, threads, cuda)
+        metadata, inputs, outputs = self.session.metadata, self.session.inputs, self.session.outputs
         if (
             [node.name for node in inputs] != ["image"]
             or not set(OUTPUTS) <= {node.name for node in outputs}
@@ -50,7 +49,6 @@ class AgeGenderEstimator:
             )
         self.input_size = int(metadata["input_size"])
         self.metrics = json.loads(metadata.get("metrics", "{}"))
-        self.provider = active_provider(self._session)
         self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
 
     def crop(self, image: np.ndarray, detection: Detection) -> np.ndarray:
@@ -73,7 +71,7 @@ class AgeGenderEstimator:
         """
         if not len(faces):
             return dict(zip(OUTPUTS, (np.zeros(s, np.float32) for s in (0, (0, AGES), (0, len(GENDERS))))))
-        return dict(zip(OUTPUTS, self._session.run(OUTPUTS, {"image": self.preprocess(faces)})))
+        return dict(zip(OUTPUTS, self.session.run(OUTPUTS, {"image": self.preprocess(faces)})))
 
 
 def find_estimator(threads: int | None = None) -> AgeGenderEstimator | None:
@@ -84,4 +82,9 @@ def find_estimator(threads: int | None = None) -> AgeGenderEstimator | None:
     """
     if not os.environ.get("AGE_GENDER_MODEL") and not (MODELS / DEFAULT_MODEL).exists():
         return None
-    return AgeGenderEstimator(threads=threads)
+    try:
+        return AgeGenderEstimator(threads=threads)
+    except ModelError as error:
+        if os.environ.get("AGE_GENDER_MODEL"):
+            raise ModelError(f"{error} AGE_GENDER_MODEL of the environment asks for this file.") from None
+        raise ModelError(f"{error} Or delete {DEFAULT_MODEL}: everything else works without it.") from None

@@ -42,6 +42,7 @@ class FaceAnalyzer:
 
         Raises:
             ValueError: the array is not of that form.
+            DetectorError: MediaPipe failed on this picture.
         """
         started = time.perf_counter()
         detections = reading_order(self.detector.detect(image))
@@ -52,7 +53,7 @@ class FaceAnalyzer:
             width=image.shape[1],
             height=image.shape[0],
             faces=faces,
-            provider=self.classifier.provider,
+            provider=self.classifier.session.provider,
             detection_milliseconds=(detected - started) * 1e3,
             classification_milliseconds=(classified - detected) * 1e3,
         )

@@ -1,16 +1,17 @@
 """Faces in a picture, by MediaPipe's BlazeFace models."""
 
-import contextlib
 import cv2
+import logging
 import math
 import numpy as np
-import os
 import sys
+import threading
 import weakref
 from typing import Literal
 
 from inference.alignment import cut_square
-from inference.model_files import read_model
+from inference.model_files import ModelError, read_model
+from inference.session import native_stderr
 from inference.types import Detection
 
 # MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
@@ -54,6 +55,12 @@ TILE_OVERLAP = 0.25
 """What neighbouring tiles share, as a part of a tile's side."""
 SMALLEST_TILE = 192
 """Input size in pixels of the full-range model; tiles below it would only be scaled up."""
+MAX_FAILED = 20
+"""MediaPipe detectors that may be given up in the life of a FaceDetector; each leaves 5 MB and four threads behind."""
+
+
+class DetectorError(RuntimeError):
+    """MediaPipe failed on a picture; the message is one for the person who sent it."""
 
 
 class FaceDetector:
@@ -68,6 +75,8 @@ class FaceDetector:
     that the eyes are level. Its score decides, which removes nearly all false faces, and its box and eyes are returned:
     they vary half as much as those of the first look when a face moves. `python -m benchmarks.detection` and
     `python -m benchmarks.alignment` measure both.
+
+    A MediaPipe detector that has failed once fails for good, so it is replaced and the picture tried once more.
 
     Args:
         model: "short_range" for one person before a camera, "full_range" for photographs.
@@ -90,8 +99,10 @@ class FaceDetector:
         self.tiled = tiled
         self.min_score = min_score
         self.models = {name: _open(FILES[name]) for name in dict.fromkeys(("short_range", model))}
+        self._failed: list[vision.FaceDetector] = []
+        self._lock = threading.Lock()
         # An open detector can hang the interpreter at exit.
-        self._finalizer = weakref.finalize(self, _close, list(self.models.values()))
+        self._finalizer = weakref.finalize(self, _close, self.models, self._failed)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find all faces.
@@ -104,6 +115,7 @@ class FaceDetector:
 
         Raises:
             ValueError: the array is not of that form, or the detector was closed.
+            DetectorError: MediaPipe failed on this picture, twice.
         """
         tiles = TILES if self.tiled else 0
         candidates = suppress(self.candidates(image, tiles))
@@ -127,19 +139,19 @@ class FaceDetector:
             Detections in pixels of the frame, in no particular order.
 
         Raises:
-            ValueError: as for `detect`.
+            ValueError, DetectorError: as for `detect`.
         """
         self._check(image)
         height, width = image.shape[:2]
         expected = [
             face for face in expected if 0 <= _center(face.box)[0] < width and 0 <= _center(face.box)[1] < height
         ]
-        models = list(self.models.values())
+        models = list(self.models)
         found, missed, places = [], expected, []
         if len(expected) > FEW_FACES:
             smallest = min(face.box[2] - face.box[0] for face in expected)
             model = models.pop(0 if smallest >= SHORT_RANGE_SIDE * max(height, width) else -1)
-            places, missed = suppress(run_model(model, image)), []
+            places, missed = suppress(self._see(model, image)), []
             verified = turn // VERIFY_EVERY % len(expected) if turn % VERIFY_EVERY == 0 else None
             for number, face in enumerate(expected):
                 place = max(places, key=lambda place: _iou(place.box, face.box), default=None)
@@ -152,7 +164,7 @@ class FaceDetector:
         found += filter(None, (self._is_face(image, face, KEEP_SCORE) for face in missed))
         if search or not expected:
             for model in models if search else models[:1]:
-                places += run_model(model, image)
+                places += self._see(model, image)
             new = suppress([place for place in places if not any(_overlap(place.box, face.box) for face in found)])
             found += filter(None, (self._is_face(image, place, self.min_score) for place in new))
         return suppress(found)
@@ -170,11 +182,11 @@ class FaceDetector:
     def candidates(self, image: np.ndarray, tiles: int) -> list[Detection]:
         """The first look, with tiles x tiles tiles: places that may be a face, possibly several for one face."""
         self._check(image)
-        found = [detection for model in self.models.values() for detection in run_model(model, image)]
-        model = list(self.models.values())[-1]
+        found = [detection for model in self.models for detection in self._see(model, image)]
+        model = list(self.models)[-1]
         for x, y, tile in _tiles(image, tiles):
             to_picture = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
-            found += [_map(detection, to_picture, image.shape) for detection in run_model(model, tile)]
+            found += [_map(detection, to_picture, image.shape) for detection in self._see(model, tile)]
         return found
 
     def look_again(self, image: np.ndarray, candidate: Detection) -> Detection | None:
@@ -189,13 +201,36 @@ class FaceDetector:
         reach = SECOND_LOOK_SIZE / SECOND_LOOK / 2
         near = [
             detection
-            for detection in run_model(self.models["short_range"], crop)
+            for detection in self._see("short_range", crop)
             if max(abs(value - SECOND_LOOK_SIZE / 2) for value in _center(detection.box)) < reach
         ]
         if not near:
             return None
         best = _map(max(near, key=lambda detection: detection.score), cv2.invertAffineTransform(matrix), image.shape)
         return best if _area(best.box) > 0 else None
+
+    def _see(self, name: str, image: np.ndarray) -> list[Detection]:
+        """What one of `models` sees in a picture."""
+        model = self.models[name]
+        try:
+            return run_model(model, image)
+        except (RuntimeError, ValueError) as error:
+            failure = error
+        with self._lock:
+            if self.models[name] is model:
+                logging.getLogger(__name__).warning("The %s face detector failed: %s", name, failure)
+                if len(self._failed) >= MAX_FAILED:
+                    raise DetectorError("The face detector has failed too often. The page must be started again.")
+                # Not closed yet: other threads may be using it.
+                self._failed.append(model)
+                try:
+                    self.models[name] = _open(FILES[name])
+                except ModelError as error:
+                    raise DetectorError(f"The face detector failed and cannot be opened again. {error}") from None
+        try:
+            return run_model(self.models[name], image)
+        except (RuntimeError, ValueError):
+            raise DetectorError("The face detector failed on this picture. Send it again, or another one.") from None
 
     def close(self) -> None:
         """Free the native detectors. Also done when the object is collected and at exit."""
@@ -216,9 +251,12 @@ def _open(file: str) -> vision.FaceDetector:
     options = vision.FaceDetectorOptions(
         base_options=BaseOptions(model_asset_buffer=read_model(file)), min_detection_confidence=CANDIDATE_SCORE
     )
-    with _native_stderr_silenced():
-        detector = vision.FaceDetector.create_from_options(options)
-        run_model(detector, np.zeros((64, 64, 3), np.uint8))  # the first run logs too
+    with native_stderr():  # LiteRT logs some fifty lines for each detector
+        try:
+            detector = vision.FaceDetector.create_from_options(options)
+            run_model(detector, np.zeros((64, 64, 3), np.uint8))  # the first run logs too
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{file} is not a model that MediaPipe can use: {error}") from None
     return detector
 
 
@@ -293,24 +331,12 @@ def _iou(box: tuple[float, float, float, float], other: tuple[float, float, floa
     return shared / max(_area(box) + _area(other) - shared, 1e-9)
 
 
-def _close(detectors: list) -> None:
-    with _native_stderr_silenced():
-        for detector in detectors:
+def _close(models: dict, failed: list) -> None:
+    with native_stderr():
+        for detector in (*models.values(), *failed):
             try:
                 detector.close()
-            except RuntimeError:  # at exit MediaPipe's threads are gone already: leave the rest to the system
+            except (
+                RuntimeError
+            ):  # it has failed, or at exit MediaPipe's threads are gone: the rest is left to the system
                 detector._handle = None
-
-
-@contextlib.contextmanager
-def _native_stderr_silenced():
-    """Send what native code writes to file descriptor 2 to nowhere: LiteRT logs some fifty lines for each detector."""
-    sys.stderr.flush()
-    saved, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(sink)

@@ -6,7 +6,7 @@ import numpy as np
 from pathlib import Path
 
 from inference.model_files import ModelError
-from inference.session import active_provider, create_session
+from inference.session import Session
 from inference.types import CROWD, EMOTIONS
 
 OUTPUTS = ("probabilities", "crowd", "activation")
@@ -21,7 +21,7 @@ class EmotionClassifier:
 
     Args:
         model: a file name in models/ or a path.
-        threads, cuda: see `inference.session.create_session`.
+        threads, cuda: see `inference.session.Session`.
 
     Raises:
         ModelError: the file is missing, altered, or does not follow the contract.
@@ -31,13 +31,13 @@ class EmotionClassifier:
         input_size: S, the side of a face in pixels.
         temperature: by which the logits of `probabilities` are divided; fitted on validation faces.
         metrics: what was measured on this model, from its metadata.
-        provider: the active ONNX Runtime execution provider.
+        session: the inference.session.Session, which knows its provider.
     """
 
     def __init__(self, model: str | Path = "emotion.onnx", threads: int | None = None, cuda: bool = True):
-        self._session = create_session(model, threads, cuda)
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        inputs, outputs = self._session.get_inputs(), [node.name for node in self._session.get_outputs()]
+        self.session = Session(model, threads, cuda)
+        metadata = self.session.metadata
+        inputs, outputs = self.session.inputs, [node.name for node in self.session.outputs]
         labels = tuple(json.loads(metadata.get("labels", "[]")))
         crowd_labels = tuple(json.loads(metadata.get("crowd_labels", json.dumps(CROWD))))
         if (
@@ -51,7 +51,6 @@ class EmotionClassifier:
         self.input_size = int(metadata["input_size"])
         self.temperature = float(metadata.get("temperature", 1))
         self.metrics = json.loads(metadata.get("metrics", "{}"))
-        self.provider = active_provider(self._session)
         self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
 
     def preprocess(self, faces: np.ndarray) -> np.ndarray:
@@ -71,7 +70,7 @@ class EmotionClassifier:
         """
         if not len(faces):
             return np.zeros((0, len(EMOTIONS)), np.float32)
-        return self._session.run(["probabilities"], {"image": self.preprocess(faces)})[0]
+        return self.session.run(["probabilities"], {"image": self.preprocess(faces)})[0]
 
     def answers(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """All that the model says of all faces, in one run.
@@ -86,5 +85,5 @@ class EmotionClassifier:
         batch = self.preprocess(faces if len(faces) else np.zeros((1, self.input_size, self.input_size), np.uint8))
         return {
             name: values[: len(faces)]
-            for name, values in zip(self.outputs, self._session.run(self.outputs, {"image": batch}))
+            for name, values in zip(self.outputs, self.session.run(self.outputs, {"image": batch}))
         }

@@ -42,6 +42,7 @@ class FaceFollower:
 
         Raises:
             ValueError: the array is not of that form, or the time is not finite.
+            DetectorError: MediaPipe failed on this frame; the next may be given.
         """
         detector = self._analyzer.detector
         scale = (width or image.shape[1]) / image.shape[1]

@@ -1,14 +1,16 @@
 """The files in models/, checked before they are used."""
 
 import hashlib
+import re
 from pathlib import Path
 
 MODELS = Path(__file__).resolve().parent.parent / "models"
 CHECKSUMS = MODELS / "SHA256SUMS"
+REMEDY = "Restore it with `git checkout -- models` or download the project again."
 
 
 class ModelError(RuntimeError):
-    """A model file is missing or is not the released one; the message says which and what to do."""
+    """A model file, or the list of them, is missing or is not the released one; the message says which and what to do."""
 
 
 def read_model(path: str | Path) -> bytes:
@@ -20,19 +22,37 @@ def read_model(path: str | Path) -> bytes:
         path: a file name in models/, or a path to any other file, which is then read without a check.
 
     Raises:
-        ModelError: the file is missing, or a file of models/ was altered or cut off.
+        ModelError: the file is missing, or a file of models/ was altered or cut off, or the list of them was.
     """
     path = MODELS / path
-    remedy = "Restore it with `git checkout -- models` or download the project again."
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"The model file {path} cannot be read ({error.strerror}). {remedy}") from None
-    if path.resolve().parent == MODELS:
-        known = dict(reversed(line.split(maxsplit=1)) for line in CHECKSUMS.read_text().splitlines())
-        if hashlib.sha256(data).hexdigest() != known.get(path.name):
-            raise ModelError(f"The model file {path} is not the released one (sha256 differs). {remedy}")
+        raise ModelError(f"The model file {path} cannot be read ({error.strerror}). {REMEDY}") from None
+    if path.parent.resolve() == MODELS.resolve():
+        known = _read_checksums()
+        if path.name not in known:
+            raise ModelError(f"The model file {path} has no line in {CHECKSUMS}. {REMEDY}")
+        if hashlib.sha256(data).hexdigest() != known[path.name]:
+            raise ModelError(f"The model file {path} is not the released one (sha256 differs). {REMEDY}")
     return data
+
+
+def _read_checksums() -> dict[str, str]:
+    """The sha256 by the file's name."""
+    try:
+        lines = CHECKSUMS.read_text(errors="replace").splitlines()
+    except OSError as error:
+        raise ModelError(
+            f"The list of the model files {CHECKSUMS} cannot be read ({error.strerror}). {REMEDY}"
+        ) from None
+    known = {}
+    for number, line in enumerate(lines, 1):
+        match = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line)
+        if match is None:
+            raise ModelError(f"The list of the model files {CHECKSUMS} is damaged in line {number}. {REMEDY}")
+        known[match[2]] = match[1]
+    return known
 
 
 def write_checksums() -> None:

@@ -1,74 +1,247 @@
-"""ONNX Runtime sessions on the best processor that really works."""
+"""ONNX Runtime sessions on the best processor that really works.
 
+    python -m inference.session
+
+tells which providers are installed, which of them work here, how fast each is, and why CUDA is not used.
+"""
+
+import contextlib
+import cv2
+import io
+import logging
+import math
 import numpy as np
 import onnxruntime
 import os
+import re
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from inference.model_files import ModelError, read_model
+from inference.model_files import MODELS, ModelError, read_model
 
-# onnxruntime-gpu reports a missing GPU as errors of its own; what matters is told by `create_session`'s result.
-onnxruntime.set_default_logger_severity(4)
+# onnxruntime-gpu reports a missing GPU as errors of its own; what matters is told by `Session.cuda_problem`.
+SILENT, ERRORS = 4, 3
+onnxruntime.set_default_logger_severity(SILENT)
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
-def create_session(model: str | Path, threads: int | None = None, cuda: bool = True) -> onnxruntime.InferenceSession:
-    """Open a model on CUDA where a run with it succeeds, else on the CPU.
+def usable_processors(root: Path = Path("/")) -> int:
+    """Processors that this process may use, at least 1: those it may be scheduled on, or fewer where its control groups
+    (Linux, versions 1 and 2) grant it less time than all of them have, as in a container with a limit.
+
+    Args:
+        root: of the file system, in which proc/self/cgroup and sys/fs/cgroup are read.
+    """
+    scheduled = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(min([scheduled, *map(math.ceil, _quotas(root))]), 1)
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """The limits, in processors, of the control groups that this process is in and of those around them."""
+    groups = root / "sys/fs/cgroup"
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        if not controllers:
+            mounts, files = (groups, groups / "unified"), ("cpu.max",)
+        elif "cpu" in controllers.split(","):
+            mounts, files = (groups / controllers, groups / "cpu"), ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        else:
+            continue
+        # In a container the path may be the host's, of which only the end, or nothing, is visible here.
+        for mount in mounts:
+            group = mount / path.strip("/")
+            for folder in (group, *group.parents):
+                values = " ".join(_read(folder / file) for file in files).split()
+                if len(values) == 2 and all(value.isdecimal() and int(value) for value in values):  # not "max", not -1
+                    yield int(values[0]) / int(values[1])
+                if folder == mount:
+                    break
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+# By itself OpenCV takes all that the machine has.
+cv2.setNumThreads(usable_processors())
+
+
+class Session:
+    """An ONNX model, on CUDA where a run with it succeeds, else on the CPU; may be shared by threads.
+
+    Where CUDA fails later, in the middle of the work, the CPU answers the run that failed and all that follow.
 
     Args:
         model: a file name in models/, or a path to any other .onnx file.
         threads: CPU threads for one run; default: the processors this process may use.
         cuda: False leaves the GPU alone.
 
-    Returns:
-        A session; `active_provider(session)` tells which provider it is on.
-
     Raises:
         ModelError: the file is missing, altered or not an ONNX model.
+
+    Attributes:
+        cuda_problem: why CUDA is not used, in a few words; None where it is.
+        cuda_failed: whether it was used and then failed.
+        inputs, outputs: onnxruntime's NodeArg of each.
+        metadata: str by str.
     """
-    data = read_model(model)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or usable_processors()
-    options.inter_op_num_threads = 1
-    # Spinning threads would starve the detector and other visitors of the same two cores.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if cuda and CUDA in onnxruntime.get_available_providers() and _has_nvidia_gpu():
+
+    def __init__(self, model: str | Path, threads: int | None = None, cuda: bool = True):
+        data = read_model(model)
+        self._options = onnxruntime.SessionOptions()
+        self._options.intra_op_num_threads = threads or usable_processors()
+        self._options.inter_op_num_threads = 1
+        # Spinning threads would starve the detector and other visitors of the same two cores.
+        self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._lock = threading.Lock()
+        self.cuda_failed = False
+        session, self.cuda_problem = _open_on_cuda(data, self._options) if cuda else (None, "it was not asked for")
+        try:
+            self._session = session or onnxruntime.InferenceSession(data, self._options, providers=[CPU])
+        except Exception as error:
+            raise ModelError(f"{model} is not a model that ONNX Runtime can read: {error}") from None
+        self._data = data if session else None
+        self.inputs, self.outputs = self._session.get_inputs(), self._session.get_outputs()
+        self.metadata = self._session.get_modelmeta().custom_metadata_map
+
+    @property
+    def provider(self) -> str:
+        """What the session really uses at the moment, "CUDAExecutionProvider" or "CPUExecutionProvider"."""
+        return self._session.get_providers()[0]
+
+    def run(self, outputs, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs of those names (None: all) for a batch of inputs by name."""
+        session = self._session
+        try:
+            return session.run(outputs, feed)
+        except Exception as error:
+            if session.get_providers()[0] != CUDA:
+                raise
+            failure = error
+        with self._lock:
+            if self._session is session:
+                fallback = onnxruntime.InferenceSession(self._data, self._options, providers=[CPU])
+                answer = fallback.run(outputs, feed)  # raises where the inputs are to blame: CUDA is kept then
+                self.cuda_problem, self.cuda_failed = f"it failed: {_reason(str(failure))}", True
+                self._session, self._data = fallback, None
+                logging.getLogger(__name__).warning("The CPU goes on without CUDA: %s", self.cuda_problem)
+                return answer
+        return self._session.run(outputs, feed)
+
+
+def _open_on_cuda(
+    data: bytes, options: onnxruntime.SessionOptions
+) -> tuple[onnxruntime.InferenceSession | None, str | None]:
+    """A session that has run on CUDA, or None and why there is none."""
+    if CUDA not in onnxruntime.get_available_providers():
+        return None, "the installed onnxruntime has no CUDA; requirements-gpu.txt has one that has"
+    if not _has_nvidia_gpu():
+        return None, "no NVIDIA GPU and driver are to be seen here"
+    with native_stderr() as said, contextlib.redirect_stdout(io.StringIO()):  # which libraries could not be loaded
+        onnxruntime.set_default_logger_severity(ERRORS)
         try:
             onnxruntime.preload_dlls()
-            session = onnxruntime.InferenceSession(data, options, providers=[CUDA, CPU])
-            _run_once(session)
-            if active_provider(session) == CUDA:
-                return session
-        except Exception:  # a driver too old, no memory left on the GPU, a library missing: the CPU does it
-            pass
-    try:
-        return onnxruntime.InferenceSession(data, options, providers=[CPU])
-    except Exception as error:
-        raise ModelError(f"{model} is not a model that ONNX Runtime can read: {error}") from None
+            # onnxruntime's own fallback would change a session that other threads are using.
+            session = onnxruntime.InferenceSession(data, options, providers=[CUDA, CPU], enable_fallback=False)
+            if session.get_providers()[0] == CUDA:
+                session.run(None, _zeros(session.get_inputs()))
+                return session, None
+            return None, _reason(said())
+        except Exception as error:  # a driver too old, no memory left on the GPU, a library missing: the CPU does it
+            return None, _reason(str(error))
+        finally:
+            onnxruntime.set_default_logger_severity(SILENT)
 
 
-def active_provider(session: onnxruntime.InferenceSession) -> str:
-    """The provider that the session really uses, "CUDAExecutionProvider" or "CPUExecutionProvider"."""
-    return session.get_providers()[0]
+def _reason(text: str) -> str:
+    """The first sentence of onnxruntime's that says what went wrong."""
+    found = re.search(r"\[ONNXRuntimeError\] : \d+ : \w+ : (.+)", text)
+    line = found[1] if found else next(filter(None, map(str.strip, text.splitlines())), "it could not be opened")
+    return line.removesuffix("\x1b[m")[:300]
 
 
-def _run_once(session: onnxruntime.InferenceSession) -> None:
-    feed = {
+def _zeros(inputs, batch_size: int = 1) -> dict[str, np.ndarray]:
+    """Input for a trial: zeros, with `batch_size` where a size is free."""
+    return {
         node.name: np.zeros(
-            [size if isinstance(size, int) else 1 for size in node.shape],
+            [size if isinstance(size, int) else batch_size for size in node.shape],
             np.uint8 if node.type == "tensor(uint8)" else np.float32,
         )
-        for node in session.get_inputs()
+        for node in inputs
     }
-    session.run(None, feed)
-
-
-def usable_processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _has_nvidia_gpu() -> bool:
     """Whether a driver is there at all; without one, trying CUDA costs seconds and prints errors."""
     return os.name == "nt" or any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
+
+
+@contextlib.contextmanager
+def native_stderr() -> Iterator[Callable[[], str]]:
+    """Keep what native code writes to file descriptor 2 meanwhile from the terminal; what is yielded gives it."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, saved)
+        try:
+            sink = stack.enter_context(tempfile.TemporaryFile())
+        except OSError:  # nowhere to write: it is lost
+            sink = stack.enter_context(open(os.devnull, "w+b"))
+        os.dup2(sink.fileno(), 2)
+        stack.callback(os.dup2, saved, 2)
+        yield lambda: (sink.seek(0), sink.read().decode(errors="replace"))[1]
+
+
+MEASURED = ("emotion.onnx", "emotion_int8.onnx", "age_gender.onnx")
+BATCH_SIZES = (1, 8)
+MEASURED_SECONDS = 0.5
+
+
+def _milliseconds(session: Session, batch_size: int) -> float:
+    """Median time of a run, divided by its faces."""
+    feed, times, started = _zeros(session.inputs, batch_size), [], time.perf_counter()
+    session.run(None, feed)
+    while len(times) < 5 or time.perf_counter() - started < MEASURED_SECONDS:
+        before = time.perf_counter()
+        session.run(None, feed)
+        times.append(time.perf_counter() - before)
+    return statistics.median(times) / batch_size * 1e3
+
+
+def main() -> int:
+    print(f"Processors: {usable_processors()} may be used, of {os.cpu_count()}")
+    print(f"onnxruntime {onnxruntime.__version__} with {', '.join(onnxruntime.get_available_providers())}")
+    heads = " ".join(f"{f'{size} at once':>10}" for size in BATCH_SIZES)
+    print(f"\n{'milliseconds a face':44} {heads}")
+    problems = []
+    for name in MEASURED:
+        if name == MEASURED[-1] and not (MODELS / name).exists():
+            print(f"{name:22} left out")
+            continue
+        try:
+            sessions = [Session(name), Session(name, cuda=False)]
+        except ModelError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        problems.append(sessions[0].cuda_problem)
+        for session in sessions[sessions[0].cuda_problem is not None :]:
+            times = " ".join(f"{_milliseconds(session, size):10.2f}" for size in BATCH_SIZES)
+            print(f"{name:22} {session.provider:21} {times}")
+    for problem in dict.fromkeys(filter(None, problems)):
+        print(f"\nCUDA is not used: {problem}.")
+        if "requirements-gpu.txt" not in problem:
+            print("For an NVIDIA GPU: its driver, and pip install -r requirements-gpu.txt")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

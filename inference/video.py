@@ -13,6 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from inference.session import usable_processors
+
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob"),
     *(".mts", ".m2ts", ".flv", ".wmv", ".asf", ".ogv"),
@@ -31,7 +33,7 @@ LONGEST = 1920
 """Longest side of a picture in pixels; larger ones are scaled down."""
 MAX_PIXELS = 8192 * 4320
 """Larger pictures are refused before they are decoded."""
-THREADS = 2
+THREADS = min(2, usable_processors())
 """Of a decoder and of an encoder; each holds pictures in memory."""
 
 TIME_TOLERANCE = 0.001

@@ -25,7 +25,7 @@ from inference.drawing import annotate
 from inference.emotion import EmotionClassifier
 from inference.images import load_image
 from inference.model_files import MODELS, ModelError, read_model
-from inference.session import create_session
+from inference.session import Session
 from inference.types import CROWD, EMOTIONS, Detection, Face, consensus
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -257,9 +257,9 @@ def test_all_answers_come_from_one_run(tmp_path, monkeypatch):
     classifier = EmotionClassifier(small_model(tmp_path / "three.onnx", crowd_labels=json.dumps(CROWD)))
     assert classifier.outputs == ("probabilities", "crowd", "activation")
     faces = np.random.default_rng(1).integers(0, 256, (5, 8, 8), np.uint8)
-    runs, run = [], classifier._session.run
+    runs, run = [], classifier.session.run
     monkeypatch.setattr(
-        classifier._session, "run", lambda names, feed: runs.append(len(feed["image"])) or run(names, feed)
+        classifier.session, "run", lambda names, feed: runs.append(len(feed["image"])) or run(names, feed)
     )
     answers = classifier.answers(faces)
     assert runs == [5]
@@ -438,21 +438,21 @@ def test_files_that_are_no_emotion_model(tmp_path):
 def test_cuda_is_used_only_where_a_run_on_it_succeeds(monkeypatch):
     """A machine that lists CUDA and has a driver, but no GPU that works: the session is on the CPU and answers."""
     monkeypatch.setattr(inference.session, "_has_nvidia_gpu", lambda: True)
-    session = create_session("emotion.onnx")
+    session = Session("emotion.onnx")
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")
-    assert session.get_providers() == ["CPUExecutionProvider"]
+    assert session.provider == "CPUExecutionProvider"
     assert session.run(["probabilities"], {"image": np.zeros((1, 48, 48, 1), np.float32)})[0].shape == (1, 7)
 
 
 def test_cuda_runs_where_there_is_a_gpu():
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers() or not Path("/dev/nvidia0").exists():
         pytest.skip("no NVIDIA GPU, or onnxruntime without CUDA")
-    assert create_session("emotion.onnx").get_providers()[0] == "CUDAExecutionProvider"
+    assert Session("emotion.onnx").provider == "CUDAExecutionProvider"
 
 
 def test_a_session_without_a_gpu_is_silent():
-    code = "import inference.session as s; s._has_nvidia_gpu = lambda: True; s.create_session('emotion.onnx')"
+    code = "import inference.session as s; s._has_nvidia_gpu = lambda: True; s.Session('emotion.onnx')"
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from inference.detector import DetectorError
 from inference.images import ImageError, load_image
 from inference.report import figure_png, frame_values
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE, Reading
@@ -151,7 +152,10 @@ class LiveServer:
                 session.origin = now
             # A clock that is set back, or two frames of the same moment, must not stop the stream.
             session.seconds = max(now - session.origin, session.seconds + 1e-3 * (session.timeline.frames > 0))
-            people = session.follower.analyze(image, session.seconds, camera[0], age_gender)
+            try:
+                people = session.follower.analyze(image, session.seconds, camera[0], age_gender)
+            except DetectorError as error:
+                raise Refusal(500, str(error)) from None
             room, readings = session.timeline.add(session.seconds, people)
             session.rows.add(frame_values(session.seconds, people, room, readings))
         answer = {

@@ -47,6 +47,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "page_age_gender": ("Also say the apparent age and gender", "Yaklaşık yaşı ve görünen cinsiyeti de söyle"),
     "page_examples": ("Examples", "Örnekler"),
     "page_faces": ("Faces", "Yüzler"),
+    "gpu_failed": (
+        "The graphics processor failed; the page goes on with the ordinary one, more slowly, until it is started again.",
+        "Grafik işlemcisi hata verdi; sayfa yeniden başlatılana kadar olağan işlemciyle, daha yavaş çalışır.",
+    ),
     # Emotions and what else is said of a face
     "emotion_angry": ("angry", "öfkeli"),
     "emotion_disgust": ("disgust", "tiksinmiş"),
@@ -405,6 +409,15 @@ SENTENCES: dict[str, str] = {
     "There is no video. Choose one.": "Video yok. Bir video seçin.",
     "The server has no room for the video at the moment. Try again later.": "Sunucuda şu anda video için yer yok. Daha sonra "
     "yeniden deneyin.",
+    "The face detector failed on this picture. Send it again, or another one.": "Yüz bulucu bu resimde çalışmadı. Resmi yeniden "
+    "ya da başka bir resim gönderin.",
+    "The face detector has failed too often. The page must be started again.": "Yüz bulucu çok sık hata verdi. Sayfanın yeniden "
+    "başlatılması gerekiyor.",
+    "The face detector failed on {} of the pictures; they are left out.": "Yüz bulucu karelerin {} tanesinde çalışmadı; bunlar "
+    "atlandı.",
+    "The page is being closed or restarted. Try again in a minute.": "Sayfa kapatılıyor ya da yeniden başlatılıyor. Bir dakika "
+    "sonra yeniden deneyin.",
+    "The server's disk is full. Try again later.": "Sunucunun diski dolu. Daha sonra yeniden deneyin.",
     "The upload stood still for too long. Try again.": "Gönderme çok uzun süre ilerlemedi. Yeniden deneyin.",
 }
 """English sentences of `inference` and of the routes, and the same in Turkish."""

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from typing import BinaryIO
 
+from inference.detector import DetectorError
 from inference.follow import FaceFollower
 from inference.report import frame_values
 from inference.video import RATE, SUFFIXES, VideoError, VideoReader
@@ -156,7 +157,7 @@ class VideoServer:
         file.seek(0)
 
     def _work(self, session: Session, job: VideoJob) -> None:
-        reader = job.reader
+        reader, lost = job.reader, 0
         try:
             with reader:
                 job.state = "reading"
@@ -164,7 +165,12 @@ class VideoServer:
                     if job.stopping.is_set() or not self._live.sessions.holds(session):
                         break
                     with session.lock:
-                        people = session.follower.analyze(frame.image, frame.seconds, age_gender=job.age_gender)
+                        try:
+                            people = session.follower.analyze(frame.image, frame.seconds, age_gender=job.age_gender)
+                        except DetectorError:
+                            lost += 1
+                            job.error = f"The face detector failed on {lost} of the pictures; they are left out."
+                            continue
                         room, readings = session.timeline.add(frame.seconds, people)
                         session.rows.add(frame_values(frame.seconds, people, room, readings))
                         session.seconds = frame.seconds

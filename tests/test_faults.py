@@ -1,0 +1,254 @@
+"""What happens when something fails: model files, the face detector."""
+
+import io
+import json
+import logging
+import mediapipe
+import numpy as np
+import os
+import pytest
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+import app
+from clips import write_face_clip
+from inference import __main__ as command_line
+from inference import age_gender, detector, model_files
+from inference.analyzer import FaceAnalyzer
+from inference.detector import DetectorError, FaceDetector
+from inference.images import load_image
+from inference.model_files import MODELS
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+
+
+@pytest.fixture(scope="module")
+def astronaut() -> np.ndarray:
+    return load_image(EXAMPLES / "astronaut.jpg")
+
+
+# Model files
+
+USED = ("emotion.onnx", "emotion_int8.onnx", "age_gender.onnx", *detector.FILES.values())
+"""What the page opens."""
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def alter(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def break_line(path: Path) -> None:
+    path.write_text(path.read_text().replace("  ", ""))
+
+
+def add_binary(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"\xff\xfe\0")
+
+
+def lose_line(path: Path) -> None:
+    path.write_text("".join(line for line in path.open() if "emotion.onnx" not in line))
+
+
+DAMAGES = [("emotion.onnx", cut_off), *((name, damage) for name in USED for damage in (Path.unlink, alter))]
+DAMAGES.remove(("age_gender.onnx", Path.unlink))  # which may be left out
+DAMAGES += [("SHA256SUMS", damage) for damage in (Path.unlink, break_line, add_binary, lose_line, empty)]
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch) -> Path:
+    """A copy of models/, which is used instead."""
+    copy = tmp_path / "models"
+    shutil.copytree(MODELS, copy)
+    monkeypatch.setattr(model_files, "MODELS", copy)
+    monkeypatch.setattr(model_files, "CHECKSUMS", copy / "SHA256SUMS")
+    monkeypatch.setattr(age_gender, "MODELS", copy)
+    return copy
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGES)
+def test_a_damaged_model_file_ends_the_start_of_the_page(models, name, damage):
+    damage(models / name)
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    message = end.value.code
+    assert message.startswith("error: ") and "\n" not in message and "git checkout -- models" in message
+    named = "emotion.onnx" if damage is lose_line else name
+    assert str(models / named) in message
+    if name == "age_gender.onnx":
+        assert "delete age_gender.onnx" in message
+
+
+@pytest.mark.parametrize("name", ["emotion.onnx", "age_gender.onnx", *detector.FILES.values(), "SHA256SUMS"])
+def test_a_damaged_model_file_ends_the_command(models, name, call, capsys):
+    alter(models / name)
+    if name == "SHA256SUMS":
+        empty(models / name)
+    assert call(command_line.main, EXAMPLES / "astronaut.jpg") == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1 and str(models) in err
+
+
+@pytest.mark.parametrize("arguments", [("app.py",), ("-m", "inference", "examples")])
+def test_a_damaged_detector_is_one_line_and_no_traceback(tmp_path, arguments):
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "runs", "build", "docs", "tests", ".*"))
+    cut_off(copy / "models" / "face_detection_short_range.tflite")
+    environment = {**os.environ, "PYTHONPATH": ""}
+    result = subprocess.run(
+        [sys.executable, *arguments], cwd=copy, capture_output=True, text=True, env=environment, timeout=120
+    )
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert result.stderr.startswith("error: ") and "face_detection_short_range.tflite" in result.stderr
+
+
+def test_a_model_file_that_is_a_link_is_checked_too(models, tmp_path):
+    (models / "emotion.onnx").rename(tmp_path / "stored")
+    (models / "emotion.onnx").symlink_to(tmp_path / "stored")
+    assert model_files.read_model("emotion.onnx") == (tmp_path / "stored").read_bytes()
+    alter(tmp_path / "stored")
+    with pytest.raises(model_files.ModelError, match="sha256"):
+        model_files.read_model("emotion.onnx")
+
+
+def test_a_detector_that_mediapipe_cannot_use_is_named(models):
+    path = models / "face_detection_short_range.tflite"
+    path.write_text("no model")
+    model_files.write_checksums()
+    with pytest.raises(model_files.ModelError, match="short_range.tflite is not a model that MediaPipe can use"):
+        FaceDetector()
+
+
+# The face detector
+
+GRAY = mediapipe.Image(mediapipe.ImageFormat.GRAY8, np.zeros((100, 100), np.uint8))
+
+
+def poison(faces: FaceDetector) -> None:
+    """Make MediaPipe's detectors fail for good, as one grey image does."""
+    for model in faces.models.values():
+        with pytest.raises(RuntimeError):
+            model.detect(GRAY)
+
+
+def test_a_detector_that_failed_for_good_is_replaced(astronaut, caplog):
+    with_faults = FaceDetector()
+    expected = with_faults.detect(astronaut)
+    poison(with_faults)
+    with pytest.raises(RuntimeError, match="Graph has errors"):
+        detector.run_model(with_faults.models["short_range"], astronaut)
+    with caplog.at_level(logging.WARNING):
+        assert with_faults.detect(astronaut) == expected and len(expected) == 1
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "The short_range face detector failed",
+        "The full_range face detector failed",
+    ]
+    assert with_faults.follow(astronaut, expected, True)
+    with_faults.close()
+
+
+def test_a_detector_that_fails_again_and_again_is_given_up(astronaut, monkeypatch):
+    monkeypatch.setattr(detector, "MAX_FAILED", 1)
+    with_faults = FaceDetector("short_range")
+    poison(with_faults)
+    assert with_faults.detect(astronaut)
+    poison(with_faults)
+    with pytest.raises(DetectorError, match="started again"):
+        with_faults.detect(astronaut)
+    assert len(with_faults._failed) == 1
+    with_faults.close()
+
+
+@pytest.fixture
+def fails_on(monkeypatch):
+    """A function that makes MediaPipe fail on the pictures for which a condition holds, also after it was replaced: each of
+    them is shown to it as the grey image that it does not bear."""
+    real = detector.run_model
+
+    def arrange(condition) -> None:
+        def run_model(model, image):
+            return model.detect(GRAY) if condition(image) else real(model, image)
+
+        monkeypatch.setattr(detector, "run_model", run_model)
+
+    return arrange
+
+
+def test_a_photo_on_which_the_detector_fails_is_one_sentence(fails_on, call, capsys, tmp_path, astronaut):
+    fails_on(lambda image: image.shape[1] == 200)
+    Image.fromarray(astronaut[:200, :200]).save(tmp_path / "a.png")
+    Image.fromarray(astronaut).save(tmp_path / "b.png")
+    assert call(command_line.main, tmp_path, "--json", tmp_path / "faces.json") == 1
+    out, err = capsys.readouterr()
+    assert "a.png: not read: The face detector failed on this picture." in err and "Traceback" not in err
+    assert "b.png: 1 happy" in out
+    first, second = json.loads((tmp_path / "faces.json").read_text())
+    assert "failed" in first["error"] and len(second["faces"]) == 1
+
+
+def test_a_photo_on_which_the_detector_fails_in_the_page(fails_on, tmp_path, astronaut):
+    analyzer = FaceAnalyzer()
+    page = app.build_page(analyzer)
+    show, analyze = (
+        next(fn.fn for fn in page.fns.values() if getattr(fn.fn, "__name__", "") == name)
+        for name in ("show", "analyze")
+    )
+    photo = (EXAMPLES / "astronaut.jpg").read_bytes()
+    fails_on(lambda image: image.shape == astronaut.shape)
+    picture, status, cards = show(photo, False, "en")
+    assert picture is None and cards == "" and "The face detector failed on this picture." in status
+    with pytest.raises(app.gr.Error, match="The face detector failed on this picture."):
+        analyze(photo)
+    fails_on(lambda image: False)
+    assert "1 face found" in show(photo, False, "en")[1]
+
+
+def test_the_live_stream_goes_on_after_a_frame_on_which_the_detector_fails(fails_on, astronaut):
+    live = app.build_live_server()
+    content = io.BytesIO()
+    Image.fromarray(astronaut).save(content, "JPEG", quality=95)
+
+    def send(seconds: float):
+        headers = {"X-Session": token, "X-Seconds": str(seconds), "X-Camera": "512x512"}
+        return client.post("/live/frame", headers=headers, content=content.getvalue())
+
+    with TestClient(Starlette(routes=live.routes(), lifespan=live.lifespan)) as client:
+        token = client.post("/live/start").json()["session"]
+        (before,) = send(1000).json()["people"]
+        fails_on(lambda image: image.shape[:2] != (64, 64))  # with which a detector is opened
+        answer = send(1000.1)
+        assert answer.status_code == 500 and "The face detector failed on this picture." in answer.json()["error"]
+        fails_on(lambda image: False)
+        (after,) = send(1000.2).json()["people"]
+        assert after["id"] == before["id"] and after["shown"] == "happy"
+
+
+def test_a_video_goes_on_after_frames_on_which_the_detector_fails(fails_on, call, capsys, tmp_path):
+    clip = write_face_clip(tmp_path / "clip.mp4", [number / 25 for number in range(50)])
+    frames = []
+
+    def third_and_fourth(image) -> bool:
+        if image.shape[:2] == (240, 320) and not any(image is frame for frame in frames):
+            frames.append(image)
+        return any(image is frame for frame in frames[2:4])
+
+    fails_on(third_and_fourth)
+    assert call(command_line.main, clip, "--csv", tmp_path / "faces.csv") == 1
+    out, err = capsys.readouterr()
+    assert "18 frames up to 1.9 s, 1 person" in out
+    assert "clip.mp4: the face detector failed on 2 of the pictures; they are left out" in err
+    assert len((tmp_path / "faces.csv").read_text().splitlines()) == 19

@@ -1,0 +1,185 @@
+"""ONNX Runtime sessions: a GPU that fails in the middle of the work, and processors by a container's quota."""
+
+import logging
+import numpy as np
+import onnx
+import onnxruntime
+import os
+import pytest
+import re
+from concurrent.futures import ThreadPoolExecutor
+from onnx import TensorProto, helper
+from pathlib import Path
+
+import app
+from inference import session as session_module
+from inference.analyzer import FaceAnalyzer
+from inference.emotion import EmotionClassifier
+from inference.images import load_image
+from inference.session import CPU, CUDA, Session, native_stderr, usable_processors
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+FACES = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
+
+
+class FailingGpu:
+    """What onnxruntime gives for a GPU that answered at first and now fails. There is none here to be unplugged, so it is
+    a real session, and so a real failure of onnxruntime, of a model that cannot be run; only its name says CUDA."""
+
+    def __init__(self):
+        vector = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", "H", "W", 1])
+        shape = helper.make_tensor("shape", TensorProto.INT64, [1], [7])
+        graph = helper.make_graph(
+            [helper.make_node("Reshape", ["image", "shape"], ["probabilities"])],
+            "failing",
+            [vector],
+            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [7])],
+            [shape],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        onnx.checker.check_model(model)
+        self._session = onnxruntime.InferenceSession(model.SerializeToString(), providers=[CPU])
+        self.runs = 0
+
+    def get_providers(self):
+        return [CUDA, CPU]
+
+    def run(self, outputs, feed):
+        self.runs += 1
+        return self._session.run(["probabilities"], feed)
+
+
+def put_on_failing_gpu(session: Session) -> FailingGpu:
+    session._data = session_module.read_model("emotion.onnx")
+    session._session, session.cuda_problem = FailingGpu(), None
+    return session._session
+
+
+def test_a_gpu_that_fails_in_the_middle_is_followed_by_the_cpu_and_nothing_is_lost(caplog):
+    classifier = EmotionClassifier()
+    expected = classifier.answers(FACES)
+    gpu = put_on_failing_gpu(classifier.session)
+    assert classifier.session.provider == CUDA
+    with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail):  # the stand-in really fails
+        gpu.run(None, {"image": classifier.preprocess(FACES)})
+    with caplog.at_level(logging.WARNING), ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: classifier.answers(FACES), range(12)))
+    for answer in (*answers, classifier.answers(FACES)):
+        assert all(np.abs(answer[name] - expected[name]).max() < 1e-6 for name in expected)
+    assert classifier.session.provider == CPU and classifier.session.cuda_failed
+    assert "Reshape" in classifier.session.cuda_problem
+    assert [record.message for record in caplog.records] == [
+        f"The CPU goes on without CUDA: {classifier.session.cuda_problem}"
+    ]
+    used = gpu.runs
+    classifier.answers(FACES)
+    assert gpu.runs == used  # it is not tried again
+
+
+def test_input_that_no_provider_takes_does_not_give_up_the_gpu():
+    session = Session("emotion.onnx")
+    gpu = put_on_failing_gpu(session)
+    with pytest.raises(Exception, match="invalid dimensions"):
+        session.run(None, {"image": np.zeros((1, 3, 3, 1), np.float32)})
+    assert session._session is gpu and not session.cuda_failed
+
+
+def test_an_analysis_tells_the_provider_that_answered():
+    analyzer, photo = FaceAnalyzer(), load_image(EXAMPLES / "astronaut.jpg")
+    put_on_failing_gpu(analyzer.classifier.session)
+    result = analyzer.analyze(photo)
+    assert result.provider == CPU and [face.shown for face in result.faces] == ["happy"]
+    analyzer.detector.close()
+
+
+def test_the_page_says_that_the_gpu_failed():
+    analyzer, photo = FaceAnalyzer(), (EXAMPLES / "astronaut.jpg").read_bytes()
+    show = next(fn.fn for fn in app.build_page(analyzer).fns.values() if getattr(fn.fn, "__name__", "") == "show")
+    says = "The graphics processor failed; the page goes on with the ordinary one"
+    assert says not in show(photo, False, "en")[1]
+    put_on_failing_gpu(analyzer.classifier.session)
+    status = show(photo, False, "en")[1]
+    assert "1 face found" in status and "CPUExecutionProvider" in status and says in status
+    analyzer.detector.close()
+
+
+def test_why_cuda_is_not_used_is_onnxruntimes_own_reason(monkeypatch):
+    if CUDA not in onnxruntime.get_available_providers() or list(Path("/dev").glob("nvidia[0-9]*")):
+        pytest.skip("needs an onnxruntime with CUDA and no GPU")
+    assert "no NVIDIA GPU" in Session("emotion_int8.onnx").cuda_problem
+    monkeypatch.setattr(session_module, "_has_nvidia_gpu", lambda: True)
+    problem = Session("emotion_int8.onnx").cuda_problem
+    assert re.search(r"lib\w+\.so|CUDA|driver", problem) and "\n" not in problem
+
+
+def test_native_stderr_is_kept_from_the_terminal_and_given(capfd):
+    with native_stderr() as said:
+        os.write(2, b"from native code\n")
+        assert said() == "from native code\n"
+    os.write(2, b"afterwards\n")
+    assert capfd.readouterr().err == "afterwards\n"
+
+
+def test_the_command_tells_what_works(run):
+    result = run("inference.session")
+    assert result.returncode == 0, result.stderr
+    assert f"Processors: {usable_processors()} may be used" in result.stdout
+    for name in session_module.MEASURED:
+        times = re.search(
+            rf"^{re.escape(name)} +CPUExecutionProvider +([\d.]+) +([\d.]+)$", result.stdout, re.MULTILINE
+        )
+        assert times and all(0 < float(time) < 1000 for time in times.groups())
+    if not list(Path("/dev").glob("nvidia[0-9]*")):
+        assert "CUDA is not used: " in result.stdout and "requirements-gpu.txt" in result.stdout
+
+
+# Processors
+
+
+def made_up(root: Path, membership: str, files: dict[str, str]) -> Path:
+    """A file system with control groups: what /proc/self/cgroup says, and files below /sys/fs/cgroup."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(membership)
+    for name, text in files.items():
+        path = root / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "processors"),
+    [
+        ("0::/\n", {}, 64),
+        ("0::/\n", {"cpu.max": "max 100000\n"}, 64),
+        ("0::/\n", {"cpu.max": "200000 100000\n"}, 2),
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 2),
+        ("0::/\n", {"cpu.max": "1000 100000\n"}, 1),
+        ("0::/\n", {"cpu.max": "9900000 100000\n"}, 64),
+        ("0::/\n", {"cpu.max": "nonsense\n"}, 64),
+        ("0::/\n", {"cpu.max": "100000 0\n"}, 64),
+        # The strictest of all around it holds.
+        ("0::/a/b\n", {"cpu.max": "800000 100000", "a/cpu.max": "300000 100000", "a/b/cpu.max": "max 100000"}, 3),
+        ("0::/a/b\n", {"a/cpu.max": "max 100000", "a/b/cpu.max": "50000 10000", "other/cpu.max": "10000 10000"}, 5),
+        # The host's path, which is not there in the container.
+        ("0::/kubepods/pod1/abc\n", {"cpu.max": "400000 100000\n"}, 4),
+        # Version 1.
+        ("4:memory:/x\n", {"cpu/x/cpu.cfs_quota_us": "100000", "cpu/x/cpu.cfs_period_us": "100000"}, 64),
+        ("3:cpu,cpuacct:/\n", {"cpu,cpuacct/cpu.cfs_quota_us": "-1", "cpu,cpuacct/cpu.cfs_period_us": "100000"}, 64),
+        ("3:cpu,cpuacct:/\n", {"cpu,cpuacct/cpu.cfs_quota_us": "350000", "cpu,cpuacct/cpu.cfs_period_us": "100000"}, 4),
+        ("3:cpu:/d/e\n", {"cpu/d/cpu.cfs_quota_us": "50000", "cpu/d/cpu.cfs_period_us": "50000"}, 1),
+        # Both at once: version 2 has no controllers then.
+        ("1:cpu:/\n0::/\n", {"cpu/cpu.cfs_quota_us": "600000", "cpu/cpu.cfs_period_us": "100000"}, 6),
+        ("1:memory:/\n0::/\n", {"unified/cpu.max": "700000 100000"}, 7),
+        ("broken\n", {}, 64),
+    ],
+)
+def test_processors_by_the_quota_of_control_groups(tmp_path, monkeypatch, membership, files, processors):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    assert usable_processors(made_up(tmp_path, membership, files)) == processors
+
+
+def test_processors_by_affinity_and_without_any_control_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
+    assert usable_processors(tmp_path) == 2
+    assert usable_processors(made_up(tmp_path, "0::/\n", {"cpu.max": "800000 100000\n"})) == 2
