@@ -28,6 +28,7 @@ from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
 from webui.language import LanguageMiddleware, language_links
+from webui.lifetime import Lifetime
 from webui.live import LiveServer, live_tab
 from webui.photo_input import PhotoInput
 from webui.results import emotion_names, face_cards, message, summary
@@ -186,12 +187,31 @@ def build_video_server(live: LiveServer) -> VideoServer:
     return VideoServer(live, lambda: FaceFollower(analyzer))
 
 
+def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
+    """What tells the page's health: the example photograph is analysed as a photo and as a frame of a camera."""
+    photo = shrink(load_image(HERE / "examples" / "astronaut.jpg"), 256)
+    session = analyzer.classifier.session
+
+    def facts() -> dict:
+        return {
+            "model": session.metadata.get("version"),
+            "provider": session.provider,
+            "sessions": len(live.sessions),
+        }
+
+    return Lifetime(
+        [lambda: analyzer.analyze(photo), lambda: live.sessions.new_follower().analyze(photo, 0.0)],
+        facts,
+    )
+
+
 def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **options) -> gr.Blocks:
-    """Serve the page, until it is interrupted unless the options, which are Gradio's, say otherwise."""
+    """Serve the page, until it is told to end unless the options, which are Gradio's, say otherwise."""
+    lifetime = build_lifetime(analyzer, live)
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
-        async with live.lifespan(app), video.lifespan(app):
+        async with live.lifespan(app), video.lifespan(app), lifetime.lifespan(app):
             yield
 
     # Shown as it is, and not offered for download.
@@ -199,8 +219,8 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
     page = build_page(analyzer)
     page.launch(
         app_kwargs={
-            "routes": live.routes() + video.routes() + [card] * MODEL_CARD.is_file(),
-            "middleware": [Middleware(LanguageMiddleware)],
+            "routes": live.routes() + video.routes() + lifetime.routes() + [card] * MODEL_CARD.is_file(),
+            "middleware": [Middleware(lifetime.gate), Middleware(LanguageMiddleware)],
             "lifespan": lifespan,
         },
         max_file_size=MAX_BYTES,
@@ -213,8 +233,10 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
         enable_monitoring=False,
         show_error=False,
         ssr_mode=False,
-        **options,
+        **{"prevent_thread_lock": True, **options},
     )
+    if "prevent_thread_lock" not in options:
+        lifetime.end_when_told(page, video.close)
     return page
 
 
@@ -224,7 +246,8 @@ def main() -> None:
         video = build_video_server(live)
     except ModelError as error:
         sys.exit(f"error: {error}")
-    print(f"Emotion model on {analyzer.classifier.session.provider}")
+    session = analyzer.classifier.session
+    print(f"Emotion model on {session.provider}{f' (CUDA: {session.cuda_problem})' if session.cuda_problem else ''}")
     launch(analyzer, live, video)
 
 

@@ -54,7 +54,7 @@ class SessionStore:
     """
 
     def __init__(self, new_follower: Callable[[], FaceFollower]):
-        self._new_follower = new_follower
+        self.new_follower = new_follower
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
@@ -67,7 +67,7 @@ class SessionStore:
         Raises:
             SessionError: there are MAX_SESSIONS already.
         """
-        session = Session(self._new_follower())
+        session = Session(self.new_follower())
         with self._lock:
             self._drop_expired()
             if len(self._sessions) >= MAX_SESSIONS:

@@ -21,6 +21,7 @@ from inference.detector import DetectorError
 from inference.follow import FaceFollower
 from inference.report import frame_values
 from inference.video import RATE, SUFFIXES, VideoError, VideoReader
+from webui.lifetime import CLOSING
 from webui.live import LiveServer, Refusal, guarded, json_response, scripted_html, wants_age_gender
 from webui.sessions import SWEEP_SECONDS, Session
 from webui.texts import language_of, translated
@@ -71,6 +72,7 @@ class VideoServer:
     def __init__(self, live: LiveServer, new_follower: Callable[[], FaceFollower]):
         self._live, self._new_follower = live, new_follower
         self._jobs: dict[VideoJob, Session] = {}
+        self._closed = False
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="video")
 
     def routes(self) -> list[Route]:
@@ -94,9 +96,14 @@ class VideoServer:
             yield
         finally:
             task.cancel()
-            for job in list(self._jobs):
-                self._end(job)
+            self.close()
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def close(self) -> None:
+        """End all work and refuse what is being sent."""
+        self._closed = True
+        for job in list(self._jobs):
+            self._end(job)
 
     def _end(self, job: VideoJob) -> None:
         """End work: at its next frame, or at once where it has not begun."""
@@ -147,6 +154,8 @@ class VideoServer:
                 raise Refusal(408, "The upload stood still for too long. Try again.") from None
             if part is None:
                 break
+            if self._closed:
+                raise Refusal(503, CLOSING)
             size += len(part)
             if size > MAX_BYTES:
                 raise Refusal(413, TOO_LARGE)

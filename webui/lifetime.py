@@ -1,0 +1,160 @@
+"""Whether the page is well, and how it ends: what runs is finished or refused in words, then the process goes."""
+
+import contextlib
+import errno
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from webui.live import json_response
+from webui.texts import language_of, translated
+
+PROBE_SECONDS = 20
+"""How often the detector and the models are tried on a photo."""
+STUCK_SECONDS = 90
+"""Without an answer to that for so long, they are taken to be stuck."""
+FINISH_SECONDS = 6
+"""How long what runs may go on when the page is told to end."""
+END_SECONDS = 10
+"""When the process goes whatever happens."""
+
+CLOSING = "The page is being closed or restarted. Try again in a minute."
+DISK_FULL = "The server's disk is full. Try again later."
+ALWAYS = ("/live/leave", "/live/delete", "/video/stop")
+"""Posts that begin no work."""
+
+
+class Lifetime:
+    """The health of a page and its end.
+
+    Args:
+        probes: each looks for faces in a photo as the page does, and raises where it cannot.
+        facts: what a healthy page says of itself.
+    """
+
+    def __init__(self, probes: list[Callable[[], object]], facts: Callable[[], dict]):
+        self._probes, self._facts = probes, facts
+        self._answering = 0
+        self._problem: str | None = None
+        self._probed = time.monotonic()
+        self._told_to_end = threading.Event()
+        self._ended = threading.Event()
+
+    def routes(self) -> list[Route]:
+        """For Starlette or FastAPI, with `lifespan` and `gate`."""
+        return [Route("/health", self.health)]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app):
+        """While the server runs, the probes are made in a thread of their own."""
+
+        def probe() -> None:
+            while not self._ended.wait(PROBE_SECONDS):
+                try:
+                    for attempt in self._probes:
+                        attempt()
+                    self._problem = None
+                except Exception as error:
+                    logging.getLogger(__name__).exception("the page is not well")
+                    self._problem = f"{type(error).__name__} when faces were looked for in a photo"
+                self._probed = time.monotonic()
+
+        self._probed = time.monotonic()
+        threading.Thread(target=probe, daemon=True, name="probe").start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+
+    async def health(self, request: Request) -> Response:
+        """200 with `status` "ok" and the facts, or 503 with a `reason`. It waits for nothing that is being worked on."""
+        silent = time.monotonic() - self._probed
+        if self._told_to_end.is_set():
+            return json_response({"status": "ending", "reason": CLOSING}, 503)
+        if silent > PROBE_SECONDS + STUCK_SECONDS:
+            return json_response({"status": "stuck", "reason": f"no photo was analysed for {silent:.0f} seconds"}, 503)
+        if self._problem:
+            return json_response({"status": "failing", "reason": self._problem}, 503)
+        return json_response({"status": "ok", **self._facts()})
+
+    def gate(self, app):
+        """ASGI middleware: refuses what begins new work once the page was told to end, and answers for a full disk."""
+
+        async def answer(scope, receive, send) -> None:
+            # A page keeps its heartbeat open until it is closed.
+            if scope["type"] != "http" or "/heartbeat/" in scope["path"]:
+                return await app(scope, receive, send)
+            language = language_of(Request(scope).headers.get("accept-language"))
+
+            def refusal(status: int, sentence: str) -> Response:
+                response = json_response({"error": translated(sentence, language)}, status)
+                response.headers["Retry-After"] = "60"
+                return response
+
+            ending = self._told_to_end.is_set()
+            if ending and scope["method"] not in ("GET", "HEAD") and not scope["path"].endswith(ALWAYS):
+                return await refusal(503, CLOSING)(scope, receive, send)
+            begun = False
+
+            async def note_and_send(message) -> None:
+                nonlocal begun
+                begun = True
+                await send(message)
+
+            self._answering += 1
+            try:
+                await app(scope, receive, note_and_send)
+            except OSError as error:
+                if begun or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                logging.getLogger(__name__).error("%s: %s", scope["path"], error)
+                await refusal(507, DISK_FULL)(scope, receive, send)
+            finally:
+                self._answering -= 1
+
+        return answer
+
+    def end_when_told(self, page, stop: Callable[[], None]) -> None:
+        """Wait for SIGTERM or Ctrl-C, then refuse new work, let what runs finish for FINISH_SECONDS and close the page.
+
+        A second signal ends the process at once. The process ends within END_SECONDS in any case.
+
+        Args:
+            page: a gr.Blocks that was launched.
+            stop: called at the beginning of the end; stops what would take longer than that.
+        """
+
+        def tell(*_) -> None:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            self._told_to_end.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, tell)
+        while not self._told_to_end.wait(1):  # with a time, so that Ctrl-C is noticed on Windows
+            pass
+        print("Ending: what runs is finished first. A second signal ends it at once.", flush=True)
+        forced = threading.Timer(END_SECONDS, os._exit, [0])
+        forced.daemon = True
+        forced.start()
+        stop()
+        deadline, calm = time.monotonic() + FINISH_SECONDS, 0
+        while calm < 5 and time.monotonic() < deadline:
+            time.sleep(0.1)
+            # A program asks for its result in a second request, after a moment in which it has none.
+            calm = 0 if self._answering else calm + 1
+        # What is left is cut off, which uvicorn would report at length.
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        page.server.config.timeout_graceful_shutdown = 1
+        page.close(verbose=False)
+        if calm < 5:  # native code that still runs would crash while Python is taken down
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
