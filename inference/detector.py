@@ -1,5 +1,6 @@
 """Faces in a picture, by MediaPipe's BlazeFace models."""
 
+import atexit
 import cv2
 import logging
 import math
@@ -98,11 +99,14 @@ class FaceDetector:
     ):
         self.tiled = tiled
         self.min_score = min_score
+        _close(_dropped)
         self.models = {name: _open(FILES[name]) for name in dict.fromkeys(("short_range", model))}
         self._failed: list[vision.FaceDetector] = []
         self._lock = threading.Lock()
-        # An open detector can hang the interpreter at exit.
-        self._finalizer = weakref.finalize(self, _close, self.models, self._failed)
+        # Closing takes locks that the thread in which garbage is collected may be holding.
+        self._finalizer = weakref.finalize(self, lambda *kept: _dropped.extend(_all(*kept)), self.models, self._failed)
+        self._finalizer.atexit = False
+        _in_use.add(self)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find all faces.
@@ -233,8 +237,9 @@ class FaceDetector:
             raise DetectorError("The face detector failed on this picture. Send it again, or another one.") from None
 
     def close(self) -> None:
-        """Free the native detectors. Also done when the object is collected and at exit."""
-        self._finalizer()
+        """Free the native detectors. Also done at exit, and some time after the object was collected."""
+        if self._finalizer.detach():
+            _close(_all(self.models, self._failed))
 
 
 def suppress(detections: list[Detection]) -> list[Detection]:
@@ -252,12 +257,14 @@ def _open(file: str) -> vision.FaceDetector:
         base_options=BaseOptions(model_asset_buffer=read_model(file)), min_detection_confidence=CANDIDATE_SCORE
     )
     with native_stderr():  # LiteRT logs some fifty lines for each detector
+        opened = []
         try:
-            detector = vision.FaceDetector.create_from_options(options)
-            run_model(detector, np.zeros((64, 64, 3), np.uint8))  # the first run logs too
+            opened.append(vision.FaceDetector.create_from_options(options))
+            run_model(opened[0], np.zeros((64, 64, 3), np.uint8))  # the first run logs too
         except (RuntimeError, ValueError) as error:
+            _close(opened)
             raise ModelError(f"{file} is not a model that MediaPipe can use: {error}") from None
-    return detector
+    return opened[0]
 
 
 def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
@@ -331,12 +338,31 @@ def _iou(box: tuple[float, float, float, float], other: tuple[float, float, floa
     return shared / max(_area(box) + _area(other) - shared, 1e-9)
 
 
-def _close(models: dict, failed: list) -> None:
+def _all(models: dict, failed: list) -> list[vision.FaceDetector]:
+    return [*models.values(), *failed]
+
+
+def _close(detectors: list[vision.FaceDetector]) -> None:
+    """Close and remove all of them."""
     with native_stderr():
-        for detector in (*models.values(), *failed):
+        while detectors:
+            detector = detectors.pop()
             try:
                 detector.close()
             except (
                 RuntimeError
             ):  # it has failed, or at exit MediaPipe's threads are gone: the rest is left to the system
                 detector._handle = None
+
+
+_in_use: weakref.WeakSet[FaceDetector] = weakref.WeakSet()
+_dropped: list[vision.FaceDetector] = []
+"""Those of collected FaceDetectors, to be closed with the next occasion."""
+
+
+@atexit.register
+def _close_the_rest() -> None:
+    """An open detector can hang the interpreter at exit."""
+    for detector in list(_in_use):
+        detector.close()
+    _close(_dropped)

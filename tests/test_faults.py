@@ -1,5 +1,7 @@
 """What happens when something fails: model files, the face detector."""
 
+import concurrent.futures
+import gc
 import io
 import json
 import logging
@@ -171,6 +173,26 @@ def test_a_detector_that_fails_again_and_again_is_given_up(astronaut, monkeypatc
         with_faults.detect(astronaut)
     assert len(with_faults._failed) == 1
     with_faults.close()
+
+
+def test_a_detector_that_is_collected_in_the_middle_of_another_is_closed_later(astronaut):
+    """The garbage collector may run inside MediaPipe's own calls, which hold locks that closing needs."""
+    unused, used = FaceDetector("short_range"), FaceDetector("short_range")
+    native = unused.models["short_range"]
+    cycle = [unused]
+    cycle.append(cycle)
+    del unused, cycle
+    gc.disable()
+    try:
+        with concurrent.futures.thread._global_shutdown_lock:
+            gc.collect()
+    finally:
+        gc.enable()
+    assert native in detector._dropped and native._handle
+    assert used.detect(astronaut)
+    used.close()
+    FaceDetector("short_range").close()
+    assert not detector._dropped and not native._handle
 
 
 @pytest.fixture
