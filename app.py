@@ -11,12 +11,13 @@ require_system_libraries()
 
 import contextlib
 import gradio as gr
+import logging
 import numpy as np
 import sys
 from html import escape
 from pathlib import Path
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, PlainTextResponse
 from starlette.routing import Route
 
 from inference.age_gender import find_estimator
@@ -30,7 +31,7 @@ from inference.model_files import ModelError
 from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
 from webui.live import LiveServer, live_tab
-from webui.photo_input import PhotoInput
+from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, refuse_addresses
 from webui.results import emotion_names, face_cards, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
 from webui.texts import LANGUAGES, text, texts, translated
@@ -72,15 +73,28 @@ SCROLL_TO_RESULT = """(photo) => {
 
 
 class Page(gr.Blocks):
-    """gr.Blocks whose calls may leave out their last inputs, which then have the values that they begin with.
+    """gr.Blocks that fetches nothing for its callers, tells them what was wrong with their data, and lets them leave out the
+    last inputs, which then have the values that they begin with.
 
-    Gradio grants that to its own clients alone; programs that post `{"data": [photo]}` would be refused since /analyze has
-    a second parameter.
+    Gradio grants the last to its own clients alone; programs that post `{"data": [photo]}` would be refused since /analyze
+    has a second parameter.
     """
 
     def validate_inputs(self, block_fn, inputs: list) -> None:
         inputs += [getattr(block, "value", None) for block in block_fn.inputs[len(inputs) :]]
         super().validate_inputs(block_fn, inputs)
+        refuse_addresses(inputs)
+
+    async def preprocess_data(self, *args, **options) -> list:
+        try:
+            return await super().preprocess_data(*args, **options)
+        except gr.Error:
+            raise
+        except (
+            Exception
+        ):  # of Gradio, for data of other types or files that nobody uploaded; a caller would hear nothing
+            logging.getLogger(__name__).debug("unusable data", exc_info=True)
+            raise gr.Error(UNUSABLE, print_exception=False) from None
 
 
 def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
@@ -216,10 +230,15 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
 
     # Shown as it is, and not offered for download.
     card = Route("/model-card", lambda request: FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8"))
+    # Gradio hands on what other servers have at an address.
+    fetched = [
+        Route(f"/gradio_api/file{mark}http{{rest:path}}", lambda request: PlainTextResponse(NOT_FETCHED, 403))
+        for mark in "=/"
+    ]
     page = build_page(analyzer)
     page.launch(
         app_kwargs={
-            "routes": live.routes() + video.routes() + lifetime.routes() + [card] * MODEL_CARD.is_file(),
+            "routes": live.routes() + video.routes() + lifetime.routes() + fetched + [card] * MODEL_CARD.is_file(),
             "middleware": [Middleware(lifetime.gate), Middleware(LanguageMiddleware)],
             "lifespan": lifespan,
         },

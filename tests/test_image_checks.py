@@ -13,8 +13,9 @@ import zlib
 from pathlib import Path
 from PIL import Image
 
-from inference.image_checks import FORMATS, find_format
+from inference.image_checks import FORMATS, OTHERS, find_format
 from inference.images import MAX_BYTES, ImageError, load_image
+from webui.texts import translated
 
 SECONDS, MEGABYTES = 5, 600
 """What no refusal may take, of processor time and of memory beyond the file. A picture of 50 megapixels takes as much."""
@@ -232,6 +233,30 @@ def test_burdens_are_refused_in_little_time_and_memory(answers, name):
     says, seconds, megabytes = answers[name]
     assert re.search(BURDENS[name][1], says) and says.endswith(".") and "\n" not in says
     assert seconds < SECONDS and megabytes < MEGABYTES
+    assert not ENGLISH.search(translated(says, "tr"))
+
+
+ENGLISH = re.compile(r"\b(?:the|is|has|not|again|picture|file)\b", re.IGNORECASE)
+
+
+def test_what_is_no_picture_is_named():
+    beginnings = {
+        "an SVG drawing": b"<?xml version='1.0'?>\n<!-- made by hand -->\n<svg></svg>",
+        "a web page": b"\n<!DOCTYPE html><title>404</title>",
+        "a PDF document": b"%PDF-1.7",
+        "a PostScript drawing": b"%!PS-Adobe-3.0 EPSF-3.0",
+        "an archive or office document": b"PK\3\4",
+        "a video": b"\0\0\0\x20ftypisom",
+        "an icon": b"\0\0\1\0\1\0",
+        "a Photoshop file": b"8BPS\0\1",
+        "a JPEG XL picture": b"\xff\x0a",
+        "a JPEG 2000 picture": b"\0\0\0\x0cjP  \r\n\x87\n",
+    }
+    assert set(beginnings) == set(OTHERS)
+    for name, beginning in beginnings.items():
+        with pytest.raises(ImageError, match=f"^This is {name}, not a picture") as caught:
+            load_image(beginning.ljust(500))
+        assert not ENGLISH.search(translated(str(caught.value), "tr"))
 
 
 def test_real_files_of_these_kinds_are_read():

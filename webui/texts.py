@@ -349,12 +349,44 @@ _NUMBER = r"([\d.,]+)"
 SENTENCES: dict[str, str] = {
     # What pictures, videos and sessions are refused with, or what is said of them; {} is a number.
     "The file is empty.": "Dosya boş.",
-    "Choose a photo in JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF format.": "JPEG, PNG, WebP, GIF, BMP, TIFF ya da AVIF "
-    "biçiminde bir fotoğraf seçin.",
-    "The file has {} MB; at most {} MB are read.": "Dosya {} MB; en çok {} MB okunur.",
+    "Choose a photo in JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC format.": "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF ya da "
+    "HEIC biçiminde bir fotoğraf seçin.",
+    "The file has more than {} MB, which is the most that is read.": "Dosya {} MB sınırını aşıyor.",
     "This is not a picture that can be read, whatever its name says.": "Adı ne olursa olsun, bu okunabilen bir resim değil.",
-    "The picture is damaged or cut off. Save or download it again.": "Resim bozuk ya da eksik. Yeniden kaydedin ya da "
-    "indirin.",
+    **{
+        f"This is {en}, not a picture that can be read, whatever its name says.": "Adı ne olursa olsun, bu okunabilen bir "
+        f"resim değil: {tr}."
+        for en, tr in {
+            "an SVG drawing": "SVG çizimi",
+            "a web page": "web sayfası",
+            "a PDF document": "PDF belgesi",
+            "a PostScript drawing": "PostScript çizimi",
+            "an archive or office document": "arşiv ya da ofis belgesi",
+            "a video": "video",
+            "an icon": "simge",
+            "a Photoshop file": "Photoshop dosyası",
+            "a JPEG XL picture": "JPEG XL",
+            "a JPEG 2000 picture": "JPEG 2000",
+        }.items()
+    },
+    "The picture is damaged, cut off or of a rare kind that is not read. Download it again, or save it as JPEG or PNG.": (
+        "Resim bozuk, eksik ya da okunmayan, ender bir türden. Yeniden indirin ya da JPEG veya PNG olarak kaydedin."
+    ),
+    **{
+        f"The picture file has {en}. Save it anew with a photo program and try again.": f"Resim dosyasında {tr} var. Bir "
+        "fotoğraf programıyla yeniden kaydedip bir daha deneyin."
+        for en, tr in {
+            "too many parts": "çok fazla parça",
+            "too many scans for its size": "boyutuna göre çok fazla tarama",
+            "parts that do not fit its size": "boyutuna uymayan parçalar",
+            "too many tags": "çok fazla etiket",
+            "larger tags than a picture needs": "gereğinden büyük etiketler",
+        }.items()
+    },
+    "The picture is too large; at most {} megapixels are read. Make it smaller and try again.": "Resim çok büyük; en çok {} "
+    "megapiksel okunur. Küçültüp yeniden deneyin.",
+    "The picture has {} x {} pixels; at most {} are read on a side. Cut it or make it smaller and try again.": "Resim {} x {} "
+    "piksel; bir kenarda en çok {} piksel okunur. Kırpıp ya da küçültüp yeniden deneyin.",
     "The picture has {} x {} pixels; at most {} megapixels are read. Make it smaller and try again.": "Resim {} x {} piksel; "
     "en çok {} megapiksel okunur. Küçültüp yeniden deneyin.",
     "The picture is too large; at most {} MB are read.": "Resim çok büyük; en çok {} MB okunur.",
