@@ -5,6 +5,7 @@ python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FI
 
 import argparse
 import contextlib
+import os
 import sys
 from functools import cached_property, partial
 from pathlib import Path
@@ -57,12 +58,19 @@ def find_files(sources: list[Path]) -> list[tuple[Path, Path]]:
     return found
 
 
+def printable(path: Path | str) -> str:
+    """A path without line breaks, other control characters and bytes that are no text, for the terminal."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
+
+
 def open_file(path: Path, rate: float) -> np.ndarray | VideoReader:
     """A photo's pixels, or a video: what the name says is tried first, then the other.
 
     Raises:
         ImageError, VideoError: it is neither.
     """
+    if not path.is_file():
+        return load_image(path)  # says why not; a pipe must not even be opened
     attempts = [load_image, partial(VideoReader, rate=rate)]
     if path.suffix.lower() in video.SUFFIXES:
         attempts.reverse()
@@ -129,7 +137,7 @@ class Run:
             progress = stack.enter_context(
                 tqdm(
                     total=reader.duration and round(reader.duration),
-                    desc=path.name,
+                    desc=printable(path.name),
                     unit=" s of video",
                     disable=None,
                     leave=False,
@@ -206,7 +214,8 @@ def main() -> int:
     files = find_files(args.sources)
     if not files:
         print(
-            f"error: no photo or video in {', '.join(map(str, args.sources))} ({', '.join(SUFFIXES)})", file=sys.stderr
+            f"error: no photo or video in {', '.join(map(printable, args.sources))} ({', '.join(SUFFIXES)})",
+            file=sys.stderr,
         )
         return 1
     if args.annotate and args.annotate.suffix == ".mp4":
@@ -214,8 +223,8 @@ def main() -> int:
             parser.error("--annotate FILE.mp4 is for one video; name a folder for the copies of several files")
     for path, name in files if args.annotate else ():
         copies = [args.annotate, *(args.annotate / f"{name}{suffix}" for suffix in (".jpg", ".mp4"))]
-        if path.resolve() in [copy.resolve() for copy in copies]:
-            parser.error(f"--annotate would overwrite {path}")
+        if os.path.realpath(path) in map(os.path.realpath, copies):
+            parser.error(f"--annotate would overwrite {printable(path)}")
     failed = 0
     with contextlib.ExitStack() as stack:
         try:
@@ -240,15 +249,16 @@ def main() -> int:
                     failed += 1
                     if run.json:
                         run.json.add(str(path), {"error": str(error)})
-                    progress.write(f"{path}: not read: {str(error).removeprefix(f'{path}: ')}", file=sys.stderr)
+                    problem = str(error).removeprefix(f"{path}: ")
+                    progress.write(f"{printable(path)}: not read: {problem}", file=sys.stderr)
                     continue
-                progress.write(f"{path}: {line}", file=sys.stdout)
+                progress.write(f"{printable(path)}: {line}", file=sys.stdout)
                 problems = [f"not read to its end: {source.incomplete}"] if is_video and source.incomplete else []
                 if is_video and run.lost:
                     problems.append(f"the face detector failed on {run.lost} of the pictures; they are left out")
                 failed += bool(problems)
                 for problem in problems:
-                    progress.write(f"{path}: {problem}", file=sys.stderr)
+                    progress.write(f"{printable(path)}: {problem}", file=sys.stderr)
         except OSError as error:
             print(f"error: cannot write {error.filename or 'the results'}: {error.strerror}", file=sys.stderr)
             return 1

@@ -63,10 +63,14 @@ class JsonReport:
 
 
 class CsvReport:
-    """A CSV with CSV_COLUMNS; pictures without a face, and files that could not be read, have no row."""
+    """A CSV with CSV_COLUMNS; pictures without a face, and files that could not be read, have no row.
+
+    A name that a spreadsheet would take for a formula has ./ before it, which names the same file. Bytes of a name that are
+    no text are written as \\udcff.
+    """
 
     def __init__(self, path: Path):
-        self._file = open(path, "w", newline="", encoding="utf-8")
+        self._file = open(path, "w", newline="", encoding="utf-8", errors="backslashreplace")
         self._rows = csv.writer(self._file)
         self._rows.writerow(CSV_COLUMNS)
         self._file.flush()
@@ -104,6 +108,7 @@ class CsvReport:
 def _face_cells(name: str, number: int, face: Face) -> list:
     """What photos and videos have in common in CSV_COLUMNS."""
     fields = face.to_dict()
+    name = f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
     row = [name, number, *fields["box"], fields["score"], fields["emotion"], *fields["probabilities"].values()]
     row += [fields["shown"], fields["sure"], *fields["consensus"].values()]
     return row + list(fields.get("crowd", dict.fromkeys(CROWD)).values())

@@ -3,9 +3,11 @@
 import csv
 import json
 import numpy as np
+import os
 import pytest
 import shutil
 import signal
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from PIL import Image
@@ -169,6 +171,67 @@ def test_copies_of_photos_with_the_same_name_do_not_overwrite_one_another(run, t
     sources = [tmp_path / "one" / "photo.jpg", tmp_path / "two" / "photo.jpg"]
     assert run("inference", *sources, "--annotate", tmp_path / "boxes").returncode == 0
     assert sorted(path.name for path in (tmp_path / "boxes").iterdir()) == ["photo.jpg", "photo_2.jpg"]
+
+
+def test_heic_and_avif_in_a_folder(run, tmp_path):
+    """Upside down in the file, with the sign to turn it."""
+    exif = Image.Exif()
+    exif[274] = 3
+    upside_down = Image.open(EXAMPLES / "astronaut.jpg").rotate(180)
+    for name, format in (("one.HEIC", "HEIF"), ("two.heif", "HEIF"), ("three.avif", "AVIF")):
+        upside_down.save(tmp_path / name, format, exif=exif.tobytes(), quality=90)
+    result = run("inference", tmp_path)
+    assert result.returncode == 0 and result.stdout.count(": 1 happy") == 3
+
+
+def test_what_is_no_file_is_not_opened(command, tmp_path):
+    for name in ("pipe.jpg", "pipe.mp4"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "again").symlink_to(tmp_path)
+    shutil.copy(EXAMPLES / "astronaut.jpg", tmp_path / "photo.jpg")
+    named = [tmp_path / "pipe.jpg", tmp_path / "pipe.mp4", tmp_path / "loop.jpg", "/dev/zero", tmp_path]
+    arguments = command("inference", *named, "--annotate", tmp_path / "boxes")
+    result = subprocess.run(**arguments, capture_output=True, timeout=120)
+    assert result.returncode == 1 and result.stderr.count("not read: cannot be read (") == 4
+    assert (
+        "4 of 5 files" in result.stderr and "photo.jpg: 1 happy" in result.stdout and "Traceback" not in result.stderr
+    )
+
+
+def test_names_that_are_no_plain_text(run, tmp_path):
+    """Line breaks, commands to a terminal, and bytes that are no UTF-8: shown harmlessly, and the tables name the files."""
+    album = tmp_path / "album"
+    album.mkdir()
+    names = [b"two\nlines.jpg", b"clear\x1b[2J.jpg", b"latin \xfc.jpg", "Gr\u00fc\u00dfe.jpg".encode()]
+    for name in names:
+        shutil.copy(EXAMPLES / "astronaut.jpg", os.fsencode(album) + b"/" + name)
+    (album / "broken\n.jpg").write_bytes(b"text")
+    table, entries = tmp_path / "faces.csv", tmp_path / "faces.json"
+    result = run("inference", album, "--csv", table, "--json", entries, "--annotate", tmp_path / "boxes")
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    lines = result.stdout.splitlines()
+    assert len(lines) == 4 and all(": 1 happy" in line for line in lines) and "\x1b" not in result.stdout
+    for shown in ("two\\nlines.jpg", "clear\\x1b[2J.jpg", "latin \\udcfc.jpg", "Gr\u00fc\u00dfe.jpg"):
+        assert any(f"{shown}: " in line for line in lines)
+    assert "broken\\n.jpg: not read: This is not a picture" in result.stderr
+    with open(table, newline="", encoding="utf-8") as file:
+        files = {Path(row["file"]).name for row in csv.DictReader(file)}
+    assert files == {"two\nlines.jpg", "clear\x1b[2J.jpg", "latin \\udcfc.jpg", "Gr\u00fc\u00dfe.jpg"}
+    assert {os.fsencode(Path(entry["file"]).name) for entry in json.loads(entries.read_text())} == {
+        *names,
+        b"broken\n.jpg",
+    }
+
+
+@pytest.mark.parametrize("name", ["=1+1.jpg", "+1.jpg", "-1.jpg", "@SUM(A1).jpg", "\t=1.jpg"])
+def test_no_name_is_a_formula(tmp_path, name):
+    report = CsvReport(tmp_path / "faces.csv")
+    for file in (name, f"album/{name}"):
+        report.add(file, analysis(face_saying(np.eye(7)[3])))
+    report.close()
+    with open(tmp_path / "faces.csv", newline="") as file:
+        assert [row["file"] for row in csv.DictReader(file)] == [f"./{name}", f"album/{name}"]
 
 
 def test_missing_file_and_empty_folder(run, tmp_path):
