@@ -8,6 +8,7 @@ import contextlib
 import os
 import sys
 from functools import cached_property, partial
+from io import BytesIO
 from pathlib import Path
 
 from inference.system_libraries import require_system_libraries
@@ -116,7 +117,9 @@ class Run:
         """Analyse a photo and write what is asked for; gives the line for the terminal."""
         result = self.analyzer.analyze(image, self.age_gender)
         if self.annotated:
-            Image.fromarray(annotate(image, result.faces)).save(self.copy(name, ".jpg"), "JPEG", quality=92)
+            copy = BytesIO()
+            Image.fromarray(annotate(image, result.faces)).save(copy, "JPEG", quality=92)
+            write_whole(self.copy(name, ".jpg"), copy.getvalue())
         if self.json:
             self.json.add(str(path), result.to_dict())
         if self.table:
@@ -157,6 +160,27 @@ class Run:
                     writer.write(annotate(frame.image, faces, [person.id for person in people]), frame.seconds)
                 progress.update(round(reader.position) - progress.n)
         return video_summary(timeline)
+
+
+def cannot_write(error: OSError) -> str:
+    """One line on what could not be written and why."""
+    path = str(error.filename or "the results").removeprefix("file:")  # FFmpeg's way to name a file
+    return f"error: cannot write {path}: {error.strerror}. What was written before is complete; free or name another place."
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, of which nothing is left where there is no room for all of it.
+
+    Raises:
+        OSError: it cannot be written; `filename` says which.
+    """
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        if path.is_file():
+            path.unlink()
+        error.filename = str(path)
+        raise
 
 
 def summary(result: Analysis) -> str:
@@ -232,8 +256,11 @@ def main() -> int:
             if args.age_gender and analyzer.estimator is None:
                 raise ModelError("--age-gender needs models/age_gender.onnx. Restore it with `git checkout -- models`.")
             reports = [kind(path) if path else None for kind, path in ((JsonReport, args.json), (CsvReport, args.csv))]
-        except (ModelError, OSError) as error:
+        except ModelError as error:
             print(f"error: {error}", file=sys.stderr)
+            return 1
+        except OSError as error:
+            print(cannot_write(error), file=sys.stderr)
             return 1
         for report in filter(None, reports):
             stack.callback(report.close)
@@ -260,7 +287,7 @@ def main() -> int:
                 for problem in problems:
                     progress.write(f"{printable(path)}: {problem}", file=sys.stderr)
         except OSError as error:
-            print(f"error: cannot write {error.filename or 'the results'}: {error.strerror}", file=sys.stderr)
+            print(cannot_write(error), file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print("\nInterrupted; what was written so far is complete.", file=sys.stderr)

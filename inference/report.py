@@ -1,11 +1,13 @@
 """Results as files, complete and valid after every photo and every frame, so that a run cut short loses nothing; and of
 streams in memory."""
 
+import contextlib
 import csv
 import itertools
 import json
 import math
 import numpy as np
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -42,20 +44,48 @@ frames; the leading emotion of the consensus smoothed over time, whether it is s
 index of the person and its standard deviation, -1 to 1, and those of the room. The last are APPARENT_COLUMNS."""
 
 
+class _GrowingFile:
+    """A file that is written anew and grows by whole pieces of text: a piece for which there is no room leaves it as it was.
+
+    Raises:
+        OSError: it cannot be written; `filename` says which.
+    """
+
+    def __init__(self, path: Path):
+        self._path, self._file = path, open(path, "wb", buffering=0)
+
+    def append(self, text: str, instead_of: str = "") -> None:
+        """Write a piece at the end, in place of what the file ends with."""
+        old, left, written = instead_of.encode(), text.encode(errors="backslashreplace"), 0
+        if old:
+            self._file.seek(-len(old), os.SEEK_END)
+        try:
+            while left[written:]:
+                written += self._file.write(left[written:])
+        except BaseException as error:
+            with contextlib.suppress(OSError):  # no ordinary file
+                self._file.truncate(self._file.seek(-written, os.SEEK_CUR))
+                self._file.write(old)
+            if isinstance(error, OSError):
+                error.filename = str(self._path)
+            raise
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class JsonReport:
     """A JSON array with one object a file: `file` and the fields of `Analysis.to_dict` for a photo, `file` and what
     `video_entry` gives for a video, `file` and `error` for what could not be read."""
 
     def __init__(self, path: Path):
-        self._file = open(path, "w", encoding="utf-8")
-        self._file.write("[\n]\n")
-        self._file.flush()
+        self._file = _GrowingFile(path)
+        self._file.append("[\n]\n")
         self._empty = True
 
     def add(self, name: str, fields: Mapping) -> None:
-        self._file.seek(self._file.tell() - len("\n]\n"))
-        self._file.write(("\n" if self._empty else ",\n") + json.dumps({"file": name, **fields}) + "\n]\n")
-        self._file.flush()
+        entry = ("\n" if self._empty else ",\n") + json.dumps({"file": name, **fields}) + "\n]\n"
+        self._file.append(entry, instead_of="\n]\n")
         self._empty = False
 
     def close(self) -> None:
@@ -70,17 +100,16 @@ class CsvReport:
     """
 
     def __init__(self, path: Path):
-        self._file = open(path, "w", newline="", encoding="utf-8", errors="backslashreplace")
-        self._rows = csv.writer(self._file)
-        self._rows.writerow(CSV_COLUMNS)
-        self._file.flush()
+        self._file = _GrowingFile(path)
+        self._write([CSV_COLUMNS])
 
     def add(self, name: str, result: Analysis) -> None:
         """Write the faces of a photo."""
+        rows = []
         for number, face in enumerate(result.faces, start=1):
             row, apparent = _face_cells(name, number, face), _apparent_cells(face)
-            self._rows.writerow(row + [None] * (len(CSV_COLUMNS) - len(row) - len(apparent)) + apparent)
-        self._file.flush()
+            rows.append(row + [None] * (len(CSV_COLUMNS) - len(row) - len(apparent)) + apparent)
+        self._write(rows)
 
     def add_frame(
         self,
@@ -91,6 +120,7 @@ class CsvReport:
         readings: Mapping[int, Reading],
     ) -> None:
         """Write the faces of a frame of a video; the readings are those of `Timeline.add`."""
+        rows = []
         for number, person in enumerate(people, start=1):
             row = _face_cells(name, number, person.measured)
             smoothed = person.smoothed.to_dict()
@@ -98,8 +128,13 @@ class CsvReport:
             reading = readings[person.id]
             figures = (reading.index, reading.deviation, room.index, room.deviation)
             row += [round(figure, 5) for figure in figures]
-            self._rows.writerow(row + _apparent_cells(person.smoothed))
-        self._file.flush()
+            rows.append(row + _apparent_cells(person.smoothed))
+        self._write(rows)
+
+    def _write(self, rows: list) -> None:
+        text = StringIO()
+        csv.writer(text).writerows(rows)
+        self._file.append(text.getvalue())
 
     def close(self) -> None:
         self._file.close()

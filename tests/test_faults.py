@@ -1,4 +1,4 @@
-"""What happens when something fails: model files, the face detector."""
+"""What happens when something fails: model files, the face detector, writing."""
 
 import concurrent.futures
 import gc
@@ -25,6 +25,8 @@ from inference.analyzer import FaceAnalyzer
 from inference.detector import DetectorError, FaceDetector
 from inference.images import load_image
 from inference.model_files import MODELS
+from inference.video import VideoWriter
+from webui import video as video_module
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -274,3 +276,102 @@ def test_a_video_goes_on_after_frames_on_which_the_detector_fails(fails_on, call
     assert "18 frames up to 1.9 s, 1 person" in out
     assert "clip.mp4: the face detector failed on 2 of the pictures; they are left out" in err
     assert len((tmp_path / "faces.csv").read_text().splitlines()) == 19
+
+
+# Writing
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function that mounts a disk with room for so many kB."""
+    mounted = []
+
+    def mount(kilobytes: int) -> Path:
+        folder = tmp_path / "disk"
+        folder.mkdir()
+        try:
+            command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("only root may mount a small disk")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def one_line(text: str, path: Path, reason: str) -> bool:
+    return text.startswith(f"error: cannot write {path}: {reason}") and text.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv"])
+@pytest.mark.parametrize(
+    ("place", "reason"), [("/dev/full", "No space left"), ("folder", "Is a directory"), ("none/x", "No such file")]
+)
+def test_results_that_cannot_be_written_are_one_line(call, capsys, tmp_path, option, place, reason):
+    (tmp_path / "folder").mkdir()
+    if place == "/dev/full" and not Path(place).exists():
+        pytest.skip("there is no /dev/full")
+    assert call(command_line.main, EXAMPLES / "astronaut.jpg", option, tmp_path / place) == 1
+    assert one_line(capsys.readouterr().err, tmp_path / place, reason)
+
+
+def test_a_full_disk_leaves_whole_results(call, capsys, small_disk, tmp_path):
+    """As many photos as it takes to fill the disk; what is in the files was written before that, and is complete."""
+    disk, album = small_disk(16), tmp_path / "album"
+    album.mkdir()
+    for number in range(12):
+        shutil.copy(EXAMPLES / "astronaut.jpg", album / f"{number:02}.jpg")
+    assert call(command_line.main, album, "--json", disk / "faces.json", "--csv", disk / "faces.csv") == 1
+    err = capsys.readouterr().err
+    assert any(one_line(err[err.index("error") :], disk / f"faces.{kind}", "No space left") for kind in ("json", "csv"))
+    entries = json.loads((disk / "faces.json").read_text())
+    lines = (disk / "faces.csv").read_text().splitlines()
+    assert 2 < len(entries) < 12 and len(entries) - 1 <= len(lines) - 1 <= len(entries)
+    assert len({line.count(",") for line in lines}) == 1
+    shutil.rmtree(disk / "none", ignore_errors=True)
+
+
+def test_a_full_disk_leaves_no_half_picture_and_a_video_up_to_there(call, capsys, small_disk, tmp_path):
+    disk = small_disk(160)
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (600, 800, 3), np.uint8)).save(tmp_path / "noise.png")
+    assert call(command_line.main, tmp_path / "noise.png", "--annotate", disk / "boxes") == 1
+    assert one_line(capsys.readouterr().err, disk / "boxes" / "noise.png.jpg", "No space left")
+    assert [path for path in disk.rglob("*") if path.is_file()] == []
+    # A second of noise does not fit.
+    clip = tmp_path / "noise.mp4"
+    with VideoWriter(clip, 320, 240) as writer:
+        for number in range(20):
+            writer.write(rng.integers(0, 256, (240, 320, 3), np.uint8), number / 10)
+    assert call(command_line.main, clip, "--annotate", disk / "boxes.mp4", "--csv", tmp_path / "faces.csv") == 1
+    assert one_line(capsys.readouterr().err, disk / "boxes.mp4", "No space left")
+
+
+def test_an_annotated_copy_that_cannot_be_written_is_one_line(call, capsys, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    assert call(command_line.main, EXAMPLES / "astronaut.jpg", "--annotate", tmp_path / "taken") == 1
+    assert one_line(capsys.readouterr().err, tmp_path / "taken", "File exists")
+
+
+def test_a_video_for_which_the_server_has_no_room(small_disk, tmp_path, monkeypatch):
+    live = app.build_live_server()
+    server = app.build_video_server(live)
+    clip = write_face_clip(tmp_path / "clip.mp4", [number / 25 for number in range(10)]).read_bytes()
+    disk = small_disk(2 * len(clip) // 1000)
+    monkeypatch.setattr("tempfile.tempdir", str(disk))
+    routes = live.routes() + server.routes()
+    with TestClient(Starlette(routes=routes, lifespan=server.lifespan)) as client:
+        for _ in range(video_module.MAX_VIDEOS + 1):  # none of them keeps a place
+            headers = {"X-Session": client.post("/live/start").json()["session"]}
+            answer = client.post("/video/analyze", content=clip + bytes(3 * len(clip)), headers=headers)
+            assert answer.status_code == 507 and "no room" in answer.json()["error"]
+        assert list(disk.iterdir()) == [] and shutil.disk_usage(disk).used == 0
+        monkeypatch.setattr("tempfile.tempdir", str(disk / "gone"))
+        answer = client.post("/video/analyze", content=clip, headers=headers)
+        assert answer.status_code == 507 and not server._jobs
+        monkeypatch.setattr("tempfile.tempdir", str(disk))
+        assert client.post("/video/analyze", content=clip, headers=headers).status_code == 200
+        client.post("/live/delete", headers=headers)

@@ -125,8 +125,9 @@ class VideoServer:
             raise Refusal(503, "Other visitors' videos are being analysed. Try again in a few minutes.")
         job = session.video = VideoJob(wants_age_gender(request))
         self._jobs[job] = session
-        file = tempfile.TemporaryFile()
+        file = None
         try:
+            file = await asyncio.to_thread(tempfile.TemporaryFile)
             await self._receive(request, file)
             job.reader = await asyncio.to_thread(VideoReader, file, rate, max_pixels=MAX_PIXELS)
             session.follower = self._new_follower()
@@ -139,9 +140,11 @@ class VideoServer:
             raise Refusal(507, "The server has no room for the video at the moment. Try again later.") from None
         finally:
             if job.state == "sending":
-                file.close()
                 self._jobs.pop(job, None)
                 session.video = None
+                if file is not None:
+                    with contextlib.suppress(OSError):  # what it holds back finds no room either
+                        file.close()
         return json_response(self._progress(job))
 
     async def _receive(self, request: Request, file: BinaryIO) -> None:
