@@ -65,10 +65,23 @@ I18N = gr.I18n(**{language: _page_texts(language) for language in LANGUAGES})
 # The handlers speak the language of the page that calls them; it takes the place of an input that nobody sees.
 SAY_LANGUAGE = "(photo, ageGender) => [photo, ageGender, ifade.language]"
 
+# The line tells by itself what became of the photo, the picture with the boxes what is in it, and each example its number.
+DESCRIBE = """element.setAttribute("role", "status");
+const set = (node, name, words) => { if (node.getAttribute(name) !== words) node.setAttribute(name, words); };
+const describe = () => {
+  const faces = [...document.querySelectorAll(".ifade-face")].map((face) => face.getAttribute("aria-label"));
+  const words = [ifade.t("photo_alt"), ...faces].join(" ");
+  document.querySelectorAll("#ifade-annotated img").forEach((picture) => set(picture, "alt", words));
+  document.querySelectorAll(".gallery-item").forEach(
+    (example, place) => set(example, "aria-label", ifade.t("example", {number: place + 1})));
+};
+describe();
+new MutationObserver(describe).observe(element.closest("[role=tabpanel]"), {childList: true, subtree: true});"""
+
 # On a phone the result stands below the photo and the examples, out of sight.
 SCROLL_TO_RESULT = """(photo) => {
   if (photo && innerWidth < 768)
-    document.querySelector("#ifade-status").scrollIntoView({block: "center", behavior: "smooth"});
+    document.querySelector("#ifade-status").scrollIntoView({block: "center"});
 }"""
 
 
@@ -153,9 +166,10 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
                         format="jpeg",
                         buttons=["download", "fullscreen"],
                         height=380,
+                        elem_id="ifade-annotated",
                         elem_classes="ifade-photo",
                     )
-            status = gr.HTML(message(str(I18N("page_welcome"))), elem_id="ifade-status")
+            status = gr.HTML(message(str(I18N("page_welcome"))), elem_id="ifade-status", js_on_load=DESCRIBE)
             cards = gr.HTML()
         with gr.Tab(I18N("page_live")):
             live_tab(age_gender=analyzer.estimator is not None)

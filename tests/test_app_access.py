@@ -3,6 +3,7 @@
 import ast
 import pytest
 import re
+from axe_playwright_python.sync_playwright import Axe
 from pathlib import Path
 from playwright.sync_api import expect
 
@@ -200,3 +201,165 @@ def test_the_address_and_the_header_choose_the_language(browser, page_address):
         assert answer.status == 404 and answer.json() == {"error": says}
     assert page.request.get(page_address, headers={"Accept-Language": "tr"}).text().count('lang="tr"') == 1
     context.close()
+
+
+@pytest.mark.parametrize("tab", ["photo", "live", "video"])
+def test_axe_finds_nothing_grave(page, tab):
+    page.get_by_role("tab", name=text(page.language, f"page_{tab}"), exact=True).click()
+    page.wait_for_timeout(500)
+    violations = Axe().run(page).response["violations"]
+    grave = [
+        (violation["id"], violation["help"], node["target"], node["html"][:200])
+        for violation in violations
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
+    ]
+    assert grave == []
+
+
+def test_pictures_and_curves_are_described(page):
+    answer = text(page.language, "face_answer", number=1, answer=text(page.language, "emotion_happy"))
+    alt = page.locator("#ifade-annotated img").first.get_attribute("alt")
+    assert alt == f"{text(page.language, 'photo_alt')} {answer}"
+    for chart in page.locator(".ifade-chart").all():
+        label = chart.get_attribute("aria-label")
+        values = re.findall(r"[+−]\d[.,]\d\d", label)
+        # The last value lies between the lowest and the highest, with the language's own mark for decimals.
+        last, lowest, highest = (float(value.replace("−", "-").replace(",", ".")) for value in values)
+        assert lowest <= last <= highest and ("," in values[0]) == (page.language == "tr"), label
+    assert page.locator("#ifade-status").get_attribute("role") == "status"
+
+
+def test_nothing_sticks_out_at_320_pixels(page):
+    """Which is also what 1280 pixels are at a zoom of 400 %."""
+    size = page.viewport_size
+    page.set_viewport_size({"width": 320, "height": 700})
+    for tab in ("photo", "live", "video"):
+        page.get_by_role("tab", name=text(page.language, f"page_{tab}"), exact=True).click()
+        page.wait_for_timeout(300)
+        wide = page.evaluate(
+            """() => [...document.querySelectorAll("body *")].filter((node) => node.checkVisibility() && !node.closest(
+              ".ifade-table, .ifade-hidden, .ifade-overlay") && node.getBoundingClientRect().right > innerWidth + 1)
+              .map((node) => node.outerHTML.slice(0, 100))"""
+        )
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), wide
+    page.set_viewport_size(size)
+
+
+@pytest.fixture
+def open_live(browser, page_address):
+    """A function that opens the Live tab in a context with options."""
+    contexts = []
+
+    def open_page(**options):
+        contexts.append(browser.new_context(permissions=["camera"], locale="en-US", **options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(30_000)
+        page.goto(page_address)
+        page.get_by_role("tab", name="Live").click()
+        expect(page.locator("#ifade-live .ifade-start")).to_be_visible()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def answer_by_turns(page) -> None:
+    """Have each frame answered with another emotion and, every half second, another place."""
+    page.evaluate(
+        """() => {
+          const real = fetch;
+          let count = 0;
+          window.fetch = async (address, options) => {
+            if (!String(address).endsWith("/live/frame")) return real(address, options);
+            await new Promise((done) => setTimeout(done, 50));
+            const left = Math.floor(performance.now() / 500) % 2 ? 0.1 : 0.6;
+            const happy = count++ % 2;
+            return Response.json({seconds: performance.now() / 1000, room: [0.1, 0.1], milliseconds: 1, people: [{
+              id: 1, box: [left, 0.3, left + 0.2, 0.6], probabilities: [0, 0, 0, happy, 1 - happy, 0, 0],
+              shown: happy ? "happy" : "sad", sure: true, index: [0.1, 0.1], apparent: null}]});
+          };
+        }"""
+    )
+    page.click("#ifade-live .ifade-start")
+    expect(page.locator("#ifade-live .ifade-card")).to_have_count(1)
+
+
+def test_changes_are_announced_at_most_once_a_second(open_live):
+    page = open_live()
+    answer_by_turns(page)
+    times = page.evaluate(
+        """async () => {
+          const times = [];
+          new MutationObserver(() => times.push(performance.now())).observe(
+            document.querySelector("#ifade-live .ifade-announcement"), {childList: true, characterData: true, subtree: true});
+          while (times.length < 5) await new Promise((done) => setTimeout(done, 100));
+          return times;
+        }"""
+    )
+    gaps = [later - earlier for earlier, later in zip(times, times[1:])]
+    assert min(gaps) > 950
+    assert re.fullmatch("person 1 (happy|sad)", page.locator("#ifade-live .ifade-announcement").inner_text())
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_boxes_glide_only_where_motion_is_welcome(open_live, motion):
+    page = open_live(reduced_motion=motion)
+    answer_by_turns(page)
+    places = page.evaluate(
+        """async () => {
+          const canvas = document.querySelector("#ifade-live .ifade-overlay"), places = [];
+          while (places.length < 40) {
+            await new Promise(requestAnimationFrame);
+            const {data, width, height} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const row = 4 * width * Math.round(0.5 * height);
+            const drawn = [...Array(width).keys()].filter((x) => data[row + 4 * x + 3] > 128);
+            if (drawn.length) places.push((drawn[0] + drawn.at(-1)) / 2 / width);
+          }
+          return places;
+        }"""
+    )
+    # Mirrored: the middle of the box is at 0.8 or at 0.3.
+    between = [place for place in places if min(abs(place - 0.8), abs(place - 0.3)) > 0.02]
+    assert {round(place, 1) for place in places} >= {0.3, 0.8}
+    assert (between == []) == (motion == "reduce")
+    bar = page.locator("#ifade-live .ifade-card .ifade-track > span").first
+    moves = bar.evaluate("bar => getComputedStyle(bar).transitionDuration")
+    assert (moves == "0s") == (motion == "reduce")
+
+
+def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(open_live):
+    page = open_live()
+    page.get_by_role("tab", name="Live").focus()
+    reached = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate(
+                """() => {
+                  const node = document.activeElement, {outlineStyle, outlineWidth} = getComputedStyle(node);
+                  const name = node.closest("label")?.textContent.trim() ?? (node.ariaLabel || node.textContent.trim());
+                  return [name, outlineStyle !== "none" && parseFloat(outlineWidth) >= 2, Boolean(node.closest(".ifade-live"))];
+                }"""
+            )
+        )
+    ours = [(name, visible) for name, visible, mine in reached if mine]
+    assert [name for name, _ in ours] == [
+        *("Start camera", "Mirrored", "Apparent age and gender", "People in view", "−1 to 1", "How it is computed")
+    ]
+    assert all(visible for _, visible in ours), ours
+    page.locator("#ifade-live .ifade-start").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#ifade-live .ifade-card")).to_have_count(1)
+
+
+def test_bars_can_be_seen_in_forced_colors(open_live):
+    page = open_live(forced_colors="active")
+    answer_by_turns(page)
+    track = page.locator("#ifade-live .ifade-card .ifade-track").first
+    ground, border, bar = track.evaluate(
+        "track => [getComputedStyle(document.body).backgroundColor, getComputedStyle(track).borderTopColor,"
+        " getComputedStyle(track.firstChild).backgroundColor]"
+    )
+    assert ground not in (border, bar) and track.evaluate("track => getComputedStyle(track).borderTopWidth") == "1px"

@@ -35,11 +35,15 @@ function prepareCanvas(canvas) {
   return context;
 }
 
-// points: [{seconds, room: [index, deviation], people: {id: [index, deviation]}}], ascending; a gap where nobody was seen.
+// The line of each person differs by its strokes too, and bears the person's number at its end.
+const PERSON_DASHES = [[], [9, 4], [2, 3], [9, 3, 2, 3]];
+
+// name: what the curve is of, for its description. points: [{seconds, room: [index, deviation], people: {id: [index, deviation]}}], ascending; a gap where nobody was seen.
 // markers: [{seconds, label}]. from, to: seconds at the two edges. ago: label the time as before `to`.
-function drawCurve(canvas, {points, markers, from, to, percent, ago, longestLine = LONGEST_LINE}) {
+function drawCurve(canvas, {name, points, markers, from, to, percent, ago, longestLine = LONGEST_LINE}) {
   const width = canvas.clientWidth, height = canvas.clientHeight;
   if (!width || !height) return;
+  describeCurve(canvas, name, points.filter((point) => point.seconds >= from), percent);
   const context = prepareCanvas(canvas), style = getComputedStyle(canvas);
   const text = style.color, grid = style.getPropertyValue("--border-color-primary") || "#8884";
   const left = 38, right = width - 8, top = 10, bottom = height - 20;
@@ -89,7 +93,17 @@ function drawCurve(canvas, {points, markers, from, to, percent, ago, longestLine
   drawRuns(runs, alone, 3);
   if (ids.length > 1) {
     for (const id of ids) {
-      drawRuns(splitRuns(points, (point) => point.people[id], longestLine), personColor(Number(id)), 1.5);
+      const lines = splitRuns(points, (point) => point.people[id], longestLine);
+      context.setLineDash(PERSON_DASHES[(id - 1) % PERSON_DASHES.length]);
+      drawRuns(lines, personColor(Number(id)), 1.5);
+      context.setLineDash([]);
+      const last = lines.at(-1)?.at(-1);
+      context.fillStyle = personColor(Number(id));
+      context.font = `600 11px ${style.fontFamily}`;
+      context.textAlign = "right";
+      context.textBaseline = "bottom";
+      if (last) context.fillText(id, x(last[0]) - 2, y(last[1][0]) - 2);
+      context.font = `11px ${style.fontFamily}`;
     }
   }
   context.restore();
@@ -123,6 +137,17 @@ function drawCurve(canvas, {points, markers, from, to, percent, ago, longestLine
       context.stroke();
     }
   }
+}
+
+// What the curve shows, in words, for those who do not see it.
+function describeCurve(canvas, name, points, percent) {
+  const rooms = points.filter((point) => point.room), values = rooms.map((point) => point.room[0]);
+  const words = !values.length ? t("chart_empty", {name}) : t("chart_summary", {
+    name, from: formatTime(rooms[0].seconds), to: formatTime(rooms.at(-1).seconds), last: formatIndex(values.at(-1), percent),
+    lowest: formatIndex(values.reduce((a, b) => Math.min(a, b)), percent),
+    highest: formatIndex(values.reduce((a, b) => Math.max(a, b)), percent),
+  });
+  if (canvas.getAttribute("aria-label") !== words) canvas.setAttribute("aria-label", words);
 }
 
 // Runs of [seconds, reading] between which nothing was seen for too long.

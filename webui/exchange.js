@@ -1,5 +1,7 @@
 // Talking to the server. What the answers hold belongs to a session, whose token goes in a header and never in an address.
 
+const CALM = matchMedia("(prefers-reduced-motion: reduce)");
+
 class ServerError extends Error {
   constructor(status, message) { super(message); this.status = status; }
 }

@@ -304,7 +304,7 @@ function drawOverlay() {
   const context = prepareCanvas(overlay), now = performance.now(), passed = now - drawn;
   drawn = now;
   for (const [id, face] of faces) {
-    const ahead = Math.min(now - face.at, AHEAD), part = 1 - Math.exp(-passed / GLIDE);
+    const ahead = CALM.matches ? 0 : Math.min(now - face.at, AHEAD), part = CALM.matches ? 1 : 1 - Math.exp(-passed / GLIDE);
     face.box = face.box.map((value, i) => value + part * (face.target[i] + ahead * face.velocity[i] - value));
     let [x1, y1, x2, y2] = face.box.map((value, i) => value * (i % 2 ? height : width));
     if (mirror.checked) [x1, x2] = [width - x2, width - x1];
@@ -372,13 +372,13 @@ function drawLive() {
   const to = points.length ? points.at(-1).seconds : 0;
   let first = points.length;
   while (first > 0 && points[first - 1].seconds > to - 61) first--;
-  drawCurve(find("chart-live"), {points: thinned(points.slice(first), 0.1), markers, from: to - 60, to, percent, ago: true});
+  drawCurve(find("chart-live"), {name: t("minute_chart"), points: thinned(points.slice(first), 0.1), markers, from: to - 60, to, percent, ago: true});
 }
 
 function drawSession() {
   const to = points.length ? points.at(-1).seconds : 60;
   const spread = to / 300; // points of the session from the server lie so far apart, at most twice
-  drawCurve(find("chart-session"), {points: thinned(points, to / 600), markers, from: 0, to: Math.max(to, 60), percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
+  drawCurve(find("chart-session"), {name: t("session_chart"), points: thinned(points, to / 600), markers, from: 0, to: Math.max(to, 60), percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
 }
 
 // The first of the points in each stretch of so many seconds, and the newest: more could not be told apart.
@@ -500,7 +500,7 @@ async function showReport() {
 find("report-show").addEventListener("click", attempt(async () => {
   await showReport();
   note.textContent = "";
-  find("report").scrollIntoView({behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth", block: "nearest"});
+  find("report").scrollIntoView({behavior: CALM.matches ? "auto" : "smooth", block: "nearest"});
 }));
 
 for (const button of element.querySelectorAll(".ifade-download")) {

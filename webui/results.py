@@ -44,8 +44,8 @@ def summary(result: Analysis, language: str = "en") -> str:
 
 
 def message(html: str) -> str:
-    """A line that screen readers announce; `html` must be escaped already."""
-    return f"<p class='ifade-message' role='status'>{html}</p>"
+    """What became of the photo; `html` must be escaped already."""
+    return f"<p class='ifade-message'>{html}</p>"
 
 
 def face_cards(faces: list[Face], language: str = "en") -> str:

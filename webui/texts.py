@@ -98,6 +98,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "heat_caption": ("Warm: what spoke for «{emotion}».", "Sıcak renkler: «{emotion}» yanıtının dayanağı."),
     "why": ("Why?", "Neden?"),
     "ten_people": ("ten people", "on kişi"),
+    "example": ("Example {number}", "Örnek {number}"),
     "photo_alt": (
         "The photo with a numbered box around each face.",
         "Her yüzün çevresinde numaralı bir kutu olan fotoğraf.",

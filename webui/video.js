@@ -215,7 +215,7 @@ function frameAt(now) {
   }
   const before = frames[low - 1], after = frames[low], spacing = 1.5 / Number(rateSelect.dataset.used);
   if (player.hidden || !before || now - before.seconds > spacing) return {faces: new Map()};
-  if (!after || after.seconds - before.seconds > spacing) return {faces: before.faces};
+  if (CALM.matches || !after || after.seconds - before.seconds > spacing) return {faces: before.faces};
   const part = (now - before.seconds) / (after.seconds - before.seconds);
   return {faces: before.faces, next: after.faces, part: Math.min(Math.max(part, 0), 1)};
 }
@@ -259,7 +259,7 @@ follow();
 function drawChart() {
   const spread = length / 300; // the server's points lie so far apart, at most twice
   const here = player.hidden || !player.currentTime ? [] : [{seconds: player.currentTime, label: ""}];
-  drawCurve(chart, {points, markers: [...markers, ...here], from: 0, to: length, percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
+  drawCurve(chart, {name: t("video_chart"), points, markers: [...markers, ...here], from: 0, to: length, percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
 }
 
 chart.addEventListener("click", ({offsetX}) => {
