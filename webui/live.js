@@ -309,7 +309,8 @@ function drawOverlay() {
     let [x1, y1, x2, y2] = face.box.map((value, i) => value * (i % 2 ? height : width));
     if (mirror.checked) [x1, x2] = [width - x2, width - x1];
     context.globalAlpha = pale(face, now) ? 0.4 : 1;
-    const lines = [`${id}  ${answerOf(face.data)}`, ...apparentLines(face.data.apparent)];
+    const apparent = width < 480 ? [] : apparentLines(face.data.apparent); // it would cover the faces of a phone's picture
+    const lines = [`${id}  ${answerOf(face.data)}`, ...apparent];
     drawBox(context, [x1, y1, x2, y2], id, lines, width, height);
   }
   context.globalAlpha = 1;

@@ -311,7 +311,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "neutral": ("neutral", "nötr"),
     "negative": ("negative", "olumsuz"),
     "seen_for": ("seen for", "görülme süresi"),
-    "value_at": ("{value} at {time}", "{value}, zaman {time}"),
+    "value_at": ("{value} at {time}", "{value} ({time})"),
     "room": ("room", "ortam"),
     "everybody": ("everybody", "herkes"),
     "dwell": ("For how long each emotion led", "Her duygunun önde olduğu süre"),
