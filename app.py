@@ -198,6 +198,8 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             concurrency_limit=2,
             concurrency_id="photo",
         )
+    # At a Space's own address Gradio shows a banner of the Hub otherwise, which loads fonts from Google.
+    page.space_id = None
     return page.queue(max_size=64)
 
 

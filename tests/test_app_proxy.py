@@ -1,4 +1,4 @@
-"""The page behind a reverse proxy that serves it under a path of its own, as a company's web server would."""
+"""The page behind a reverse proxy that serves it under a path of its own, and as a Space."""
 
 import httpx
 import pytest
@@ -73,3 +73,16 @@ def test_photo_and_camera_work_under_a_path(browser, proxied_address):
     context.close()
     assert refused == []
     assert all(address.startswith((proxied_address, "data:", "blob:")) for address in addresses)
+
+
+def test_a_space_asks_nothing_of_other_servers(browser):
+    space = {"SYSTEM": "spaces", "SPACE_ID": "somebody/ifade", "SPACE_HOST": "somebody-ifade.hf.space"}
+    with page_process(free_port(), space) as (address, _):
+        page = browser.new_page()
+        outside, local = [], (address, "data:", "blob:")
+        page.on("request", lambda sent: outside.append(sent.url) if not sent.url.startswith(local) else None)
+        page.goto(address)
+        page.set_input_files("input[type=file]", ROOT / "examples" / "astronaut.jpg", timeout=60_000)
+        expect(page.locator(".ifade-face")).to_have_count(1, timeout=60_000)
+        page.close()
+    assert outside == []
