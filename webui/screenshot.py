@@ -16,6 +16,7 @@ import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
@@ -46,27 +47,34 @@ def served_page(environment: dict | None = None, timeout: float = 120):
 
 
 @contextmanager
-def page_process(port: int, environment: dict | None = None, timeout: float = 120, folder: Path = ROOT):
-    """The same on a given port and in a given folder; yields the address and the process.
+def page_process(
+    port: int,
+    environment: dict | None = None,
+    timeout: float = 120,
+    folder: Path = ROOT,
+    log: BinaryIO | None = None,
+):
+    """The same on a given port and in a given folder; yields the address and the process, whose output goes to `log`.
 
     Raises:
         RuntimeError: as above.
     """
     settings = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1", **(environment or {})}
+    # A file, because a pipe that nobody reads stops a page that prints much.
+    log = log or tempfile.TemporaryFile()
     process = subprocess.Popen(
-        [sys.executable, ROOT / "app.py"], cwd=folder, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [sys.executable, ROOT / "app.py"], cwd=folder, env=settings, stdout=log, stderr=subprocess.STDOUT
     )
-    os.set_blocking(process.stdout.fileno(), False)
-    address, output, deadline = f"http://127.0.0.1:{port}/", b"", time.monotonic() + timeout
+    address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + timeout
     try:
         while True:
             try:
                 urllib.request.urlopen(address, timeout=5).close()
                 break
             except OSError:
-                output += process.stdout.read() or b""
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"The page did not start: {output.decode(errors='replace')}") from None
+                    log.seek(0)
+                    raise RuntimeError(f"The page did not start: {log.read().decode(errors='replace')}") from None
                 time.sleep(0.2)
         yield address, process
     finally:

@@ -1,0 +1,757 @@
+"""How the page bears many visitors at once, clients that vanish or dawdle, and hostile requests.
+
+    python -m benchmarks.load --json FILE [--minutes 20] [--photos 50] [--streams 16] [--hostile 2000] [--seed 0]
+    python -m benchmarks.load --readme FILE
+
+The first starts `python app.py` on a port and in a temporary folder of its own and runs these phases one after another:
+
+    before   one visitor, one photo after another
+    photos   PHOTOS clients that send a photo each at the same moment, every second one as the page does, the others as
+             programs do (/analyze); each picture is another, and its right answer is known from a direct call
+    live     STREAMS cameras at once, each of which sends its next frame when the last is answered
+    soak     both together for MINUTES; meanwhile a process that holds half-sent and unread requests is killed (kill -9) and
+             started anew all the time, and slow clients send or read a byte a second
+    hostile  HOSTILE requests over every address: wrong methods, headers and types, malformed and huge JSON, paths that
+             climb out of folders, and valid requests with random changes
+    after    the same as before, REST seconds later
+
+A request is a photo with all that belongs to it (upload, call, answer), a frame, or a hostile request. `answered` and `wrong`
+(another answer than the right one: somebody else's, say) are those that got one; `refused` those that got a 4xx (hostile
+requests) or a 503 with a sentence that says so (everybody); `errors` everything else: a 5xx, a traceback in an answer, a
+closed connection, silence for ANSWER_SECONDS. The exit status is 1 where `errors` or `wrong` is not 0. The process's memory
+(`server_rss_mb`), threads, open files and the files in its temporary folder are read before, after the phases and after the
+rest. Linux only, for /proc. Nothing else should be running.
+"""
+
+import argparse
+import asyncio
+import base64
+import contextlib
+import itertools
+import json
+import os
+import random
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import cv2
+import httpx
+import numpy as np
+
+from benchmarks.camera import GRIDS, PERIOD, jpeg, moving_faces
+from benchmarks.readme import write_section
+from benchmarks.speed import processor
+from inference.types import EMOTIONS
+from webui.screenshot import free_port, page_process
+
+ANSWER_SECONDS = 120
+"""How long a client waits for its answer."""
+READ_SECONDS = 3.0
+"""How long the answer to a hostile request is read: streams of events do not end."""
+LONE_PHOTOS = 12
+"""Photos of the visitor who is alone, before and after."""
+PAUSE_SECONDS = 2.0
+"""Longest pause of a soaking client between two photos."""
+LIFE_SECONDS = 3.0
+"""After which a client that vanishes is killed."""
+PROBLEMS = 20
+"""Descriptions of problems that are kept of each phase."""
+FILE = {"_type": "gradio.FileData"}
+
+
+class Refused(Exception):
+    """The page said that it has no room."""
+
+
+@dataclass
+class Phase:
+    """What became of the requests of one phase; latencies in seconds."""
+
+    requests: int = 0
+    answered: int = 0
+    refused: int = 0
+    errors: int = 0
+    wrong: int = 0
+    latencies: list[float] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def error(self, what: str) -> None:
+        self.errors += 1
+        if len(self.problems) < PROBLEMS:
+            self.problems.append(what)
+
+    def answer(self, seconds: float, right: bool, what: str) -> None:
+        self.answered += 1
+        self.latencies.append(seconds)
+        if not right:
+            self.wrong += 1
+            if len(self.problems) < PROBLEMS:
+                self.problems.append(f"wrong answer: {what}")
+
+    def to_dict(self) -> dict:
+        counts = {name: getattr(self, name) for name in ("requests", "answered", "refused", "errors", "wrong")}
+        return {**counts, "latency_ms": percentiles(self.latencies), "problems": self.problems}
+
+
+def percentiles(seconds: list[float]) -> dict:
+    """p50, p95 and max in milliseconds; None where there is nothing."""
+    if not seconds:
+        return {"p50": None, "p95": None, "max": None}
+    return dict(zip(("p50", "p95", "max"), np.round(np.percentile(seconds, (50, 95, 100)) * 1e3, 1).tolist()))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A JPEG and its right answer: boxes (N, 4) as parts of width and height, consensus (N, 7)."""
+
+    data: bytes
+    width: int
+    height: int
+    boxes: np.ndarray
+    consensus: np.ndarray
+
+
+def make_pictures(count: int, streams: int) -> tuple[list[Picture], list[Picture]]:
+    """Photos, and frames for the cameras, of one to six faces; their right answers come from the analyzers of the page.
+
+    No two photos have the same size, and no two frames their faces in the same places, so that answers cannot be mixed up
+    unseen.
+    """
+    from app import LIVE_MODEL
+    from inference.analyzer import FaceAnalyzer
+    from inference.detector import FaceDetector
+    from inference.emotion import EmotionClassifier
+    from inference.images import load_image
+
+    frames = {faces: list(moving_faces(faces)) for faces in GRIDS}
+
+    def make(analyzer: FaceAnalyzer, number: int, scale: float, brightness: float) -> Picture:
+        faces = frames[list(GRIDS)[number % len(GRIDS)]]
+        frame = cv2.resize(faces[number * 7 % PERIOD], None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        data = jpeg(np.clip(frame * brightness, 0, 255).astype(np.uint8), 85)
+        result = analyzer.analyze(load_image(data))
+        size = np.array([result.width, result.height] * 2)
+        boxes = np.array([face.detection.box for face in result.faces]).reshape(-1, 4) / size
+        return Picture(data, result.width, result.height, boxes, np.array([face.consensus for face in result.faces]))
+
+    analyzer = FaceAnalyzer()
+    photos = [make(analyzer, i, 1 + i / 64, 0.5 + 0.7 * (i * 13 % count) / count) for i in range(count)]
+    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(LIVE_MODEL))
+    cameras = [make(analyzer, i, 1.0, 1.0) for i in range(streams)]
+    return photos, cameras
+
+
+class Visitors:
+    """The well-behaved clients, all of one event loop.
+
+    Args:
+        address: of the page.
+        http: sends their requests.
+        config: the page's /config.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, config: dict):
+        self._http = http
+        calls = config["dependencies"]
+        analyze = next(call for call in calls if call["api_name"] == "analyze")
+        self._show = next(call["id"] for call in calls if call["inputs"] == analyze["inputs"] and call is not analyze)
+
+    async def photo(self, phase: Phase, picture: Picture, as_page: bool) -> None:
+        """Send a photo and look at the answer."""
+        phase.requests += 1
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                upload = {"files": ("photo.jpg", picture.data, "image/jpeg")}
+                (path,) = _json(await self._http.post("/gradio_api/upload", files=upload))
+                right = await (self._ask_as_page if as_page else self._ask_as_program)(path, picture)
+        except Refused:
+            phase.refused += 1
+        except (httpx.HTTPError, ValueError, LookupError, TypeError, TimeoutError) as error:
+            phase.error(f"photo: {type(error).__name__}: {error}")
+        else:
+            what = f"photo of {picture.width} x {picture.height}, as {'page' if as_page else 'program'}"
+            phase.answer(time.perf_counter() - started, right, what)
+
+    async def _ask_as_program(self, path: str, picture: Picture) -> bool:
+        call = {"data": [{"path": path, "meta": FILE}]}
+        event = _json(await self._http.post("/gradio_api/call/analyze", json=call))["event_id"]
+        name = ""
+        async with self._http.stream("GET", f"/gradio_api/call/analyze/{event}") as stream:
+            async for line in stream.aiter_lines():
+                key, _, value = line.partition(": ")
+                name = value if key == "event" else name
+                if key == "data" and name == "complete":
+                    (result,) = json.loads(value)
+                    consensus = [list(face["consensus"].values()) for face in result["faces"]]
+                    return (result["width"], result["height"]) == (picture.width, picture.height) and _near(
+                        consensus, picture.consensus, 0.01
+                    )
+                if key == "data" and name == "error":
+                    raise ValueError(value)
+        raise ValueError("the stream of events ended without an answer")
+
+    async def _ask_as_page(self, path: str, picture: Picture) -> bool:
+        session = secrets.token_urlsafe(16)
+        call = {"data": [{"path": path, "meta": FILE}, False], "fn_index": self._show, "session_hash": session}
+        _json(await self._http.post("/gradio_api/queue/join", json=call))
+        async with self._http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
+            async for line in stream.aiter_lines():
+                message = json.loads(line.removeprefix("data: ")) if line else {"msg": ""}
+                if message["msg"] == "process_completed":
+                    if not message["success"]:
+                        raise ValueError(message["output"])
+                    kind, _, image = message["output"]["data"][0]["url"].partition(",")
+                    if not kind.startswith("data:"):
+                        raise ValueError("the annotated photo lies under an address")
+                    drawn = cv2.imdecode(np.frombuffer(base64.b64decode(image), np.uint8), cv2.IMREAD_COLOR)
+                    # A card's first bars are the consensus; others may follow.
+                    _, *cards = json.dumps(message["output"]["data"]).split("class='ifade-face'")
+                    bars = [re.findall(r"aria-valuenow='([\d.]+)'", card)[: len(EMOTIONS)] for card in cards]
+                    return drawn.shape[:2] == (picture.height, picture.width) and _near(
+                        [list(map(float, card)) for card in bars], picture.consensus * 100, 1
+                    )
+        raise ValueError("the stream of events ended without an answer")
+
+    async def stream(self, phase: Phase, picture: Picture, until: float) -> None:
+        """Be a camera in front of a picture until `until` (of time.monotonic)."""
+        try:
+            token = _json(await self._http.post("/live/start"))["session"]
+        except (Refused, httpx.HTTPError, ValueError, LookupError) as error:
+            phase.requests += 1
+            phase.error(f"start: {type(error).__name__}: {error}")
+            return
+        headers = {"X-Session": token, "X-Camera": f"{picture.width}x{picture.height}"}
+        for number in itertools.count():
+            if time.monotonic() > until:
+                break
+            phase.requests += 1
+            started = time.perf_counter()
+            headers["X-Seconds"] = str(time.time())
+            try:
+                answer = _json(await self._http.post("/live/frame", content=picture.data, headers=headers))
+                boxes = [person["box"] for person in answer["people"]]
+            except Refused:
+                phase.refused += 1
+                await asyncio.sleep(1)
+            except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+                phase.error(f"frame: {type(error).__name__}: {error}")
+                await asyncio.sleep(1)
+            else:
+                # A person is shown from the second look on.
+                right = number < 3 or _near(_sorted(boxes), _sorted(picture.boxes), 0.03)
+                phase.answer(time.perf_counter() - started, right, f"frame {number} of {len(picture.boxes)} faces")
+        with contextlib.suppress(httpx.HTTPError):
+            await self._http.post("/live/delete", headers={"X-Session": token})
+
+
+def _json(response: httpx.Response):
+    if response.status_code == 503 and _is_polite(response.text):
+        raise Refused(response.text)
+    if response.status_code != 200:
+        raise ValueError(f"{response.status_code} {response.text[:200]}")
+    return response.json()
+
+
+def _is_polite(text: str) -> bool:
+    """Whether there is a sentence for the visitor in an answer, and nothing of the program."""
+    return bool(re.search(r"[A-Z][^\"]* [^\"]* [^\"]*\.", text)) and not _tells_of_the_program(text)
+
+
+def _tells_of_the_program(text: str) -> bool:
+    return "Traceback (most" in text or bool(re.search(r"\.py\", line \d", text))
+
+
+def _near(values, wanted, tolerance: float) -> bool:
+    values, wanted = np.asarray(values, float), np.asarray(wanted, float)
+    return values.shape == wanted.shape and bool(np.all(np.abs(values - wanted) <= tolerance))
+
+
+def _sorted(boxes) -> list[list[float]]:
+    return sorted(([float(value) for value in box] for box in boxes), key=lambda box: (round(box[1], 1), box[0]))
+
+
+def raw(method: str, path: str, body: bytes = b"", length: int | None = None, **headers: str) -> bytes:
+    """An HTTP request, byte for byte; `length` is what it says of its body, None for the truth."""
+    lines = {"Host": "page", "Content-Length": str(len(body) if length is None else length), "Connection": "close"}
+    lines |= {name.replace("_", "-"): value for name, value in headers.items()}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + body
+
+
+MULTIPART = "multipart/form-data; boundary=x"
+
+
+def multipart(data: bytes, name: str = "photo.jpg") -> bytes:
+    """The body of an upload."""
+    head = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    return head.encode("utf-8", "surrogatepass") + data + b"\r\n--x--\r\n"
+
+
+VANISHING = """
+import json, socket, sys, time
+address, requests = json.load(sys.stdin)
+held = []
+for request in requests:
+    held.append(socket.create_connection(address))
+    held[-1].sendall(bytes.fromhex(request))
+print("sent", flush=True)
+time.sleep(600)
+"""
+"""A client that sends what it is given, reads nothing, and is killed."""
+
+
+async def vanish_again_and_again(address: tuple[str, int], picture: Picture, token: str, until: float) -> int:
+    """Kill clients in the middle of their requests; how many."""
+    upload, frame = multipart(picture.data), {"X_Session": token, "X_Camera": "640x480"}
+    whole = json.dumps({"data": [None]}).encode()
+    requests = [
+        raw("POST", "/gradio_api/upload", upload[: len(upload) // 2], len(upload), Content_Type=MULTIPART),
+        raw("POST", "/gradio_api/upload", upload, Content_Type=MULTIPART),
+        raw("POST", "/gradio_api/call/analyze", whole[:9], len(whole), Content_Type="application/json"),
+        raw("POST", "/gradio_api/call/analyze", whole, Content_Type="application/json"),
+        raw("GET", "/gradio_api/heartbeat/vanishing"),
+        raw("POST", "/live/frame", picture.data[:5000], len(picture.data), X_Seconds=str(time.time()), **frame),
+        raw("POST", "/live/frame", picture.data, X_Seconds=str(time.time()), **frame),
+        raw("POST", "/video/analyze", bytes(10_000), 10_000_000, X_Session=token),
+        raw("GET", "/"),
+    ]
+    count = 0
+    while time.monotonic() < until:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-SE", "-c", VANISHING), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        process.stdin.write(json.dumps([address, [request.hex() for request in requests]]).encode())
+        process.stdin.close()
+        await process.stdout.readline()
+        await asyncio.sleep(random.Random(count).uniform(0, LIFE_SECONDS))
+        process.kill()
+        await process.wait()
+        count += 1
+    return count
+
+
+async def dawdle(address: tuple[str, int], request: bytes, reads: bool, until: float, cut: list[float]) -> None:
+    """Send a request a byte a second, or send it whole and read a byte a second, again and again; note after how many
+    seconds the page put an end to it."""
+    while time.monotonic() < until:
+        started = time.monotonic()
+        with socket.socket() as connection:
+            connection.setblocking(False)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            loop = asyncio.get_running_loop()
+            try:
+                await loop.sock_connect(connection, address)
+                if reads:
+                    await loop.sock_sendall(connection, request)
+                else:
+                    head, _, request_body = request.partition(b"\r\n\r\n")
+                    await loop.sock_sendall(connection, head + b"\r\n\r\n")
+                for position in itertools.count():
+                    if time.monotonic() > until:
+                        return
+                    if not reads:
+                        await loop.sock_sendall(connection, request_body[position : position + 1])
+                    try:
+                        ended = not await asyncio.wait_for(loop.sock_recv(connection, 1 if reads else 4096), 1)
+                        if not reads or ended:  # an answer before the body is whole ends it too
+                            break
+                        await asyncio.sleep(1)
+                    except TimeoutError:
+                        pass
+            except OSError:
+                pass
+        cut.append(round(time.monotonic() - started, 1))
+
+
+GET = """
+/ /config /theme.css /manifest.json /monitoring /health /{word} /static/{word} /assets/{word} /svelte/{word}
+/gradio_api/info /gradio_api/openapi.json /gradio_api/app_id /gradio_api/token /gradio_api/startup-events
+/gradio_api/heartbeat/{word} /gradio_api/queue/status /gradio_api/queue/data?session_hash={word}
+/gradio_api/call/analyze/{word} /gradio_api/call/v2/analyze/{word} /gradio_api/upload_progress?upload_id={word}
+/gradio_api/file={word} /gradio_api/file/{word} /gradio_api/proxy={word} /gradio_api/deep_link?session_hash={word}
+/gradio_api/stream/{word}/{word}/{word}/playlist.m3u8 /gradio_api/custom_component/{word}/client/component/{word}
+/gradio_api/dev/reload /live/curve /live/report.json /live/report.csv /live/report.png /video/progress
+""".split()
+POST = """
+/gradio_api/queue/join /gradio_api/call/analyze /gradio_api/call/{word} /gradio_api/call/v2/analyze /gradio_api/run/analyze
+/gradio_api/run/{word} /gradio_api/api/predict /gradio_api/cancel /gradio_api/reset /gradio_api/upload
+/gradio_api/component_server /gradio_api/process_recording /gradio_api/stream/{word} /gradio_api/run-history/connect
+/gradio_api/vibe-edit /live/start /live/frame /live/mark /live/weights /live/baseline /live/leave /live/delete
+/video/analyze /video/stop
+""".split()
+ADDRESSES = [("GET", path) for path in GET] + [("POST", path) for path in POST]
+"""Every address of the page with its method, and some that it should not have."""
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "get")
+WORDS = (
+    r"""
+x analyze 0 -1 ../../../etc/passwd ..%2f..%2f..%2fetc%2fpasswd %2e%2e/%2e%2e/app.py ....// \..\..\x nul /etc/passwd //etc/passwd
+/proc/self/environ /proc/self/fd/0 app.py models/emotion.onnx .git/config file:/// http://127.0.0.1:1/ data:text/html,x %00 %
+http://169.254.169.254/latest/ %ff%fe %zz <script>alert(1)</script> ${7*7} {{7*7}} '%20OR%201=1 %0d%0aSet-Cookie:x
+""".split()
+    + ["a" * 4000]
+)
+HEADERS = (
+    ("Content-Type", ("application/json", MULTIPART, "multipart/form-data", "text/plain", "", "x" * 3000)),
+    ("Content-Length", ("-1", "0", "99999999999999", "1e3", "0x10", "abc")),
+    ("Transfer-Encoding", ("chunked", "gzip", "identity, chunked")),
+    ("Host", ("", "evil.example", "a b", "[::1", "x" * 3000)),
+    ("Origin", ("https://evil.example", "null", "http://localhost:1")),
+    ("Cookie", ("a=b; " * 500, "access-token=../../x", "\xff")),
+    ("Range", ("bytes=0-0", "bytes=-1", "bytes=9-1", "bytes=a-b", "bytes=0-99999999999", "x")),
+    ("Accept-Encoding", ("br;q=a", "*", "gzip" * 500)),
+    ("X-Session", ("x", "", "\xe4" * 50, "a" * 5000)),
+    ("X-Seconds", ("nan", "inf", "-1", "1e308", "x")),
+    ("X-Camera", ("0x0", "-1x5", "99999x99999", "x", "\xb2x\xb2")),
+    ("X-Rate", ("nan", "inf", "-1", "x")),
+    ("X-Forwarded-Host", ("evil.example", "a/b", "x, y", "")),
+    ("X-Forwarded-Proto", ("javascript", "https,http", "")),
+    ("X-Gradio-User", ("app", "x")),
+    ("Referer", ("https://evil.example/../", "::", "http://[")),
+    ("Expect", ("100-continue", "x")),
+    ("Upgrade", ("websocket", "h2c")),
+    ("Authorization", ("Basic ====", "Bearer x")),
+)
+VALUES = (None, True, -1, 0, 2**70, 1e308, "", "x", "\ud800", "\0", [], {}, [[]], {"": {}}, "x" * 20_000, float("nan"))
+
+
+def templates(picture: Picture, show: int) -> list:
+    """Bodies that the page understands, or nearly: what is changed at random."""
+    data_url = "data:image/jpeg;base64,/9j/AAAA"
+    return [
+        {"data": [{"path": "/tmp/gradio/x/photo.jpg", "meta": FILE}], "session_hash": "hostile"},
+        {"data": [{"path": "https://127.0.0.1:1/x.jpg", "url": "https://127.0.0.1:1/x.jpg", "meta": FILE}, True]},
+        {"data": [{"url": data_url}, False], "fn_index": show, "session_hash": "hostile", "trigger_id": 1},
+        {"data": [None, False], "fn_index": show, "session_hash": "hostile", "event_data": {}},
+        {"photo": {"path": data_url, "meta": FILE}, "age_gender": False},
+        {"session_hash": "hostile", "fn_index": show, "event_id": "x"},
+        {"data": {}, "component_id": 1, "session_hash": "hostile", "fn_name": "preprocess"},
+        {"resume": "x"},
+        {"session": "x"},
+        {"label": "x", "seconds": 1},
+        {"weights": {"happy": 1}},
+        {"on": True},
+    ]
+
+
+def mutate(value, rng: random.Random):
+    """A JSON value with a random change somewhere."""
+    if isinstance(value, dict) and value and rng.random() < 0.8:
+        key = rng.choice(list(value))
+        changed = {name: mutate(part, rng) if name == key else part for name, part in value.items()}
+        if rng.random() < 0.15:
+            changed[rng.choice(("__proto__", "path", "url", "meta", "_type", "", "x" * 300))] = rng.choice(VALUES)
+        return {name: part for name, part in changed.items() if name != key} if rng.random() < 0.15 else changed
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        place = rng.randrange(len(value))
+        return value[:place] + [mutate(value[place], rng)] * rng.choice((0, 1, 1, 1, 2, 50)) + value[place + 1 :]
+    return rng.choice(VALUES)
+
+
+def hostile_body(rng: random.Random, picture: Picture, show: int) -> tuple[bytes, str]:
+    """A body and the content type that belongs to it."""
+    kind = rng.random()
+    if kind < 0.5:
+        text = json.dumps(mutate(rng.choice(templates(picture, show)), rng)).encode()
+        return text, "application/json"
+    if kind < 0.6:
+        text = json.dumps(rng.choice(templates(picture, show))).encode()
+        place = rng.randrange(len(text))
+        return text[:place] + rng.choice((b"", b"\0", b"\xff", b"}", b"[" * 5000)) + text[
+            place + 1 :
+        ], "application/json"
+    if kind < 0.65:
+        deep = rng.choice((50, 5000, 100_000))
+        return rng.choice((b"[" * deep, b'{"data":' * deep, b'{"data":[' + b"1," * deep + b"1]}")), "application/json"
+    if kind < 0.7:
+        return b'{"data": ["' + b"A" * rng.choice((10**5, 10**6, 5 * 10**6)) + b'"]}', "application/json"
+    if kind < 0.9:
+        photo = bytearray(picture.data)
+        for _ in range(rng.randrange(20)):
+            photo[rng.randrange(len(photo))] = rng.randrange(256)
+        if rng.random() < 0.5:
+            return bytes(photo[: rng.randrange(len(photo))]), "image/jpeg"
+        body = multipart(
+            bytes(photo), rng.choice(("photo.jpg", "../../x", "", "\0", "x" * 5000, "\u202egpj.exe", "a/b"))
+        )
+        return body[: rng.choice((len(body), rng.randrange(len(body))))], MULTIPART
+    return rng.randbytes(rng.choice((0, 1, 100, 5000))), "application/octet-stream"
+
+
+def hostile_request(rng: random.Random, picture: Picture, show: int) -> tuple[bytes, bool]:
+    """A request, and whether it is so malformed that closing the connection is an answer."""
+    method, path = rng.choice(ADDRESSES)
+    path = path.replace("{word}", rng.choice(WORDS))
+    body, content_type = hostile_body(rng, picture, show) if method == "POST" or rng.random() < 0.1 else (b"", "")
+    if rng.random() < 0.1:
+        method = rng.choice(METHODS)
+    if rng.random() < 0.1:
+        path += rng.choice(
+            ("?", "?a", "?__theme=x&view=y", "?session_hash=hostile&" + "a=b&" * 500, "/", "//", ";x", "#x")
+        )
+    headers = {"Content-Type": content_type} if content_type else {}
+    malformed = False
+    for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
+        name, values = rng.choice(HEADERS)
+        headers[name] = rng.choice(values)
+        malformed |= name in ("Content-Length", "Transfer-Encoding", "Upgrade", "Host", "Expect")
+    request = raw(method, path, body, **headers)
+    if rng.random() < 0.05:  # not even HTTP
+        place = rng.randrange(min(len(request), 200))
+        request = request[:place] + rng.choice((b"\r\n", b"\0", b" ", b"\xff" * 9, b"")) + request[place + 1 :]
+        malformed = True
+    return request, malformed
+
+
+async def send_hostile(address: tuple[str, int], phase: Phase, request: bytes, malformed: bool) -> str:
+    """Send a hostile request and judge the answer; its status, or what became of it."""
+    phase.requests += 1
+    started, answer = time.perf_counter(), b""
+    line = request.split(b"\r\n", 1)[0][:150].decode("latin-1")
+    try:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(request)
+        if malformed:
+            writer.write_eof()  # a body that never comes is not waited for
+        with contextlib.suppress(ConnectionError):  # the answer to a body that is refused may come before its end
+            await writer.drain()
+        with contextlib.suppress(TimeoutError):
+            answer = await asyncio.wait_for(reader.read(65536), ANSWER_SECONDS)
+            async with asyncio.timeout(READ_SECONDS):
+                while len(answer) < 2**20 and (part := await reader.read(65536)):
+                    answer += part
+        writer.close()
+    except OSError:
+        pass
+    status = re.match(rb"HTTP/1\.1 (\d{3}) ", answer)
+    if not status:
+        if malformed:
+            phase.refused += 1
+            return "closed"
+        phase.error(f"{line}: no answer")
+        return "no answer"
+    code, text = int(status[1]), answer.decode("latin-1")
+    if _tells_of_the_program(text):
+        phase.error(f"{line}: {code} with a traceback")
+    elif code >= 500 and not (code == 503 and _is_polite(text)):
+        phase.error(f"{line}: {code} {text.partition(chr(13) + chr(10) * 2)[2][:200]}")
+    elif code >= 400:
+        phase.refused += 1
+    else:
+        phase.answered += 1
+        phase.latencies.append(time.perf_counter() - started)
+    return str(code)
+
+
+@dataclass
+class Server:
+    """What the system says of the page's process."""
+
+    process: int
+    folder: Path
+
+    def look(self) -> dict:
+        """Memory in MB, threads, open files, and files in the temporary folder with their size."""
+        status = Path(f"/proc/{self.process}/status").read_text()
+        files = [file for file in self.folder.rglob("*") if file.is_file()]
+        return {
+            "rss_mb": round(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024, 1),
+            "peak_mb": round(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024, 1),
+            "threads": int(re.search(r"Threads:\s+(\d+)", status)[1]),
+            "open_files": len(os.listdir(f"/proc/{self.process}/fd")),
+            "temporary_files": len(files),
+            "temporary_bytes": sum(file.stat().st_size for file in files),
+        }
+
+
+async def run_phases(address: str, server: Server, photos: list[Picture], cameras: list[Picture], args) -> dict:
+    """All phases against a running page."""
+    place = (urlsplit(address).hostname, urlsplit(address).port)
+    phases = {name: Phase() for name in ("before", "photos", "live", "soak photos", "soak live", "hostile", "after")}
+    details: dict = {}
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    async with httpx.AsyncClient(base_url=address, timeout=ANSWER_SECONDS, limits=limits) as http:
+        config = (await http.get("/config")).json()
+        visitors = Visitors(http, config)
+
+        async def lone(phase: Phase) -> None:
+            for number, picture in enumerate(itertools.islice(itertools.cycle(photos), LONE_PHOTOS)):
+                await visitors.photo(phase, picture, number % 2 == 0)
+
+        await lone(Phase())  # warms up
+        await lone(phases["before"])
+        details["before"] = server.look()
+
+        await asyncio.gather(*(visitors.photo(phases["photos"], p, i % 2 == 0) for i, p in enumerate(photos)))
+        details["after photos"] = server.look()
+
+        until = time.monotonic() + args.live_seconds
+        await asyncio.gather(*(visitors.stream(phases["live"], camera, until) for camera in cameras))
+        details["after live"] = server.look()
+
+        until, rng = time.monotonic() + args.minutes * 60, random.Random(args.seed)
+
+        async def send_photos(number: int) -> None:
+            for i in itertools.count(number * 7):
+                if time.monotonic() > until:
+                    break
+                await visitors.photo(phases["soak photos"], photos[i % len(photos)], i % 2 == 0)
+                await asyncio.sleep(rng.uniform(0, PAUSE_SECONDS))
+
+        token = (await http.post("/live/start")).json()["session"]
+        upload = raw("POST", "/gradio_api/upload", multipart(photos[0].data), Content_Type=MULTIPART)
+        frame = {"X_Session": token, "X_Seconds": "1", "X_Camera": "640x480"}
+        slow = {
+            "upload": (upload, False),
+            "call": (raw("POST", "/gradio_api/call/analyze", bytes(5000), Content_Type="application/json"), False),
+            "frame": (raw("POST", "/live/frame", photos[0].data, **frame), False),
+            "page": (raw("GET", "/"), True),
+        }
+        cut: dict[str, list[float]] = {name: [] for name in slow}
+        vanished, *_ = await asyncio.gather(
+            vanish_again_and_again(place, photos[0], token, until),
+            *(dawdle(place, request, reads, until, cut[name]) for name, (request, reads) in slow.items()),
+            *(visitors.stream(phases["soak live"], camera, until) for camera in cameras),
+            *(send_photos(number) for number in range(max(1, len(photos) // 5))),
+        )
+        details["soak"] = {"vanished_clients": vanished, "slow_clients_ended_after_seconds": cut}
+        details["after soak"] = server.look()
+        # The session of those who vanished is free for its next frame.
+        headers = {"X-Session": token, "X-Seconds": str(time.time()), "X-Camera": "640x480"}
+        phases["soak live"].requests += 1
+        answer = await http.post("/live/frame", content=photos[0].data, headers=headers)
+        if answer.status_code in (200, 404):  # 404: its time is over
+            phases["soak live"].answered += 1
+        else:
+            phases["soak live"].error(f"the session of vanished clients: {answer.status_code} {answer.text}")
+
+        requests = (hostile_request(rng, photos[0], visitors._show) for _ in range(args.hostile))
+        statuses: Counter[str] = Counter()
+
+        async def send_all() -> None:
+            for request, malformed in requests:
+                statuses[await send_hostile(place, phases["hostile"], request, malformed)] += 1
+
+        await asyncio.gather(*(send_all() for _ in range(8)))
+        details["hostile"] = {"statuses": dict(sorted(statuses.items()))}
+        details["after hostile"] = server.look()
+
+        await asyncio.sleep(args.rest)
+        details["after rest"] = server.look()
+        await lone(phases["after"])
+    return {"phases": phases, "details": details}
+
+
+def measure(args) -> dict:
+    """Start the page, run all phases, end it."""
+    photos, cameras = make_pictures(args.photos, args.streams)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
+        environment = {"TMPDIR": folder, "PYTHONUNBUFFERED": "1"}
+        with page_process(free_port(), environment, log=log) as (address, process):
+            server = Server(process.pid, Path(folder))
+            result = asyncio.run(run_phases(address, server, photos, cameras, args))
+            alive = process.poll() is None
+        log.seek(0)
+        printed = log.read().decode(errors="replace")
+    phases, details = result["phases"], result["details"]
+    everything = Phase()
+    for phase in phases.values():
+        for name in ("requests", "answered", "refused", "errors", "wrong", "latencies"):
+            setattr(everything, name, getattr(everything, name) + getattr(phase, name))
+    tracebacks = printed.split("Traceback (most recent call last)")
+    details["server"] = {"alive": alive, "log_lines": printed.count("\n"), "tracebacks_in_log": len(tracebacks) - 1}
+    if len(tracebacks) > 1:
+        kinds = Counter(text.split("\n\n")[0].strip().splitlines()[-1][:200] for text in tracebacks[1:])
+        details["server"]["first_tracebacks"] = dict(kinds.most_common(PROBLEMS))
+    whole = everything.to_dict()
+    return {
+        "processor": processor(),
+        "processors": os.cpu_count(),
+        **{name: getattr(args, name) for name in ("minutes", "photos", "streams", "hostile", "seed", "rest")},
+        **{name: whole[name] for name in ("requests", "answered", "refused", "errors", "wrong")},
+        "latency_ms": {"all": whole["latency_ms"]}
+        | {name: percentiles(phase.latencies) for name, phase in phases.items()},
+        "server_rss_mb": {
+            "before": details["before"]["rss_mb"],
+            "peak": details["after rest"]["peak_mb"],
+            "after": details["after hostile"]["rss_mb"],
+            "after_rest": details["after rest"]["rss_mb"],
+        },
+        "phases": {name: phase.to_dict() for name, phase in phases.items()},
+        "details": details,
+    }
+
+
+def to_markdown(result: dict) -> str:
+    """The table of a result."""
+    before, rest = result["details"]["before"], result["details"]["after rest"]
+    memory, soak = result["server_rss_mb"], result["details"]["soak"]
+    titles = {
+        "before": "one visitor's photos, before",
+        "photos": f"{result['photos']} photos at the same moment",
+        "live": f"{result['streams']} cameras at once",
+        "soak photos": f"both together for {result['minutes']:g} minutes: photos",
+        "soak live": "... and frames",
+        "hostile": "hostile requests",
+        "after": "one visitor's photos, afterwards",
+    }
+    lines = [
+        f"On {result['processor']}, {result['processors']} cores, which the clients share with the server:",
+        "",
+        "| phase | requests | answered | refused | errors | wrong answers | p50, p95, max (ms) |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, title in titles.items():
+        phase = result["phases"][name]
+        latency = ", ".join("-" if value is None else f"{value:,.0f}" for value in phase["latency_ms"].values())
+        counts = (f"{phase[key]:,}" for key in ("requests", "answered", "refused", "errors", "wrong"))
+        lines.append(f"| {title} | {' | '.join(counts)} | {latency} |")
+    lines += [
+        "",
+        f"Refused: a 4xx, or a 503 with a sentence that says what to do. Meanwhile {soak['vanished_clients']:,} clients were "
+        "killed in the middle of their requests, and others sent or read a byte a second. The server's memory was "
+        f"{memory['before']:.0f} MB before, {memory['peak']:.0f} at most, {memory['after_rest']:.0f} after {result['rest']:g} "
+        f"seconds of rest; open files {before['open_files']} and {rest['open_files']}, threads {before['threads']} and "
+        f"{rest['threads']}, files in its temporary folder {before['temporary_files']} and {rest['temporary_files']}. Written "
+        "by `python -m benchmarks.load --readme docs/load.json` from a run of `python -m benchmarks.load --json "
+        "docs/load.json`.",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description="How the page bears many visitors.")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the result")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="write README.md's table from a result")
+    parser.add_argument("--minutes", type=float, default=20, help="length of the soak")
+    parser.add_argument("--photos", type=int, default=50, help="photos that are sent at the same moment")
+    parser.add_argument("--streams", type=int, default=16, help="cameras at once")
+    parser.add_argument("--live-seconds", type=float, default=60, help="length of the phase with cameras alone")
+    parser.add_argument("--hostile", type=int, default=2000, help="hostile requests")
+    parser.add_argument("--rest", type=float, default=100, help="seconds of rest before the last look")
+    parser.add_argument("--seed", type=int, default=0, help="of the hostile requests")
+    args = parser.parse_args()
+    if args.readme:
+        write_section("load", to_markdown(json.loads(args.readme.read_text())))
+        return 0
+    if not Path("/proc/self/status").is_file():
+        parser.error("this needs Linux, because it reads the server's memory and open files from /proc")
+    result = measure(args)
+    text = json.dumps(result, indent=2)
+    print(text)
+    if args.json:
+        args.json.write_text(text + "\n")
+    return int(result["errors"] > 0 or result["wrong"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
