@@ -4,6 +4,8 @@ import os
 
 # Before Gradio is imported: it sends usage data at import otherwise.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+# Of that many calls the times and sessions stay in memory; Gradio sums them up after each.
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "64"
 
 from inference.system_libraries import require_system_libraries
 
@@ -28,10 +30,11 @@ from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
+from webui.guard import MAX_WAITING, Guard, tidy
 from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
 from webui.live import LiveServer, live_tab
-from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, refuse_addresses
+from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import emotion_names, face_cards, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
 from webui.texts import LANGUAGES, text, texts, translated
@@ -41,8 +44,6 @@ HERE = Path(__file__).resolve().parent
 SHOWN_PIXELS = 1600
 """Longest side of the annotated photo that is sent back."""
 
-SWEEP_SECONDS, KEPT_SECONDS = 300, 900
-"""How often the server's temporary folder is swept, and the age at which uploaded and annotated photos are deleted."""
 
 LIVE_MODEL = "emotion_int8.onnx"
 
@@ -52,7 +53,6 @@ MODEL_CARD = HERE / "MODEL_CARD.md"
 def _page_texts(language: str) -> dict[str, str]:
     """What Gradio's components say, by key."""
     kept = {
-        "photo": (SWEEP_SECONDS + KEPT_SECONDS) // 60,
         "left": LEFT_SECONDS,
         "idle": IDLE_SECONDS // 60,
         "card": " " + text(language, "model_card") if MODEL_CARD.is_file() else "",
@@ -136,7 +136,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         except (ImageError, DetectorError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    with Page(title="Ifade", analytics_enabled=False, delete_cache=(SWEEP_SECONDS, KEPT_SECONDS)) as page:
+    with Page(title="Ifade", analytics_enabled=False) as page:
         language_links()
         gr.Markdown(I18N("page_introduction"))
         gr.Markdown(I18N("page_notice"), elem_id="ifade-notice")
@@ -160,10 +160,9 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
                     examples = sorted(str(file) for file in (HERE / "examples").glob("*.jpg"))
                     gr.Examples(examples, photo, label=I18N("page_examples"), api_visibility="private")
                 with gr.Column():
-                    annotated = gr.Image(
+                    annotated = PhotoOutput(
                         label=I18N("page_faces"),
                         interactive=False,
-                        format="jpeg",
                         buttons=["download", "fullscreen"],
                         height=380,
                         elem_id="ifade-annotated",
@@ -186,10 +185,11 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         }
         photo.change(**shown).then(None, photo, js=SCROLL_TO_RESULT)
         age_gender.change(**shown)
+        sent = SentPhoto(label="Photo", visible=False)
         answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)
         button.click(
             analyze,
-            [photo, age_gender],
+            [sent, age_gender],
             answer,
             api_name="analyze",
             api_description="All faces of a photo: width, height, faces (box, score, emotion, probabilities, shown, "
@@ -200,7 +200,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         )
     # At a Space's own address Gradio shows a banner of the Hub otherwise, which loads fonts from Google.
     page.space_id = None
-    return page.queue(max_size=64)
+    return page.queue(max_size=MAX_WAITING, api_open=False)
 
 
 def build_live_server() -> LiveServer:
@@ -237,25 +237,24 @@ def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
 
 def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **options) -> gr.Blocks:
     """Serve the page, until it is told to end unless the options, which are Gradio's, say otherwise."""
-    lifetime = build_lifetime(analyzer, live)
+    lifetime, page = build_lifetime(analyzer, live), build_page(analyzer)
+    routes = live.routes() + video.routes() + lifetime.routes()
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
-        async with live.lifespan(app), video.lifespan(app), lifetime.lifespan(app):
+        async with live.lifespan(app), video.lifespan(app), lifetime.lifespan(app), tidy(page, PhotoInput.photos):
             yield
 
     # Shown as it is, and not offered for download.
     card = Route("/model-card", lambda request: FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8"))
     # Gradio hands on what other servers have at an address.
-    fetched = [
-        Route(f"/gradio_api/file{mark}http{{rest:path}}", lambda request: PlainTextResponse(NOT_FETCHED, 403))
-        for mark in "=/"
-    ]
-    page = build_page(analyzer)
+    fetched = Route("/gradio_api/file=http{rest:path}", lambda request: PlainTextResponse(NOT_FETCHED, 403))
+    routes += [fetched] + [card] * MODEL_CARD.is_file()
+    guard = Middleware(Guard, page=page, photos=PhotoInput.photos, own={route.path for route in routes})
     page.launch(
         app_kwargs={
-            "routes": live.routes() + video.routes() + lifetime.routes() + fetched + [card] * MODEL_CARD.is_file(),
-            "middleware": [Middleware(lifetime.gate), Middleware(LanguageMiddleware)],
+            "routes": routes,
+            "middleware": [Middleware(lifetime.gate), Middleware(LanguageMiddleware), guard],
             "lifespan": lifespan,
         },
         max_file_size=MAX_BYTES,

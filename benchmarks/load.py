@@ -161,9 +161,8 @@ class Visitors:
 
     def __init__(self, http: httpx.AsyncClient, config: dict):
         self._http = http
-        calls = config["dependencies"]
-        analyze = next(call for call in calls if call["api_name"] == "analyze")
-        self._show = next(call["id"] for call in calls if call["inputs"] == analyze["inputs"] and call is not analyze)
+        # The call whose answer is the annotated photo, the sentence and the cards.
+        self.show = next(call["id"] for call in config["dependencies"] if len(call["outputs"]) == 3)
 
     async def photo(self, phase: Phase, picture: Picture, as_page: bool) -> None:
         """Send a photo and look at the answer."""
@@ -202,7 +201,7 @@ class Visitors:
 
     async def _ask_as_page(self, path: str, picture: Picture) -> bool:
         session = secrets.token_urlsafe(16)
-        call = {"data": [{"path": path, "meta": FILE}, False], "fn_index": self._show, "session_hash": session}
+        call = {"data": [{"path": path, "meta": FILE}, False], "fn_index": self.show, "session_hash": session}
         _json(await self._http.post("/gradio_api/queue/join", json=call))
         async with self._http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
             async for line in stream.aiter_lines():
@@ -634,7 +633,7 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
         else:
             phases["soak live"].error(f"the session of vanished clients: {answer.status_code} {answer.text}")
 
-        requests = (hostile_request(rng, photos[0], visitors._show) for _ in range(args.hostile))
+        requests = (hostile_request(rng, photos[0], visitors.show) for _ in range(args.hostile))
         statuses: Counter[str] = Counter()
 
         async def send_all() -> None:

@@ -1,13 +1,17 @@
-"""A photo component whose every picture, however it was sent, goes through `inference.images.load_image`."""
+"""Photo components that leave no file behind, and whose every picture goes through `inference.images.load_image`."""
 
 import base64
 import binascii
+import cv2
 import gradio as gr
+import numpy as np
+from gradio.components.image import Base64ImageData
 from gradio.data_classes import ImageData
 from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
 from pathlib import Path
 
 from inference.images import MAX_BYTES, ImageError
+from webui.photos import PhotoStore
 
 NOT_FETCHED = "Nothing is fetched from other addresses. Send the file itself."
 UNUSABLE = (
@@ -19,10 +23,20 @@ UNUSABLE = (
 class PhotoInput(gr.Image):
     """gr.Image for upload, camera and clipboard that passes the undecoded bytes of the file (or None) to its handler.
 
-    gr.Image itself would decode pictures of any size, and read any path of the server that a request names.
+    gr.Image itself would decode pictures of any size, read any path of the server that a request names, and fetch and store
+    what lies under an address.
+
+    Attributes:
+        photos: where uploaded photos are. Of the class, because Gradio makes new components of its own accord.
+        once: whether a photo is forgotten when it was read.
     """
 
     is_template = True  # the browser shows it as gr.Image
+    photos = PhotoStore()
+    once = False
+
+    async def async_move_resource_to_block_cache(self, url_or_file_path: str | Path | None) -> str | None:
+        return None if url_or_file_path is None else str(url_or_file_path)
 
     def preprocess(self, payload: ImageData | None) -> bytes | None:
         if payload is None:
@@ -32,7 +46,8 @@ class PhotoInput(gr.Image):
                 return _decode_data_url(payload.url)
             if not payload.path and is_http_url_like(payload.url):
                 raise ImageError(NOT_FETCHED)
-            return _read_upload(payload.path, Path(self.GRADIO_CACHE))
+            data = self.photos.read(payload.path or "", self.once)
+            return data if data is not None else _read_example(payload.path, Path(self.GRADIO_CACHE))
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -63,8 +78,8 @@ def _decode_data_url(url: str) -> bytes:
         raise ImageError("The data URL is not valid base64.") from None
 
 
-def _read_upload(name: str | None, folder: Path) -> bytes:
-    """The bytes of a file that was uploaded; a path outside the upload folder is refused."""
+def _read_example(name: str | None, folder: Path) -> bytes:
+    """The bytes of an example, which Gradio puts into its folder; a path outside is refused."""
     try:
         path = Path(name or "").resolve()
         found = bool(name) and path.is_relative_to(folder.resolve()) and path.is_file()
@@ -74,3 +89,22 @@ def _read_upload(name: str | None, folder: Path) -> bytes:
         raise ImageError("The photo was not found on the server. Upload it again.")
     with open(path, "rb") as file:
         return file.read(MAX_BYTES + 1)
+
+
+class SentPhoto(PhotoInput):
+    """A photo of a program, which asks about it once."""
+
+    is_template = True
+    once = True
+
+
+class PhotoOutput(gr.Image):
+    """gr.Image for an RGB uint8 array, which is sent as JPEG within the answer; gr.Image itself would write a file."""
+
+    is_template = True
+
+    def postprocess(self, value: np.ndarray | None) -> Base64ImageData | None:
+        if value is None:
+            return None
+        data = cv2.imencode(".jpg", cv2.cvtColor(value, cv2.COLOR_RGB2BGR))[1].tobytes()
+        return Base64ImageData(url="data:image/jpeg;base64," + base64.b64encode(data).decode())

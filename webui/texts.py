@@ -20,10 +20,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "5(1)(f)). Nor for any decision about people.\n"
         "- Whoever runs it on others has to tell them so beforehand (AI Act, Article 50(3)) and needs a lawful ground for "
         "handling their data.\n"
-        "- Photos are not kept: the server deletes its temporary copies within {photo} minutes. Of the camera no picture is "
-        "ever stored; the figures of a live session are in the server's memory alone and go when you delete them, {left} "
-        "seconds after you close the page or {idle} minutes after the last frame. A video is deleted on the server as soon as "
-        "it is analysed or you stop it.\n\n</details>",
+        "- No photo and no picture of the camera is ever written to disk. The photo that you see and the figures of a live "
+        "session are in the server's memory alone and go when you clear or delete them, {left} seconds after you close the "
+        "page or {idle} minutes after you last used them. A video is deleted on the server as soon as it is analysed or you "
+        "stop it.\n\n</details>",
         "**Bir yüzün gösterdiği ifadeyi tahmin eder, kişinin ne hissettiğini değil; sık sık yanılır.** Önce görüntüdeki "
         "herkese sorun.\n\n<details><summary>Sınırlar, hukuk ve saklanan veriler</summary>\n\n"
         "- Bazı kişilerde başkalarından daha çok yanılır: profilden, örtülü, karanlık, bulanık ya da küçük yüzlerde ve eğitim "
@@ -32,9 +32,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "5(1)(f)). İnsanlar hakkında karar vermek için de uygun değildir.\n"
         "- Başkaları üzerinde çalıştıran kişi, bunu onlara önceden bildirmek zorundadır (Yapay Zekâ Yasası, madde 50(3)) ve "
         "verilerini işlemek için hukuki bir dayanağı olmalıdır.\n"
-        "- Fotoğraflar saklanmaz: sunucu geçici kopyalarını {photo} dakika içinde siler. Kameranın hiçbir görüntüsü saklanmaz; "
-        "canlı bir oturumun sayıları yalnızca sunucunun belleğindedir ve siz silince, sayfayı kapatmanızdan {left} saniye "
-        "sonra ya da son kareden {idle} dakika sonra silinir. Video, incelenir incelenmez ya da siz durdurunca sunucudan "
+        "- Hiçbir fotoğraf ve hiçbir kamera görüntüsü diske yazılmaz. Gördüğünüz fotoğraf ve canlı bir oturumun sayıları "
+        "yalnızca sunucunun belleğindedir ve siz kaldırınca ya da silince, sayfayı kapatmanızdan {left} saniye sonra ya da son "
+        "kullanımdan {idle} dakika sonra silinir. Video, incelenir incelenmez ya da siz durdurunca sunucudan "
         "silinir.\n\n</details>",
     ),
     "model_card": (
@@ -424,8 +424,8 @@ SENTENCES: dict[str, str] = {
     "A marker needs a label.": "İşaretin bir adı olmalı.",
     "At most {} markers are kept.": "En çok {} işaret saklanır.",
     "The page is busy. Try again in a moment.": "Sayfa meşgul. Birazdan yeniden deneyin.",
-    "The page is busy. It goes on by itself as soon as there is room.": "Sayfa meşgul. Yer açılır açılmaz kendiliğinden devam "
-    "eder.",
+    "The page is busy: {} are before you. It goes on by itself as soon as there is room.": "Sayfa meşgul: önünüzde {} kişi "
+    "var. Yer açılır açılmaz kendiliğinden devam eder.",
     "The page is full at the moment. Try again in a few minutes.": "Sayfa şu anda dolu. Birkaç dakika sonra yeniden deneyin.",
     "This session has ended.": "Bu oturum sona erdi.",
     "The frame before this one is still being worked on.": "Bundan önceki kare hâlâ işleniyor.",

@@ -1,0 +1,315 @@
+"""What stands between strangers and Gradio: which addresses there are, how much is read and for how long, and that nothing
+of a visitor is left behind."""
+
+import asyncio
+import contextlib
+import gradio as gr
+import logging
+import mimetypes
+import orjson
+import re
+import time
+from pathlib import Path
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from urllib.parse import parse_qs
+
+from inference.images import MAX_BYTES
+from webui.live import NOT_CACHED, Refusal, json_response
+from webui.photos import MAX_HELD_BYTES, PhotoStore
+from webui.sessions import SWEEP_SECONDS
+
+READ = re.compile(
+    "/|/(config|theme.css|favicon.ico|manifest.json|robots.txt|pwa_icon)|/(static|assets|svelte|pwa_icon)/.+"
+    "|/gradio_api/(info/?|openapi.json|app_id/?|startup-events|theme.css|login_check/?|queue/(status|data)|file=.+"
+    "|heartbeat/[^/]+|call/(v2/)?analyze/[^/]+)"
+)
+WRITE = re.compile("/gradio_api/(queue/join|call/(v2/)?analyze|run/predict|cancel|reset|upload)/?")
+"""The addresses that the page and its clients use; Gradio has more, for what this page has not."""
+
+MAX_WAITING = 64
+"""Photos that may wait for a processor."""
+MAX_CALL_BYTES = 42 * 2**20
+"""Of a call's JSON: a photo as a data URL takes a third more than its file."""
+MAX_BODY_BYTES = 65536
+"""Of any other body."""
+MAX_ARRIVING = 64
+"""Bodies that may be on their way at the same time."""
+GRACE_SECONDS, SLOWEST = 20, 8000
+"""A body must have arrived after GRACE_SECONDS and a second for every SLOWEST bytes."""
+MAX_SESSION_CHARACTERS = 64
+UNREAD_SECONDS = 60
+"""How long an answer waits for the one who asked."""
+
+PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/avif")
+PHOTO_HEADERS = NOT_CACHED | {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+
+
+class Guard:
+    """ASGI middleware around Gradio's application.
+
+    Photos that are uploaded go to a PhotoStore instead of Gradio's folder. Bodies are read here, within limits of size,
+    number and time, and must be what Gradio understands, since it answers others with its own failure. Refusals are JSON
+    with a sentence in `detail` (where Gradio's clients look for it) and in `error`.
+
+    Args:
+        app: what is guarded.
+        page: the page, for its queue.
+        photos: where uploads are kept.
+        own: paths of routes that are not Gradio's; they guard themselves.
+    """
+
+    def __init__(self, app: ASGIApp, page: gr.Blocks, photos: PhotoStore, own: set[str]):
+        self._app, self._page, self._photos, self._own = app, page, photos, own
+        self._arriving: dict[int, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in self._own:
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def note(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._pass(scope, receive, note)
+        except Refusal as refusal:
+            await _discard(receive)
+            await _refuse(refusal)(scope, receive, send)
+        except ClientDisconnect:
+            pass
+        except Exception as error:  # Gradio's, about a request that it did not expect
+            _log(scope, error)
+            if not started:
+                await _refuse(Refusal(400, "This request was not understood. /gradio_api/info says how to ask."))(
+                    scope, receive, send
+                )
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, queue = scope["path"], self._page._queue
+        if scope["method"] in ("GET", "HEAD"):
+            if not READ.fullmatch(path):
+                raise Refusal(404, "There is nothing here.")
+            if path.startswith("/gradio_api/file=") and (response := self._photo(path.partition("=")[2])):
+                await response(scope, receive, send)
+            elif path.startswith("/gradio_api/heartbeat/"):
+                await self._heartbeat(path.rpartition("/")[2], scope, receive, send)
+            else:
+                _require_answer(queue, scope)
+                await self._app(scope, receive, send)
+            return
+        if scope["method"] != "POST" or not WRITE.fullmatch(path):
+            raise Refusal(404, "There is nothing here.")
+        path = path.rstrip("/")
+        upload, call = path.endswith("/upload"), path.endswith(("/join", "/analyze"))
+        if call and (waiting := len(queue)) >= MAX_WAITING:
+            raise Refusal(503, f"The page is busy: {waiting} photos are waiting. Try again in a minute.")
+        body = await self._read(
+            receive, MAX_BYTES + MAX_BODY_BYTES if upload else MAX_CALL_BYTES if call else MAX_BODY_BYTES
+        )
+        if upload:
+            await json_response([await self._keep(Headers(scope=scope), body)])(scope, receive, send)
+            return
+        value = _check(body, call and "/v2/" not in path)
+        if path.endswith("/join") and value.get("session_hash"):
+            # Each call of a page names the photo that it shows now.
+            shown = value["data"][0] if value["data"] else None
+            name = shown.get("path") if isinstance(shown, dict) else None
+            self._photos.keep_only(value["session_hash"], name if isinstance(name, str) else None)
+        if call and len(body) > MAX_BODY_BYTES:
+            waiting = sum(int(event.request.headers["content-length"]) for event in queue.event_ids_to_events.values())
+            if waiting + len(body) > MAX_HELD_BYTES:
+                raise Refusal(503, "Too many large photos are waiting. Try again in a minute.")
+        # What was read is JSON, whatever the request says of it.
+        kept = [
+            pair
+            for pair in scope["headers"]
+            if pair[0] not in (b"content-type", b"content-length", b"transfer-encoding")
+        ]
+        told = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def read_again() -> Message:
+            return next(messages, None) or await receive()
+
+        await self._app(scope | {"headers": kept + told}, read_again, send)
+
+    def _photo(self, path: str) -> Response | None:
+        """The picture that the page shows of what was uploaded; None where the path is no photo's."""
+        data = self._photos.get(path)
+        if data is None:
+            return None
+        kind = mimetypes.guess_type(path)[0]
+        return Response(data, 200, PHOTO_HEADERS, kind if kind in PHOTO_TYPES else "application/octet-stream")
+
+    async def _heartbeat(self, session: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """The connection that a page holds while it is open."""
+        self._photos.leave(session, left=False)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._photos.leave(session)
+
+    async def _read(self, receive: Receive, limit: int) -> bytes:
+        """A request's body.
+
+        Raises:
+            Refusal: it is too large, too slow, or there are too many of them.
+            ClientDisconnect: the client went away.
+        """
+        if len(self._arriving) >= MAX_ARRIVING:
+            raise Refusal(503, f"The page is busy: {MAX_ARRIVING} photos are arriving. Try again in a minute.")
+        parts, begun, key = [], time.monotonic(), id(receive)
+        self._arriving[key] = 0
+        try:
+            while True:
+                left = begun + GRACE_SECONDS + self._arriving[key] / SLOWEST - time.monotonic()
+                message = await asyncio.wait_for(receive(), max(left, 0))
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                parts.append(message.get("body", b""))
+                self._arriving[key] += len(parts[-1])
+                if self._arriving[key] > limit:
+                    raise Refusal(413, f"That is too large; at most {limit // 2**20 or 1} MB are read.")
+                if sum(self._arriving.values()) > MAX_HELD_BYTES:
+                    raise Refusal(503, "Too many large photos are arriving. Try again in a minute.")
+                if not message.get("more_body"):
+                    return b"".join(parts)
+        except TimeoutError:
+            raise Refusal(408, "The photo took too long to arrive. Try again, or make it smaller.") from None
+        finally:
+            del self._arriving[key]
+
+    async def _keep(self, headers: Headers, body: bytes) -> str:
+        """Put the file of an upload into the store; its path there."""
+
+        async def stream():
+            yield body
+
+        if not headers.get("content-type", "").startswith("multipart/form-data"):
+            raise Refusal(400, "An upload should be multipart/form-data.")
+        parser = MultiPartParser(headers, stream(), max_files=1, max_fields=8)
+        parser.spool_max_size = len(body) + 1  # never on disk
+        try:
+            form = await parser.parse()
+        except (MultiPartException, LookupError, ValueError):
+            raise Refusal(400, "An upload should be multipart/form-data with one file named files.") from None
+        file = form.get("files")
+        if file is None or isinstance(file, str):
+            raise Refusal(400, "An upload should have one file named files.")
+        data, suffix = await file.read(), Path(file.filename or "").suffix
+        await form.close()
+        if len(data) > MAX_BYTES:
+            raise Refusal(413, f"The file is too large; at most {MAX_BYTES // 2**20} MB are read.")
+        path = self._photos.put(data, suffix if re.fullmatch(r"\.\w{1,5}", suffix, re.ASCII) else "")
+        if path is None:
+            raise Refusal(503, "The page is busy: it holds as many photos as it can. Try again in a minute.")
+        return path
+
+
+def _check(body: bytes, call: bool) -> dict:
+    """A body as what Gradio takes: a JSON object, and for a call one with a list `data`.
+
+    Raises:
+        Refusal: it is another thing.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Refusal(422, "The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise Refusal(422, "The body should be a JSON object.")
+    session = value.get("session_hash")
+    if session is not None and not (isinstance(session, str) and len(session) <= MAX_SESSION_CHARACTERS):
+        raise Refusal(422, f"session_hash should be text of at most {MAX_SESSION_CHARACTERS} characters.")
+    if call and not isinstance(value.get("data"), list):
+        raise Refusal(422, "The body should have a list `data` with the arguments.")
+    return value
+
+
+def _require_answer(queue, scope: Scope) -> None:
+    """Whether somebody asked for what is to be read."""
+    path = scope["path"]
+    if path.endswith("/queue/data"):
+        session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+        known = session in queue.pending_messages_per_session
+    elif "/call/" in path:
+        event = path.rpartition("/")[2]
+        known = any(event in events for events in list(queue.pending_event_ids_session.values()))
+    else:
+        return
+    if not known:
+        raise Refusal(404, "There is no such answer, or its time is over. Ask again.")
+
+
+async def _discard(receive: Receive) -> None:
+    """Let the rest of a body pass: clients that are still sending do not read why it is refused."""
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GRACE_SECONDS):
+            while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                size += len(message["body"])
+                if size > MAX_CALL_BYTES:
+                    break
+
+
+def _refuse(refusal: Refusal) -> Response:
+    return json_response({"detail": str(refusal), "error": str(refusal)}, refusal.status)
+
+
+def _log(scope: Scope, error: Exception) -> None:
+    """Where something failed, and nothing of what was sent: the words of an error may hold it."""
+    place, line = "", 0
+    trace = error.__traceback__
+    while trace:
+        place, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+    route = re.sub(r"[=/][^/]{12,}", "/...", scope["path"])[:80]
+    logging.getLogger(__name__).warning("%s %r: %s at %s:%d", scope["method"], route, type(error).__name__, place, line)
+
+
+@contextlib.asynccontextmanager
+async def tidy(page: gr.Blocks, photos: PhotoStore):
+    """While the server runs, forget photos whose time is over, and what Gradio keeps of calls that have ended.
+
+    Gradio holds answers that nobody fetches, and the last values of every session, until thousands of others have come.
+    """
+    ended: dict[str, float] = {}
+
+    async def sweep() -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            photos.sweep()
+            _forget_calls(page, ended)
+
+    task = asyncio.create_task(sweep())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _forget_calls(page: gr.Blocks, ended: dict[str, float]) -> None:
+    """Forget the sessions that have had no call for UNREAD_SECONDS; `ended` is when this first saw each without one."""
+    queue, states, now = page._queue, page.app.state_holder, time.monotonic()
+    stores = (
+        queue.pending_messages_per_session,
+        queue.pending_event_ids_session,
+        states.session_data,
+        states.time_last_used,
+    )
+    busy = {event.session_hash for event in queue.event_ids_to_events.values()}
+    idle = {session for store in stores for session in list(store)} - busy
+    for session in list(ended):
+        if session not in idle:
+            del ended[session]
+    for session in idle:
+        if now - ended.setdefault(session, now) > UNREAD_SECONDS:
+            for store in stores:
+                store.pop(session, None)
