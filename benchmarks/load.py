@@ -531,7 +531,7 @@ async def send_hostile(address: tuple[str, int], phase: Phase, request: bytes, m
         writer.close()
     except OSError:
         pass
-    status = re.match(rb"HTTP/1\.1 (\d{3}) ", answer)
+    status = re.match(rb"HTTP/1\.1 (\d{3}) ", answer.removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"))
     if not status:
         if malformed:
             phase.refused += 1
@@ -669,8 +669,9 @@ def measure(args) -> dict:
     tracebacks = printed.split("Traceback (most recent call last)")
     details["server"] = {"alive": alive, "log_lines": printed.count("\n"), "tracebacks_in_log": len(tracebacks) - 1}
     if len(tracebacks) > 1:
-        kinds = Counter(text.split("\n\n")[0].strip().splitlines()[-1][:200] for text in tracebacks[1:])
-        details["server"]["first_tracebacks"] = dict(kinds.most_common(PROBLEMS))
+        # The line that is not indented says what went wrong.
+        kinds = Counter(re.search(r"^[^\s|+].*", text.lstrip(), re.MULTILINE)[0][:200] for text in tracebacks[1:])
+        details["server"]["tracebacks"] = dict(kinds.most_common(PROBLEMS))
     whole = everything.to_dict()
     return {
         "processor": processor(),

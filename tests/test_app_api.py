@@ -15,7 +15,6 @@ import urllib.request
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from pathlib import Path
-from PIL import Image
 
 from inference.images import MAX_BYTES
 from inference.types import CROWD, EMOTIONS, GENDERS
@@ -309,25 +308,3 @@ def test_files_of_the_server_are_not_read(page_address, meta):
 def test_a_data_url_over_the_limit_is_refused(page_address):
     event, data = call_raw(page_address, {"url": "data:image/png;base64," + "A" * (41 * 2**20)})
     assert event == "error" and data["error"] == "The picture is too large; at most 30 MB are read."
-
-
-def test_uploads_are_deleted_as_the_page_says(monkeypatch, tmp_path):
-    import app
-    from inference.analyzer import FaceAnalyzer
-
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    monkeypatch.setattr(app, "SWEEP_SECONDS", 1)
-    monkeypatch.setattr(app, "KEPT_SECONDS", 2)
-    page = app.build_page(FaceAnalyzer())
-    _, address, _ = page.launch(prevent_thread_lock=True, quiet=True)
-    try:
-        photo = tmp_path / "visitor.png"
-        Image.effect_noise((64, 64), 50).save(photo)
-        Client(address, verbose=False).predict(handle_file(photo), api_name="/analyze")
-        assert list((tmp_path / "uploads").rglob("visitor.png"))
-        deadline = time.monotonic() + 20
-        while list((tmp_path / "uploads").rglob("visitor.png")):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-    finally:
-        page.close()

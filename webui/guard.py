@@ -67,29 +67,38 @@ class Guard:
         self._arriving: dict[int, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._own:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
+        started = whole = False
 
-        async def note(message: Message) -> None:
+        async def hear() -> Message:
+            nonlocal whole
+            message = await receive()
+            whole = not message.get("more_body")
+            return message
+
+        async def answer(message: Message) -> None:
             nonlocal started
+            if message["type"] == "http.response.start" and message["status"] >= 400 and not whole:
+                await _discard(hear)
             started = True
             await send(message)
 
+        if scope["path"] in self._own:
+            await self._app(scope, hear, answer)
+            return
         try:
-            await self._pass(scope, receive, note)
+            await self._pass(scope, hear, answer)
         except Refusal as refusal:
-            await _discard(receive)
-            await _refuse(refusal)(scope, receive, send)
+            await _refuse(refusal)(scope, hear, answer)
         except ClientDisconnect:
             pass
         except Exception as error:  # Gradio's, about a request that it did not expect
             _log(scope, error)
             if not started:
-                await _refuse(Refusal(400, "This request was not understood. /gradio_api/info says how to ask."))(
-                    scope, receive, send
-                )
+                refusal = Refusal(400, "This request was not understood. /gradio_api/info says how to ask.")
+                await _refuse(refusal)(scope, hear, answer)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, queue = scope["path"], self._page._queue

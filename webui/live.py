@@ -127,7 +127,7 @@ class LiveServer:
             async with asyncio.timeout(UPLOAD_SECONDS):
                 data = await _read_body(request, MAX_FRAME_BYTES)
             if self._waiting >= MAX_WAITING:
-                raise Refusal(503, "The page is busy. It goes on by itself as soon as there is room.")
+                raise Refusal(503, f"The page is busy: {MAX_WAITING} are before you. It goes on by itself.")
             self._waiting += 1
             try:
                 loop = asyncio.get_running_loop()
@@ -350,7 +350,11 @@ async def _read_body(request: Request, limit: int) -> bytes:
 
 
 async def _read_json(request: Request) -> dict:
-    data = await _read_body(request, MAX_JSON_BYTES)
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            data = await _read_body(request, MAX_JSON_BYTES)
+    except TimeoutError:
+        raise Refusal(408, "The request took too long to arrive.") from None
     try:
         value = json.loads(data or b"{}")
     except ValueError:

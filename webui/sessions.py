@@ -12,6 +12,8 @@ from inference.satisfaction import Timeline
 MAX_SESSIONS = 64
 IDLE_SECONDS = 600
 """A session of which nothing was heard for so long is deleted."""
+UNUSED_SECONDS = 30
+"""The same before its first frame: what was started and not used takes no other visitor's place."""
 LEFT_SECONDS = 15
 """The same after its page was closed: time enough to come back from a reload."""
 SWEEP_SECONDS = 1.0
@@ -42,8 +44,13 @@ class Session:
         self.origin: float | None = None
         self.seconds = 0.0
         self.video = None
-        self.expires = time.monotonic() + IDLE_SECONDS
         self.left = False
+        self.live_on()
+
+    def live_on(self) -> None:
+        """Somebody called: the session's time begins anew."""
+        used = self.origin is not None or self.video is not None
+        self.expires = time.monotonic() + (IDLE_SECONDS if used else UNUSED_SECONDS)
 
 
 class SessionStore:
@@ -88,7 +95,7 @@ class SessionStore:
                 raise SessionError("This session has ended.")
             # A frame that was under way when its page was closed comes later than the word of it and changes nothing.
             if not session.left:
-                session.expires = time.monotonic() + IDLE_SECONDS
+                session.live_on()
             return session
 
     def holds(self, session: Session) -> bool:

@@ -1,0 +1,55 @@
+"""The load benchmark, small: many visitors, vanishing, slow and hostile clients against the running page."""
+
+import json
+import sys
+from collections import Counter
+
+import pytest
+
+from benchmarks.load import Phase, to_markdown
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+SMALL = ("--photos", 12, "--streams", 4, "--live-seconds", 4, "--minutes", 0.1, "--hostile", 300, "--rest", 2)
+
+
+@pytest.fixture(scope="module")
+def result(run, tmp_path_factory) -> dict:
+    file = tmp_path_factory.mktemp("load") / "load.json"
+    done = run("benchmarks.load", "--json", file, *SMALL)
+    assert file.exists(), done.stderr
+    result = json.loads(file.read_text())
+    assert done.returncode == int(result["errors"] > 0 or result["wrong"] > 0)
+    return result
+
+
+def test_everybody_gets_the_right_answer_or_a_polite_refusal(result):
+    problems = {name: phase["problems"] for name, phase in result["phases"].items() if phase["problems"]}
+    assert (result["errors"], result["wrong"], problems) == (0, 0, {})
+    assert result["requests"] == result["answered"] + result["refused"]
+    # Nobody is refused at such a load, but the hostile.
+    assert {name for name, phase in result["phases"].items() if phase["refused"]} == {"hostile"}
+    assert result["phases"]["photos"]["answered"] == 12 and result["phases"]["live"]["answered"] >= 4
+    assert result["phases"]["hostile"]["requests"] == 300 and result["phases"]["hostile"]["answered"] > 20
+    assert result["details"]["soak"]["vanished_clients"] > 0
+
+
+def test_nothing_is_left_behind(result):
+    before, after = result["details"]["before"], result["details"]["after rest"]
+    assert result["details"]["server"]["alive"] and result["details"]["server"]["tracebacks_in_log"] == 0
+    assert after["temporary_files"] == before["temporary_files"]
+    assert after["open_files"] <= before["open_files"] + 10 and after["threads"] <= before["threads"] + 30
+    assert after["rss_mb"] < before["rss_mb"] + 250
+
+
+def test_the_table_has_a_row_for_each_phase(result):
+    rows = [line for line in to_markdown(result).splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + len(result["phases"])
+
+
+def test_a_wrong_answer_is_counted():
+    phase = Phase(requests=2)
+    phase.answer(0.1, True, "photo")
+    phase.answer(0.3, False, "photo of somebody else")
+    assert Counter(answered=phase.answered, wrong=phase.wrong) == Counter(answered=2, wrong=1)
+    assert phase.to_dict()["latency_ms"] == {"p50": 200.0, "p95": 290.0, "max": 300.0}
+    assert phase.problems == ["wrong answer: photo of somebody else"]
