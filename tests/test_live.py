@@ -353,7 +353,7 @@ def test_deleting_forgets_at_once(client, live, portrait):
 
 def test_sessions_end_by_themselves(monkeypatch, portrait):
     monkeypatch.setattr(sessions_module, "LEFT_SECONDS", 0.3)
-    monkeypatch.setattr(sessions_module, "IDLE_SECONDS", 1.0)
+    monkeypatch.setattr(sessions_module, "IDLE_SECONDS", 4.0)
     monkeypatch.setattr(live_module, "SWEEP_SECONDS", 0.1)
     live = app.build_live_server()
     with TestClient(Starlette(routes=live.routes(), lifespan=live.lifespan)) as client:
@@ -375,6 +375,17 @@ def test_sessions_end_by_themselves(monkeypatch, portrait):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert [False, True, True] in seen  # who left went before who was only idle
+
+
+def test_a_session_without_a_frame_ends_soon(monkeypatch, portrait):
+    monkeypatch.setattr(sessions_module, "UNUSED_SECONDS", 0.2)
+    live = app.build_live_server()
+    with TestClient(Starlette(routes=live.routes())) as client:
+        used, _ = Visitor(client), Visitor(client)
+        used.send(portrait)
+        time.sleep(0.3)
+        live.sessions.sweep()
+        assert len(live.sessions) == 1 and used.get("curve").status_code == 200
 
 
 def test_the_number_of_sessions_is_bounded(monkeypatch):

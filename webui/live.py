@@ -127,7 +127,10 @@ class LiveServer:
             async with asyncio.timeout(UPLOAD_SECONDS):
                 data = await _read_body(request, MAX_FRAME_BYTES)
             if self._waiting >= MAX_WAITING:
-                raise Refusal(503, f"The page is busy: {MAX_WAITING} are before you. It goes on by itself.")
+                raise Refusal(
+                    503,
+                    f"The page is busy: {MAX_WAITING} are before you. It goes on by itself as soon as there is room.",
+                )
             self._waiting += 1
             try:
                 loop = asyncio.get_running_loop()
