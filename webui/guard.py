@@ -3,6 +3,7 @@ of a visitor is left behind."""
 
 import asyncio
 import contextlib
+import errno
 import gradio as gr
 import logging
 import mimetypes
@@ -95,6 +96,8 @@ class Guard:
         except ClientDisconnect:
             pass
         except Exception as error:  # Gradio's, about a request that it did not expect
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
             _log(scope, error)
             if not started:
                 refusal = Refusal(400, "This request was not understood. /gradio_api/info says how to ask.")

@@ -161,6 +161,7 @@ class LiveServer:
                 raise Refusal(500, str(error)) from None
             room, readings = session.timeline.add(session.seconds, people)
             session.rows.add(frame_values(session.seconds, people, room, readings))
+        session.live_on()
         answer = {
             "seconds": session.seconds,
             "people": [_person(face, readings[face.id], camera) for face in people],

@@ -48,7 +48,10 @@ class Session:
         self.live_on()
 
     def live_on(self) -> None:
-        """Somebody called: the session's time begins anew."""
+        """The session was used: its time begins anew, unless its page was closed."""
+        if self.left:
+            # A frame that was under way then comes later than the word of it.
+            return
         used = self.origin is not None or self.video is not None
         self.expires = time.monotonic() + (IDLE_SECONDS if used else UNUSED_SECONDS)
 
@@ -93,9 +96,7 @@ class SessionStore:
             session = self._sessions.get(token or "")
             if session is None:
                 raise SessionError("This session has ended.")
-            # A frame that was under way when its page was closed comes later than the word of it and changes nothing.
-            if not session.left:
-                session.live_on()
+            session.live_on()
             return session
 
     def holds(self, session: Session) -> bool:

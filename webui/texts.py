@@ -451,6 +451,9 @@ SENTENCES: dict[str, str] = {
     "The page is being closed or restarted. Try again in a minute.": "Sayfa kapatılıyor ya da yeniden başlatılıyor. Bir dakika "
     "sonra yeniden deneyin.",
     "The server's disk is full. Try again later.": "Sunucunun diski dolu. Daha sonra yeniden deneyin.",
+    "The upload is too slow. Try again on a faster line, or make the video smaller.": "Yükleme çok yavaş. Daha hızlı bir "
+    "bağlantıyla yeniden deneyin ya da videoyu küçültün.",
+    "The request took too long to arrive.": "İsteğin ulaşması çok uzun sürdü.",
     "The upload stood still for too long. Try again.": "Gönderme çok uzun süre ilerlemedi. Yeniden deneyin.",
 }
 """English sentences of `inference` and of the routes, and the same in Turkish."""

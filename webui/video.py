@@ -10,6 +10,7 @@ import gradio as gr
 import logging
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from starlette.requests import Request
@@ -38,6 +39,8 @@ WORKERS = 1
 RATES = (2, 5, 10, 25)
 SILENT_SECONDS = 30
 """How long an upload may stand still."""
+SLOWEST = 20_000
+"""Bytes a second that an upload must bring on the average: it holds the place of others."""
 
 
 class VideoJob:
@@ -124,6 +127,7 @@ class VideoServer:
         if len(self._jobs) >= MAX_VIDEOS:
             raise Refusal(503, "Other visitors' videos are being analysed. Try again in a few minutes.")
         job = session.video = VideoJob(wants_age_gender(request))
+        session.live_on()
         self._jobs[job] = session
         file = None
         try:
@@ -150,7 +154,10 @@ class VideoServer:
     async def _receive(self, request: Request, file: BinaryIO) -> None:
         stream = request.stream()
         size = told = 0
+        begun = time.monotonic()
         while True:
+            if size < (time.monotonic() - begun - SILENT_SECONDS) * SLOWEST:
+                raise Refusal(408, "The upload is too slow. Try again on a faster line, or make the video smaller.")
             try:
                 part = await asyncio.wait_for(anext(stream, None), SILENT_SECONDS)
             except TimeoutError:
