@@ -134,28 +134,25 @@ class Page:
     def __init__(self, folder: Path):
         self.folder, self.temporary = folder, folder / "tmp"
         self.temporary.mkdir()
-        self._running = page_process(
-            free_port(), {"TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"}, folder=folder
-        )
+        self._log = open(folder / "log", "w+b")
+        environment = {"TMPDIR": str(self.temporary), "PYTHONUNBUFFERED": "1"}
+        self._running = page_process(free_port(), environment, folder=folder, log=self._log)
         self.address, self.process = self._running.__enter__()
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self._running.__exit__(None, None, None)
+        self._log.close()
 
     def session(self) -> dict:
         return {"X-Session": json.loads(fetch(f"{self.address}live/start", b"{}")[1])["session"]}
 
     def ended(self, seconds: float) -> tuple[int, str]:
         """The exit status and all that was printed."""
-        output = b""
-        deadline = time.monotonic() + seconds
-        while self.process.poll() is None:
-            output += self.process.stdout.read() or b""
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return self.process.returncode, (output + (self.process.stdout.read() or b"")).decode()
+        status = self.process.wait(seconds)
+        self._log.seek(0)
+        return status, self._log.read().decode()
 
     def files(self) -> set[Path]:
         return {path for path in self.temporary.rglob("*") if path.is_file()}

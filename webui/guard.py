@@ -81,9 +81,11 @@ class Guard:
 
         async def answer(message: Message) -> None:
             nonlocal started
-            if message["type"] == "http.response.start" and message["status"] >= 400 and not whole:
-                await _discard(hear)
             started = True
+            if message["type"] == "http.response.body" and not message.get("more_body") and not whole:
+                await send(message | {"more_body": True})
+                await _discard(hear)
+                message = {"type": "http.response.body"}
             await send(message)
 
         if scope["path"] in self._own:
@@ -261,7 +263,7 @@ def _require_answer(queue, scope: Scope) -> None:
 
 
 async def _discard(receive: Receive) -> None:
-    """Let the rest of a body pass: clients that are still sending do not read why it is refused."""
+    """Let the rest of a body pass: a connection that is closed while its client sends takes the answer with it."""
     size = 0
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(GRACE_SECONDS):
