@@ -9,12 +9,12 @@ import json
 import os
 import pytest
 import threading
-import time
 import urllib.error
 import urllib.request
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from pathlib import Path
+from PIL import Image
 
 from inference.images import MAX_BYTES
 from inference.types import CROWD, EMOTIONS, GENDERS
@@ -119,8 +119,6 @@ for _ in range(300):
         ({"path": "/etc/passwd", "is_stream": True, **META}, "cannot be used"),
         (NESTED, "cannot be used"),
         ("text", "cannot be used"),
-        ("\ud800", "cannot be used"),
-        (float("nan"), "cannot be used"),
         (7, "cannot be used"),
         (True, "cannot be used"),
         ([1, 2], "cannot be used"),
@@ -131,6 +129,12 @@ def test_odd_bodies_get_one_sentence(page_address, payload, says):
     event, data = call_raw(page_address, payload)
     assert event == "error" and says in data["error"]
     assert "Traceback" not in str(data) and "root" not in str(data) and "passwd" not in str(data)
+
+
+@pytest.mark.parametrize("payload", ["\ud800", float("nan")])
+def test_what_is_not_valid_json_is_refused(page_address, payload):
+    event, text = call_raw(page_address, payload)
+    assert event == "error" and json.loads(text)["detail"] == "The body is not valid JSON."
 
 
 def test_the_second_value_cannot_name_a_file_either(page_address):
@@ -199,7 +203,7 @@ def upload(address: str, content: bytes, name: str = "photo.png", chunked: bool 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_uploads_over_the_limit_are_refused(page_address, chunked):
     status, text = upload(page_address, bytes(MAX_BYTES + 2**20), chunked=chunked)
-    assert status == 413 and "maximum allowed size" in text
+    assert status == 413 and "at most 30 MB are read" in text
 
 
 @pytest.mark.parametrize(
@@ -217,19 +221,18 @@ def test_names_of_files_are_only_names(page_address, name):
 
 def test_links_and_detours_out_of_the_upload_folder_are_not_followed(page_address):
     (path,) = json.loads(upload(page_address, (EXAMPLES / "cat.jpg").read_bytes(), "detour.png")[1])
-    link = Path(path).with_name("link.png")
+    folder = Path(path).parent
+    folder.mkdir(parents=True)
+    link = folder / "link.png"
     link.symlink_to(EXAMPLES / "astronaut.jpg")
     try:
-        for wanted in (
-            str(link),
-            f"{Path(path).parent}/../../../..{EXAMPLES / 'astronaut.jpg'}",
-            os.path.relpath(path),
-        ):
+        for wanted in (str(link), f"{folder}/../../../..{EXAMPLES / 'astronaut.jpg'}", os.path.relpath(path)):
             for meta in ({}, META):
                 event, data = call_raw(page_address, {"path": wanted, **meta})
-                assert (event == "error") == (wanted != os.path.relpath(path)), wanted
+                assert event == "error", wanted
     finally:
         link.unlink()
+        folder.rmdir()
 
 
 @pytest.fixture
@@ -284,7 +287,7 @@ def test_nothing_is_fetched_from_elsewhere(page_here, other_server):
         for wanted in (address, address.replace("http", "%68ttp")):
             with pytest.raises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(f"{page_here}gradio_api/file{mark}{wanted}", timeout=20)
-            assert refused.value.code == 403
+            assert refused.value.code in (403, 404)
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(f"{page_here}gradio_api/proxy={address}", timeout=20)
     assert noted == []
