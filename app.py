@@ -7,9 +7,10 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 # Of that many calls the times and sessions stay in memory; Gradio sums them up after each.
 os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "64"
 
-from inference.system_libraries import require_system_libraries
+from inference.system_libraries import require_system_libraries, require_temporary_folder
 
 require_system_libraries()
+require_temporary_folder("GRADIO_TEMP_DIR", "gradio")
 
 import contextlib
 import gradio as gr

@@ -11,9 +11,10 @@ from functools import cached_property, partial
 from io import BytesIO
 from pathlib import Path
 
-from inference.system_libraries import require_system_libraries
+from inference.system_libraries import require_system_libraries, require_temporary_folder
 
 require_system_libraries()
+require_temporary_folder()
 
 import numpy as np
 from PIL import Image

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 import app
 from clips import write_face_clip
+from gradio_client import Client, handle_file
 from inference import __main__ as command_line
 from inference import age_gender, detector, model_files
 from inference.analyzer import FaceAnalyzer
@@ -26,6 +27,7 @@ from inference.detector import DetectorError, FaceDetector
 from inference.images import load_image
 from inference.model_files import MODELS
 from inference.video import VideoWriter
+from webui import screenshot
 from webui import video as video_module
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -375,3 +377,95 @@ def test_a_video_for_which_the_server_has_no_room(small_disk, tmp_path, monkeypa
         monkeypatch.setattr("tempfile.tempdir", str(disk))
         assert client.post("/video/analyze", content=clip, headers=headers).status_code == 200
         client.post("/live/delete", headers=headers)
+
+
+# Folders that may not be written
+
+WITHOUT_TEMPORARY_FOLDER = """
+import runpy, sys, tempfile
+tempfile._candidate_tempdir_list = lambda: ["/nowhere"]  # /tmp and the like cannot be taken away from a test
+sys.argv = ["start", *sys.argv[1:]]
+"""
+
+
+def unprivileged(*command) -> list[str]:
+    """A command for which folders that may not be written cannot be written, as root's could by itself."""
+    if os.name == "nt" or (os.getuid() == 0 and shutil.which("setpriv") is None):
+        pytest.skip("needs setpriv (util-linux), or not to be root")
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.getuid() == 0 else []
+    return [*drop, *map(str, command)]
+
+
+@pytest.fixture
+def locked(tmp_path):
+    """A folder that may not be written, and what it does not have."""
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o555)
+    if subprocess.run(unprivileged("touch", folder / "x"), capture_output=True).returncode == 0:
+        pytest.skip("this user writes into folders that may not be written")
+    yield folder
+    folder.chmod(0o755)
+
+
+def test_the_page_works_in_a_folder_that_may_not_be_written(tmp_path, locked, monkeypatch):
+    """The project, the home folder and that of matplotlib may not be written, and TMPDIR names no folder."""
+    copy = locked / "copy"
+    locked.chmod(0o755)
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "runs", "build", "docs", "tests", ".*", "*.pyc"))
+    for path in (*copy.rglob("*"), copy, locked):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    (tmp_path / "uploads").mkdir()
+    environment = {
+        **{"HOME": str(locked), "MPLCONFIGDIR": str(locked / "m"), "XDG_CACHE_HOME": "", "TMPDIR": str(locked / "no")},
+        **{"GRADIO_TEMP_DIR": str(tmp_path / "uploads"), "PYTHONPATH": "", "PYTHONUNBUFFERED": "1"},
+    }
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        screenshot.subprocess, "Popen", lambda command, **options: real(unprivileged(*command), **options)
+    )
+    monkeypatch.setattr(screenshot, "ROOT", copy)
+    try:
+        with screenshot.page_process(screenshot.free_port(), environment, folder=copy) as (address, process):
+            client = Client(address, verbose=False)
+            (face,) = client.predict(handle_file(EXAMPLES / "astronaut.jpg"), api_name="/analyze")["faces"]
+            assert face["shown"] == "happy"
+            assert "Traceback" not in (process.stdout.read() or b"").decode()
+    finally:
+        for path in (locked, copy, *copy.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_the_command_works_where_the_home_folder_may_not_be_written(locked, tmp_path):
+    environment = {**os.environ, "HOME": str(locked), "MPLCONFIGDIR": str(locked / "m"), "XDG_CACHE_HOME": ""}
+    command = unprivileged(
+        sys.executable, "-m", "inference", EXAMPLES / "astronaut.jpg", "--csv", tmp_path / "faces.csv"
+    )
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0 and "1 happy" in result.stdout and "Traceback" not in result.stderr
+    command[-1] = str(locked / "faces.csv")
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert one_line(result.stderr[result.stderr.index("error: ") :], locked / "faces.csv", "Permission denied")
+
+
+PAGE, COMMAND = "runpy.run_path('app.py', run_name='__main__')", "runpy.run_module('inference', run_name='__main__')"
+
+
+@pytest.mark.parametrize(("missing", "start"), [("all", PAGE), ("gradio", PAGE), ("all", COMMAND)])
+def test_a_start_without_a_folder_for_temporary_files_says_what_to_do(locked, missing, start):
+    code = (WITHOUT_TEMPORARY_FOLDER if missing == "all" else "import runpy; ") + start
+    environment = {name: value for name, value in os.environ.items() if name != "GRADIO_TEMP_DIR"}
+    if missing == "gradio":
+        environment["GRADIO_TEMP_DIR"] = str(locked / "uploads")
+    command = unprivileged(sys.executable, "-c", code)
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1 and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    assert f"set {'TMPDIR' if missing == 'all' else 'GRADIO_TEMP_DIR'} to" in result.stderr
+
+
+def test_nothing_is_written_into_the_home_folder_or_told_to_others(tmp_path):
+    """onnxruntime would write the number of a device, with which it sends usage data."""
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": "", "PYTHONPATH": ""}
+    code = "import inference.session as s; s.Session('emotion_int8.onnx')"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=120)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
