@@ -36,9 +36,9 @@ from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
 from webui.live import LiveServer, live_tab
 from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
-from webui.results import emotion_names, face_cards, message, summary
+from webui.results import face_cards, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
-from webui.texts import LANGUAGES, text, texts, translated
+from webui.texts import LANGUAGES, emotion_names, text, texts, translated
 from webui.video import VideoServer, video_tab
 
 HERE = Path(__file__).resolve().parent

@@ -285,33 +285,55 @@ class FrameTable:
         return itertools.chain([",".join(FRAME_COLUMNS) + "\n"], map(csv_lines, parts))
 
 
-def figure_png(report: Mapping) -> bytes:
+FIGURE_WORDS = {
+    "title": "Satisfaction",
+    "summary": "Satisfaction: mean {mean}, highest {highest}, end {end}; {positive}% positive, {neutral}% neutral, "
+    "{negative}% negative",
+    "person": "person {id}",
+    "room": "room, with its standard deviation",
+    "index": "index",
+    "seconds": "seconds",
+    "dwell": "For how long each emotion led",
+    "seconds_together": "seconds, of all people together",
+    "length": "{seconds} s",
+    "decimal_mark": ".",
+    **{name: name for name in (*EMOTIONS, NOT_SURE_KEY)},
+}
+"""What `figure_png` writes into the picture; the places in braces are filled."""
+
+
+def figure_png(report: Mapping, words: Mapping[str, str] = FIGURE_WORDS) -> bytes:
     """A session's report as a picture: the curve of the room with its band and markers, everybody's curves, and for how
     long each emotion led.
 
     Args:
         report: from `inference.satisfaction.Timeline.report`.
+        words: what to write, by the keys of FIGURE_WORDS.
 
     Returns:
         A PNG file, 1500 x 1000 pixels.
     """
     from matplotlib.figure import Figure  # half a second, which only those who want a picture should wait
 
+    def written(value: float, form: str) -> str:
+        return f"{value:{form}}".replace(".", words["decimal_mark"])
+
     figure = Figure(figsize=(10, 20 / 3), dpi=150, layout="constrained")
     curve_axes, dwell_axes = figure.subplots(2, 1, height_ratios=(3, 2))
     curve, room = report["curve"], report["room"]
     gap = 2.5 * min((b["seconds"] - a["seconds"] for a, b in zip(curve, curve[1:])), default=1)
-    for person in report["people"][:MAX_DRAWN]:
+    for person, stroke in zip(report["people"][:MAX_DRAWN], itertools.cycle(("-", "--", ":", "-."))):
         points = [
             (point["seconds"], point["people"][str(person["id"])][0])
             for point in curve
             if str(person["id"]) in point["people"]
         ]
-        curve_axes.plot(*_with_gaps(points, gap), linewidth=1, alpha=0.8, label=f"person {person['id']}")
+        label = words["person"].format(id=person["id"])
+        curve_axes.plot(*_with_gaps(points, gap), linewidth=1, linestyle=stroke, alpha=0.8, label=label)
     seconds, index = _with_gaps([(point["seconds"], point["room"][0]) for point in curve], gap)
     _, deviation = _with_gaps([(point["seconds"], point["room"][1]) for point in curve], gap)
     curve_axes.fill_between(seconds, index - deviation, index + deviation, color="0.5", alpha=0.25, linewidth=0)
-    curve_axes.plot(seconds, index, color="0.15", linewidth=2, label="room, with its standard deviation")
+    curve_axes.plot(seconds, index, color="0.15", linewidth=2, label=words["room"])
     for limit in (-NEUTRAL_ZONE, NEUTRAL_ZONE):
         curve_axes.axhline(limit, color="0.6", linewidth=0.8, linestyle=":")
     for marker in report["markers"]:
@@ -319,23 +341,24 @@ def figure_png(report: Mapping) -> bytes:
         # Not as mathematics, which a dollar sign would begin.
         label = marker["label"].replace("$", r"\$")
         curve_axes.text(marker["seconds"], 0.98, f" {label}", rotation=90, va="top", fontsize=8, color="tab:red")
-    title = (
-        "Satisfaction"
-        if room["mean"] is None
-        else (
-            f"Satisfaction: mean {room['mean']:+.2f}, highest {room['highest']['index']:+.2f}, end {room['end']:+.2f}; "
-            f"{room['positive']:.0%} positive, {room['neutral']:.0%} neutral, {room['negative']:.0%} negative"
-        )
-    )
-    curve_axes.set(ylim=(-1, 1), xlabel="seconds", ylabel="index", title=title)
+    title = words["title"]
+    if room["mean"] is not None:
+        indices = {"mean": room["mean"], "highest": room["highest"]["index"], "end": room["end"]}
+        shares = {name: f"{100 * room[name]:.0f}" for name in ("positive", "neutral", "negative")}
+        title = words["summary"].format(**{name: written(value, "+.2f") for name, value in indices.items()}, **shares)
+    curve_axes.set(ylim=(-1, 1), xlabel=words["seconds"], ylabel=words["index"], title=title)
     if curve:
         curve_axes.legend(loc="lower left", fontsize=8, ncols=3)
     names = [*EMOTIONS, NOT_SURE_KEY]
-    bars = dwell_axes.barh(names, [room["dwell"][name] for name in names], color="tab:orange")
-    dwell_axes.bar_label(bars, fmt="%.1f s", padding=3)
+    lengths = [room["dwell"][name] for name in names]
+    bars = dwell_axes.barh([words[name] for name in names], lengths, color="tab:orange")
+    labels = [words["length"].format(seconds=written(length, ".1f")) for length in lengths]
+    dwell_axes.bar_label(bars, labels=labels, padding=3)
     dwell_axes.invert_yaxis()
     dwell_axes.margins(x=0.12)
-    dwell_axes.set(xlabel="seconds, of all people together", title="For how long each emotion led")
+    dwell_axes.set(xlabel=words["seconds_together"], title=words["dwell"])
+    for axis in (curve_axes.xaxis, curve_axes.yaxis, dwell_axes.xaxis):
+        axis.set_major_formatter(lambda value, _: written(value, "g"))
     file = BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()

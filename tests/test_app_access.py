@@ -4,11 +4,16 @@ import ast
 import pytest
 import re
 from axe_playwright_python.sync_playwright import Axe
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from pathlib import Path
 from playwright.sync_api import expect
 
 from clips import write_face_clip
-from webui.texts import LANGUAGES, SENTENCES, TEXTS, language_of, number, percent, text, texts, translated
+from inference.report import FIGURE_WORDS, figure_png
+from inference.satisfaction import Timeline
+from test_satisfaction import sure_of, watch
+from webui.texts import LANGUAGES, SENTENCES, TEXTS, figure_words, language_of, number, percent, text, texts, translated
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -38,6 +43,11 @@ READ_ALL = """() => {
 
 def places(words: str) -> list[str]:
     return sorted(re.findall(r"\{(\w*)\}", words))
+
+
+def pattern(words: str) -> re.Pattern:
+    """What a text looks like with its places filled."""
+    return re.compile(re.sub(r"\\\{\w*\\\}", ".+", re.escape(words)))
 
 
 def test_both_languages_say_everything():
@@ -108,6 +118,29 @@ def test_sentences_are_translated_with_their_numbers():
     assert translated("Something else.", "tr") == "Something else."
 
 
+def test_the_picture_of_the_report_speaks_turkish(monkeypatch):
+    written = []
+    save = Figure.savefig
+
+    def look_and_save(figure, *arguments, **options):
+        save(figure, *arguments, **options)
+        written.extend(part.get_text() for part in figure.findobj(Text))
+
+    monkeypatch.setattr(Figure, "savefig", look_and_save)
+    timeline = Timeline()
+    watch(timeline, sure_of("happy"), 4)
+    assert set(figure_words("tr")) == set(FIGURE_WORDS) == set(figure_words("en"))
+    for language in LANGUAGES:
+        written.clear()
+        assert figure_png(timeline.report(), figure_words(language)).startswith(b"\x89PNG")
+        said = {
+            key for key, words in figure_words(language).items() if any(pattern(words).fullmatch(w) for w in written)
+        }
+        assert said >= set(FIGURE_WORDS) - {"title", "decimal_mark"}, written
+    assert not any(re.search(r"\d\.\d|seconds|person|happy", words) for words in written)
+    assert "mutlu" in written and "Memnuniyet: ortalama +0,7" in " ".join(written)
+
+
 # The page
 
 
@@ -153,11 +186,6 @@ def page(request, browser, page_address, clip):
     page.read |= set(page.evaluate(READ_ALL))
     yield page
     context.close()
-
-
-def pattern(words: str) -> re.Pattern:
-    """What a text looks like with its places filled."""
-    return re.compile(re.sub(r"\\\{\w*\\\}", ".+", re.escape(words)))
 
 
 def test_the_page_speaks_one_language(page):

@@ -27,7 +27,7 @@ from inference.session import usable_processors
 from inference.tracker import TrackedFace
 from inference.types import ADULT, EMOTIONS, GENDERS
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SWEEP_SECONDS, Session, SessionError, SessionStore
-from webui.texts import language_of, translated
+from webui.texts import figure_words, language_of, translated
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "/live"
@@ -233,7 +233,8 @@ class LiveServer:
     async def report_png(self, request: Request) -> Response:
         """`inference.report.figure_png`."""
         session = self.session(request)
-        picture = await asyncio.to_thread(lambda: figure_png(_report(session)))
+        words = figure_words(language_of(request.headers.get("accept-language")))
+        picture = await asyncio.to_thread(lambda: figure_png(_report(session), words))
         return Response(picture, media_type="image/png", headers=NOT_CACHED)
 
     async def leave(self, request: Request) -> Response:

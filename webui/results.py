@@ -58,11 +58,6 @@ def face_cards(faces: list[Face], language: str = "en") -> str:
     return f"<div class='ifade-faces'>{cards}</div>" + "".join(f"<p class='ifade-note'>{note}</p>" for note in notes)
 
 
-def emotion_names(language: str) -> dict[str, str]:
-    """What each of EMOTIONS is called."""
-    return {label: text(language, f"emotion_{label}") for label in EMOTIONS}
-
-
 def _card(number: int, face: Face, language: str) -> str:
     answer = text(language, f"emotion_{face.shown}" if face.sure else "not_sure")
     bars = "".join(

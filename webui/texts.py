@@ -2,6 +2,10 @@
 
 import re
 
+from inference.report import FIGURE_WORDS
+from inference.satisfaction import NOT_SURE_KEY
+from inference.types import EMOTIONS
+
 LANGUAGES = {"en": "English", "tr": "Türkçe"}
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -298,6 +302,21 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This browser cannot play this file, so it is not shown here.",
         "Bu tarayıcı bu dosyayı oynatamıyor, bu yüzden burada gösterilmiyor.",
     ),
+    # The report's picture; the keys without their beginning are those of FIGURE_WORDS
+    "figure_title": (FIGURE_WORDS["title"], "Memnuniyet"),
+    "figure_summary": (
+        FIGURE_WORDS["summary"],
+        "Memnuniyet: ortalama {mean}, en yüksek {highest}, son {end}; olumlu %{positive}, nötr %{neutral}, olumsuz "
+        "%{negative}",
+    ),
+    "figure_person": (FIGURE_WORDS["person"], "kişi {id}"),
+    "figure_room": (FIGURE_WORDS["room"], "ortam, standart sapmasıyla"),
+    "figure_index": (FIGURE_WORDS["index"], "endeks"),
+    "figure_seconds": (FIGURE_WORDS["seconds"], "saniye"),
+    "figure_dwell": (FIGURE_WORDS["dwell"], "Her duygunun önde olduğu süre"),
+    "figure_seconds_together": (FIGURE_WORDS["seconds_together"], "saniye, tüm kişiler birlikte"),
+    "figure_length": (FIGURE_WORDS["length"], "{seconds} sn"),
+    "figure_decimal_mark": (FIGURE_WORDS["decimal_mark"], ","),
     # The report and the weights
     "nothing_to_report": (
         "Nobody was seen yet, so there is nothing to report.",
@@ -470,6 +489,17 @@ def texts(language: str, prefix: str = "") -> dict[str, str]:
     """All of TEXTS that begin with the prefix, in one language, by key."""
     place = list(LANGUAGES).index(language)
     return {key: pair[place] for key, pair in TEXTS.items() if key.startswith(prefix)}
+
+
+def emotion_names(language: str) -> dict[str, str]:
+    """What each of EMOTIONS is called."""
+    return {label: text(language, f"emotion_{label}") for label in EMOTIONS}
+
+
+def figure_words(language: str) -> dict[str, str]:
+    """What stands in the report's picture, as `inference.report.figure_png` wants it."""
+    words = {key.removeprefix("figure_"): value for key, value in texts(language, "figure_").items()}
+    return words | emotion_names(language) | {NOT_SURE_KEY: text(language, "not_sure")}
 
 
 def text(language: str, key: str, **values) -> str:
