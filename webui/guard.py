@@ -22,6 +22,7 @@ from inference.images import MAX_BYTES
 from webui.live import NOT_CACHED, Refusal, json_response
 from webui.photos import MAX_HELD_BYTES, PhotoStore
 from webui.sessions import SWEEP_SECONDS
+from webui.texts import language_of, translated
 
 READ = re.compile(
     "/|/(config|theme.css|favicon.ico|manifest.json|robots.txt|pwa_icon)|/(static|assets|svelte|pwa_icon)/.+"
@@ -94,7 +95,7 @@ class Guard:
         try:
             await self._pass(scope, hear, answer)
         except Refusal as refusal:
-            await _refuse(refusal)(scope, hear, answer)
+            await _refuse(refusal, scope)(scope, hear, answer)
         except ClientDisconnect:
             pass
         except Exception as error:  # Gradio's, about a request that it did not expect
@@ -103,7 +104,7 @@ class Guard:
             _log(scope, error)
             if not started:
                 refusal = Refusal(400, "This request was not understood. /gradio_api/info says how to ask.")
-                await _refuse(refusal)(scope, hear, answer)
+                await _refuse(refusal, scope)(scope, hear, answer)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, queue = scope["path"], self._page._queue
@@ -273,8 +274,9 @@ async def _discard(receive: Receive) -> None:
                     break
 
 
-def _refuse(refusal: Refusal) -> Response:
-    return json_response({"detail": str(refusal), "error": str(refusal)}, refusal.status)
+def _refuse(refusal: Refusal, scope: Scope) -> Response:
+    sentence = translated(str(refusal), language_of(Headers(scope=scope).get("accept-language")))
+    return json_response({"detail": sentence, "error": sentence}, refusal.status)
 
 
 def _log(scope: Scope, error: Exception) -> None:

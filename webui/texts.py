@@ -446,6 +446,14 @@ SENTENCES: dict[str, str] = {
     "The page is busy: {} are before you. It goes on by itself as soon as there is room.": "Sayfa meşgul: önünüzde {} kişi "
     "var. Yer açılır açılmaz kendiliğinden devam eder.",
     "The page is full at the moment. Try again in a few minutes.": "Sayfa şu anda dolu. Birkaç dakika sonra yeniden deneyin.",
+    "The page is busy: {} photos are waiting. Try again in a minute.": "Sayfa meşgul: {} fotoğraf bekliyor. Bir dakika sonra yeniden deneyin.",
+    "The page is busy: {} photos are arriving. Try again in a minute.": "Sayfa meşgul: {} fotoğraf gönderiliyor. Bir dakika sonra yeniden deneyin.",
+    "Too many large photos are waiting. Try again in a minute.": "Çok fazla büyük fotoğraf bekliyor. Bir dakika sonra yeniden deneyin.",
+    "Too many large photos are arriving. Try again in a minute.": "Çok fazla büyük fotoğraf gönderiliyor. Bir dakika sonra yeniden deneyin.",
+    "The page is busy: it holds as many photos as it can. Try again in a minute.": "Sayfa meşgul: tutabileceği kadar fotoğraf tutuyor. Bir dakika sonra yeniden deneyin.",
+    "The photo took too long to arrive. Try again, or make it smaller.": "Fotoğrafın ulaşması çok uzun sürdü. Yeniden deneyin ya da küçültün.",
+    "The file is too large; at most {} MB are read.": "Dosya çok büyük; en çok {} MB okunur.",
+    "That is too large; at most {} MB are read.": "Bu çok büyük; en çok {} MB okunur.",
     "This session has ended.": "Bu oturum sona erdi.",
     "The frame before this one is still being worked on.": "Bundan önceki kare hâlâ işleniyor.",
     "The frame took too long to arrive.": "Karenin ulaşması çok uzun sürdü.",
@@ -477,7 +485,10 @@ SENTENCES: dict[str, str] = {
 }
 """English sentences of `inference` and of the routes, and the same in Turkish."""
 
-_PATTERNS = [(re.compile(re.escape(en).replace(r"\{\}", _NUMBER)), tr) for en, tr in SENTENCES.items()]
+_PATTERNS = [
+    (re.compile(re.escape(english).replace(r"\{\}", _NUMBER)), SENTENCES[english])
+    for english in sorted(SENTENCES, key=len, reverse=True)  # some begin like a longer one
+]
 
 
 def language_of(accepted: str | None) -> str:
