@@ -57,7 +57,7 @@ PRIVACY_TESTS = (
     "tests/test_live.py::test_deleting_forgets_at_once",
     "tests/test_live.py::test_sessions_end_by_themselves",
     "tests/test_video_page.py::test_a_video_is_analysed_and_forgotten",
-    "tests/test_app_api.py::test_uploads_are_deleted_as_the_page_says",
+    "tests/test_load.py::test_nothing_is_left_behind",
 )
 
 

@@ -176,6 +176,7 @@ def test_every_generated_section_of_the_readme_is_filled():
         "detection",
         "tracking",
         "live",
+        "load",
         "reproduction",
         "runs",
         "studies",
