@@ -1,0 +1,305 @@
+"""What others can learn of a visitor, and what is left of one: by raw HTTP against the page, served by this process."""
+
+import contextlib
+import gc
+import hashlib
+import http.client
+import io
+import json
+import pytest
+import re
+import secrets
+import socket
+import tempfile
+import time
+from pathlib import Path
+from PIL import Image
+from urllib.parse import quote, urlsplit
+
+from inference.analyzer import FaceAnalyzer
+from webui import guard, photos
+from webui.photo_input import PhotoInput
+from webui.photos import PhotoStore
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
+META = {"meta": {"_type": "gradio.FileData"}}
+BOUNDARY = {"Content-Type": "multipart/form-data; boundary=x"}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The temporary folder of the page."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    import app
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "gradio"))
+        live = app.build_live_server()
+        page = app.launch(FaceAnalyzer(), live, app.build_video_server(live), prevent_thread_lock=True, quiet=True)
+        yield page
+        page.close()
+
+
+@pytest.fixture
+def photo() -> bytes:
+    """A photo that nobody has sent before."""
+    file = io.BytesIO()
+    image = Image.open(EXAMPLE)
+    image.putpixel((0, 0), tuple(secrets.token_bytes(3)))
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def request(page, method: str, path: str, body: bytes | None = None, headers: dict | None = None, seconds: float = 60):
+    """Status and the first megabyte of the answer, as far as it comes in time."""
+    connection = http.client.HTTPConnection(urlsplit(page.local_url).netloc, timeout=seconds)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, headers or {})
+        answer, data = connection.getresponse(), b""
+        with contextlib.suppress(TimeoutError):
+            while len(data) < 2**20 and (part := answer.read1()):
+                data += part
+        return answer.status, data
+
+
+def send(page, photo: bytes, name: str = "photo.png") -> str:
+    head = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'.encode()
+    status, answer = request(page, "POST", "/gradio_api/upload", head + photo + b"\r\n--x--\r\n", BOUNDARY)
+    assert status == 200, answer
+    return json.loads(answer)[0]
+
+
+def ask_as_page(page, path: str | None, session: str) -> bytes:
+    show = next(call["id"] for call in page.config["dependencies"] if len(call["outputs"]) == 3)
+    shown = {"path": path, **META} if path else None
+    body = json.dumps({"data": [shown, False, "en"], "fn_index": show, "session_hash": session}).encode()
+    status, answer = request(page, "POST", "/gradio_api/queue/join", body, JSON)
+    assert status == 200, answer
+    return request(page, "GET", f"/gradio_api/queue/data?session_hash={session}")[1]
+
+
+def ask_as_program(page, path: str) -> str:
+    body = json.dumps({"data": [{"path": path, **META}]}).encode()
+    status, answer = request(page, "POST", "/gradio_api/call/analyze", body, JSON)
+    assert status == 200, answer
+    return json.loads(answer)["event_id"]
+
+
+def held(page) -> list:
+    """All places where Gradio keeps something of a session or a call."""
+    queue, states = page._queue, page.app.state_holder
+    stores = [queue.pending_messages_per_session, queue.pending_event_ids_session, queue.event_ids_to_events]
+    return stores + [states.session_data, states.time_last_used]
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_no_photo_is_written_to_disk(page, folder, photo):
+    before = {file for file in folder.rglob("*") if file.is_file()}
+    answer = ask_as_page(page, send(page, photo), "on-disk")
+    assert b"data:image/jpeg;base64," in answer and b"ifade-face" in answer
+    assert {file for file in folder.rglob("*") if file.is_file()} == before
+    assert not any(photo[1000:2000] in file.read_bytes() for file in before)
+
+
+def test_the_photo_of_a_page_is_there_until_it_is_cleared_replaced_or_left(page, photo, monkeypatch):
+    monkeypatch.setattr(photos, "LEFT_SECONDS", 0.5)
+    first, session = send(page, photo), "holding"
+    for _ in range(2):  # again, with another tick in the box for age and gender, say
+        assert b"ifade-face" in ask_as_page(page, first, session)
+    assert request(page, "GET", "/gradio_api/file=" + quote(first)) == (200, photo)
+    second = send(page, photo)
+    assert b"ifade-face" in ask_as_page(page, second, session)
+    assert PhotoInput.photos.get(first) is None and PhotoInput.photos.get(second) is not None
+    assert b"ifade-face" not in ask_as_page(page, None, session)
+    assert PhotoInput.photos.get(second) is None
+    third = send(page, photo)
+    host = urlsplit(page.local_url)
+    with socket.create_connection((host.hostname, host.port)) as heartbeat:
+        heartbeat.sendall(f"GET /gradio_api/heartbeat/{session} HTTP/1.1\r\nHost: page\r\n\r\n".encode())
+        assert b"ALIVE" in heartbeat.recv(4096) + heartbeat.recv(4096)
+        assert b"ifade-face" in ask_as_page(page, third, session)
+        time.sleep(1.5)
+        assert PhotoInput.photos.get(third) is not None
+    wait_until(lambda: PhotoInput.photos.get(third) is None)
+    assert request(page, "GET", "/gradio_api/file=" + quote(third))[0] == 403
+
+
+def test_the_photo_of_a_program_is_forgotten_when_it_was_read(page, photo):
+    path = send(page, photo)
+    event = ask_as_program(page, path)
+    assert b"event: complete" in request(page, "GET", f"/gradio_api/call/analyze/{event}")[1]
+    assert PhotoInput.photos.get(path) is None
+    assert request(page, "GET", "/gradio_api/file=" + quote(path))[0] == 403
+    # The answer is given once.
+    assert request(page, "GET", f"/gradio_api/call/analyze/{event}")[0] == 404
+
+
+def test_photos_nobody_asks_about_are_forgotten(page, photo, monkeypatch):
+    monkeypatch.setattr(photos, "UNUSED_SECONDS", 0.5)
+    path = send(page, photo)
+    wait_until(lambda: PhotoInput.photos.get(path) is None)
+
+
+def test_answers_are_forgotten(page, photo, monkeypatch):
+    """Those that were read, and those that nobody fetches."""
+    monkeypatch.setattr(guard, "UNREAD_SECONDS", 1)
+    ask_as_page(page, send(page, photo), "forgotten")
+    event = ask_as_program(page, send(page, photo))
+    assert event in page._queue.pending_messages_per_session and "forgotten" in page.app.state_holder.session_data
+    wait_until(lambda: not any(name in store for store in held(page) for name in ("forgotten", event)))
+    gc.collect()
+    left = [thing for thing in gc.get_objects() if type(thing).__name__ == "ProcessCompletedMessage"]
+    assert not [message for message in left if message.event_id == event]
+    status, answer = request(page, "GET", f"/gradio_api/call/analyze/{event}")
+    assert status == 404 and b"Ask again" in answer
+
+
+def test_others_find_nothing_by_any_address(page, photo):
+    """Who knows a visitor's photo, its name and hash, and all numbers of the page, but none of the secrets."""
+    path, session = send(page, photo, "holiday.png"), secrets.token_urlsafe(12)
+    answer = ask_as_page(page, path, session).decode()
+    event = ask_as_program(page, send(page, photo, "holiday.png"))
+    token = json.loads(request(page, "POST", "/live/start")[1])["session"]
+    seconds = str(time.time())
+    headers = {"X-Session": token, "X-Seconds": seconds, "X-Camera": "512x512"}
+    assert request(page, "POST", "/live/frame", EXAMPLE.read_bytes(), headers)[0] == 200
+    # Photos and answers are of high entropy: any long piece of them gives them away.
+    annotated = re.search(r"base64,([A-Za-z0-9+/=]+)", answer)[1]
+    secret = [photo[1000:1100], annotated[500:600].encode(), b"aria-valuenow='", Path(path).parent.name.encode()]
+    secret += [word.encode() for word in (session, event, token, '"consensus"')]
+    guesses = {hashlib.sha256(photo).hexdigest(), hashlib.md5(photo).hexdigest(), "holiday.png", "0", "photo.png"}
+    names = sorted(guesses) + [f"{Path(path).parent.parent}/{guess}/photo.png" for guess in sorted(guesses)]
+    routes = list(page.app.routes)
+    routes += [inner for route in routes for inner in getattr(getattr(route, "original_router", None), "routes", [])]
+    assert {"/gradio_api/queue/data", "/gradio_api/deep_link", "/live/report.csv"} <= {
+        getattr(route, "path", None) for route in routes
+    }
+    tried = 0
+    for route in routes:
+        pattern = getattr(route, "path", "")
+        for name in names if "{" in pattern else names[:1]:
+            address = quote(re.sub(r"\{[^}]*\}", lambda _: name, pattern), safe="/=")
+            address += f"?session_hash={quote(name)}&upload_id={quote(name)}&event_id={quote(name)}"
+            for method in getattr(route, "methods", None) or ():
+                body = {"session_hash": name, "event_id": name, "fn_index": 1, "data": [{"path": name, **META}]}
+                sent = json.dumps(body).encode() if method == "POST" else None
+                with contextlib.suppress(TimeoutError):
+                    _, data = request(page, method, address, sent, JSON | {"X-Session": name}, seconds=0.5)
+                    assert not [word for word in secret if word in data], (method, address)
+                tried += 1
+    assert tried > 200
+    # And the owner still reads what is theirs.
+    assert b"event: complete" in request(page, "GET", f"/gradio_api/call/analyze/{event}")[1]
+    assert request(page, "GET", "/gradio_api/file=" + quote(path))[1] == photo
+
+
+def test_an_uploaded_file_is_no_page_of_this_server(page):
+    connection = http.client.HTTPConnection(urlsplit(page.local_url).netloc, timeout=20)
+    for name in ("x.html", "x.svg", "x.js"):
+        connection.request("GET", "/gradio_api/file=" + quote(send(page, b"<script>alert(1)</script>", name)))
+        answer = connection.getresponse()
+        assert answer.read() and answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["cache-control"] == "no-store"
+        assert answer.headers["content-security-policy"] == "sandbox"
+
+
+def test_nothing_of_a_request_is_printed(page, capfd, caplog):
+    """Requests that go wrong in every way, with a word that stands for what is in a photo."""
+    word = "NeverToBePrinted"
+    bodies = (
+        word.encode(),
+        json.dumps({"data": word}).encode(),
+        json.dumps({"data": [{"path": word, **META}, word]}).encode(),
+    )
+    for path in ("queue/join", "call/analyze", "call/v2/analyze", "run/predict", "cancel", "reset", "upload"):
+        for body in bodies:
+            request(page, "POST", f"/gradio_api/{path}", body, JSON | {"Cookie": word, "X-Session": word}, seconds=5)
+    request(page, "GET", f"/gradio_api/call/analyze/{word}", headers={"Cookie": word})
+    request(page, "POST", "/live/frame", word.encode(), {"X-Session": word})
+    printed = "".join(capfd.readouterr()) + caplog.text
+    assert word not in printed and "127.0.0.1" not in printed and "Traceback" not in printed
+
+
+def test_a_body_that_trickles_is_given_up(page, monkeypatch):
+    monkeypatch.setattr(guard, "GRACE_SECONDS", 1)
+    host = urlsplit(page.local_url)
+    for path in ("upload", "call/analyze"):
+        with socket.create_connection((host.hostname, host.port), timeout=20) as client:
+            head = f"POST /gradio_api/{path} HTTP/1.1\r\nHost: page\r\nContent-Length: 1000\r\n"
+            client.sendall((head + "Content-Type: multipart/form-data; boundary=x\r\n\r\n").encode())
+            answer, started = b"", time.monotonic()
+            client.settimeout(0.1)
+            while b"}" not in answer:
+                assert time.monotonic() < started + 15
+                client.sendall(b"x")
+                with contextlib.suppress(TimeoutError):
+                    answer += client.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 408") and b"took too long" in answer
+
+
+def test_whoever_finds_no_room_is_told_so(page, photo, monkeypatch):
+    path = send(page, photo)
+    monkeypatch.setattr(guard, "MAX_WAITING", 0)
+    body = json.dumps({"data": [{"path": path, **META}]}).encode()
+    status, answer = request(page, "POST", "/gradio_api/call/analyze", body, JSON)
+    assert status == 503 and "busy: 0 photos are waiting" in json.loads(answer)["detail"]
+    monkeypatch.setattr(guard, "MAX_ARRIVING", 0)
+    status, answer = request(page, "POST", "/gradio_api/upload", bytes(100), BOUNDARY)
+    assert status == 503 and "photos are arriving" in json.loads(answer)["detail"]
+    monkeypatch.undo()
+    monkeypatch.setattr(photos, "MAX_HELD_BYTES", len(photo))
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="p"\r\n\r\n'
+    status, answer = request(page, "POST", "/gradio_api/upload", head + photo + b"x\r\n--x--\r\n", BOUNDARY)
+    assert status == 503 and "as many photos as it can" in json.loads(answer)["detail"]
+
+
+def test_the_store_is_bounded(monkeypatch):
+    monkeypatch.setattr(photos, "MAX_HELD_BYTES", 100)
+    monkeypatch.setattr(photos, "MAX_PHOTOS", 3)
+    store = PhotoStore()
+    waiting, read = store.put(bytes(40)), store.put(bytes(40))
+    assert store.put(bytes(40)) is None  # those who wait keep their place
+    store.read(read, once=False)
+    third = store.put(bytes(60))
+    assert third and store.get(read) is None and store.get(waiting) == bytes(40)
+    assert store.held_bytes == 100
+    store.read(third, once=True)
+    assert store.held_bytes == 40 and store.put(b"a") and store.put(b"b") and store.put(b"c") is None
+    assert len(store) == 3
+
+
+def test_a_session_is_bounded():
+    """One that is as full as it can be: 20,000 stretches of time of 800 people, and all rows of the table."""
+    import numpy as np
+    import tracemalloc
+    from dataclasses import replace
+
+    from inference.follow import FaceFollower
+    from inference.images import load_image
+    from inference.report import _NUMBERS, MAX_ROWS
+    from webui.sessions import SessionStore
+
+    analyzer = FaceAnalyzer()
+    session = SessionStore(lambda: FaceFollower(analyzer)).start()
+    (face,) = session.follower.analyze(load_image(EXAMPLE), 0.0)
+    tracemalloc.start()
+    try:
+        for number in range(1100):
+            people = [replace(face, id=number % 50 * 16 + place) for place in range(20)]
+            session.timeline.add(number / 2, people)
+        session.rows.add(np.zeros((MAX_ROWS + 10_000, _NUMBERS)))
+        assert tracemalloc.get_traced_memory()[0] < 40 * 2**20
+    finally:
+        tracemalloc.stop()
