@@ -57,6 +57,9 @@ PRIVACY_TESTS = (
     "tests/test_live.py::test_deleting_forgets_at_once",
     "tests/test_live.py::test_sessions_end_by_themselves",
     "tests/test_video_page.py::test_a_video_is_analysed_and_forgotten",
+    "tests/test_privacy.py::test_no_photo_is_written_to_disk",
+    "tests/test_privacy.py::test_the_photo_of_a_program_is_forgotten_when_it_was_read",
+    "tests/test_privacy.py::test_nothing_of_a_request_is_printed",
     "tests/test_load.py::test_nothing_is_left_behind",
 )
 
@@ -336,7 +339,7 @@ def card() -> str:
         "",
         "## What is stored",
         "",
-        "The networks keep nothing. The page keeps no picture of a camera, deletes photos and videos, and forgets a live session "
+        "The networks keep nothing. The page writes no photo and no picture of a camera to disk, deletes videos, and forgets a live session "
         "when it is left; these tests hold that: " + ", ".join(f"`{name}`" for name in PRIVACY_TESTS) + ".",
         "",
         "## Use from Python",
