@@ -5,6 +5,7 @@ import cv2
 import logging
 import math
 import numpy as np
+import os
 import sys
 import threading
 import weakref
@@ -14,6 +15,10 @@ from inference.alignment import cut_square
 from inference.model_files import ModelError, read_model
 from inference.session import native_stderr
 from inference.types import Detection
+
+# MediaPipe reports its use to play.googleapis.com and has no switch for that. What it asks first is this variable; nobody
+# listens there, so that nothing leaves the machine, not even a name. Nothing else here asks other machines for anything.
+os.environ["https_proxy"] = NOWHERE = "http://127.0.0.1:9"
 
 # MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
 _hidden = "tensorflow" not in sys.modules

@@ -10,6 +10,7 @@ import numpy as np
 import os
 import pytest
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -469,3 +470,24 @@ def test_nothing_is_written_into_the_home_folder_or_told_to_others(tmp_path):
     code = "import inference.session as s; s.Session('emotion_int8.onnx')"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True, timeout=120)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_reports_of_mediapipe_go_nowhere():
+    """They go where https_proxy says, which is a place where nobody listens unless this test does."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxy.settimeout(60)
+        code = f"""
+import os, time
+from inference import detector
+assert os.environ["https_proxy"] == detector.NOWHERE == "http://127.0.0.1:9"
+os.environ["https_proxy"] = "http://127.0.0.1:{proxy.getsockname()[1]}"
+faces = detector.FaceDetector()
+time.sleep(2)
+faces.close()
+"""
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+        connection, _ = proxy.accept()
+        with connection:
+            connection.settimeout(30)
+            assert connection.recv(100).startswith(b"CONNECT play.googleapis.com:443 ")
+        assert process.wait(60) == 0
