@@ -260,6 +260,7 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
         },
         max_file_size=MAX_BYTES,
         css_paths=HERE / "webui" / "style.css",
+        js=(HERE / "webui" / "photo_input.js").read_text(),
         i18n=I18N,
         # System fonts: the default theme asks Google for its own.
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),

@@ -6,6 +6,7 @@ import pytest
 import re
 from dataclasses import replace
 from pathlib import Path
+from PIL import Image
 from playwright.sync_api import expect
 
 from inference.analyzer import FaceAnalyzer
@@ -86,6 +87,16 @@ def test_no_face_and_no_photo_are_said_clearly(page, tmp_path):
     page.set_input_files("input[type=file]", fake)
     wait_for_answer(page)
     assert "not a picture" in page.locator(".ifade-message").inner_text()
+
+
+def test_a_heic_photo(page, tmp_path):
+    """Which the browser itself cannot show; the answer is a JPEG."""
+    Image.open(EXAMPLES / "astronaut.jpg").save(tmp_path / "IMG_0001.HEIC", "HEIF", quality=90)
+    page.set_input_files("input[type=file]", tmp_path / "IMG_0001.HEIC")
+    expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.ifade-photo img')].some(image => image.naturalWidth == 512)"
+    )
 
 
 def test_an_example_by_keyboard(page):
