@@ -13,7 +13,7 @@ function makeTable(caption, head, rows) {
   return make("div", {class: "ifade-table", tabindex: "0", role: "region", "aria-label": caption},
     make("table", {},
       make("caption", {text: caption}),
-      make("thead", {}, make("tr", {}, ...head.map((text) => make("th", {text, scope: "col"})))),
+      make("thead", {}, make("tr", {}, ...head.map((text) => text ? make("th", {text, scope: "col"}) : make("td")))),
       make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map(cell))))));
 }
 
