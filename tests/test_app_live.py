@@ -358,7 +358,8 @@ def test_a_phone_shows_all_of_it_legibly(visit, color_scheme):
 
 def test_curve_markers_scale_and_report(visit):
     page = visit()
-    assert colored_pixels(page, "#ifade-live .ifade-chart-live") < 10
+    numbers = colored_pixels(page, "#ifade-live .ifade-chart-live")
+    assert numbers < 60  # those at the ends of lines that have hardly begun
     wait_for_answers(page, 30)
     page.fill("#ifade-live .ifade-marker-label", "price <b>shown</b>")
     page.click("#ifade-live .ifade-marker-set")
@@ -370,7 +371,7 @@ def test_curve_markers_scale_and_report(visit):
     expect(page.locator("#ifade-live .ifade-marker-note")).to_contain_text("by key")
     wait_for_answers(page, 15)
     assert (
-        colored_pixels(page, "#ifade-live .ifade-chart-live") > 30
+        colored_pixels(page, "#ifade-live .ifade-chart-live") > numbers + 30
     )  # both are the same woman, so their lines hide each other
     # Two happy people; the same on the other scale.
     assert float(text(page, "now-index")) > 0.5
