@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from inference.age_gender import find_estimator
 from inference.analyzer import FaceAnalyzer
-from inference.detector import DetectorError, FaceDetector
+from inference.detector import DetectorError, FaceDetector, send_no_reports
 from inference.drawing import annotate, shrink
 from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
@@ -277,6 +277,7 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
 
 
 def main() -> None:
+    send_no_reports()
     try:
         analyzer, live = FaceAnalyzer(), build_live_server()
         video = build_video_server(live)

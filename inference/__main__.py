@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from inference import images, video
 from inference.analyzer import FaceAnalyzer
-from inference.detector import DetectorError, FaceDetector
+from inference.detector import DetectorError, FaceDetector, send_no_reports
 from inference.drawing import annotate
 from inference.follow import FaceFollower
 from inference.images import ImageError, load_image
@@ -236,6 +236,7 @@ def main() -> int:
         help="video frames a second to analyse (default: %(default)g)",
     )
     args = parser.parse_args()
+    send_no_reports()
     files = find_files(args.sources)
     if not files:
         print(

@@ -16,10 +16,6 @@ from inference.model_files import ModelError, read_model
 from inference.session import native_stderr
 from inference.types import Detection
 
-# MediaPipe reports its use to play.googleapis.com and has no switch for that. What it asks first is this variable; nobody
-# listens there, so that nothing leaves the machine, not even a name. Nothing else here asks other machines for anything.
-os.environ["https_proxy"] = NOWHERE = "http://127.0.0.1:9"
-
 # MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
 _hidden = "tensorflow" not in sys.modules
 if _hidden:
@@ -30,6 +26,9 @@ try:
 finally:
     if _hidden:
         del sys.modules["tensorflow"]
+
+NOWHERE = "http://127.0.0.1:9"
+"""An address at which nobody listens."""
 
 FILES = {
     "short_range": "face_detection_short_range.tflite",
@@ -67,6 +66,15 @@ MAX_FAILED = 20
 
 class DetectorError(RuntimeError):
     """MediaPipe failed on a picture; the message is one for the person who sent it."""
+
+
+def send_no_reports() -> None:
+    """Keep MediaPipe, which has no switch for that, from reporting its use to play.googleapis.com.
+
+    What it asks first is https_proxy of the environment. For programs that ask other machines for nothing by HTTPS
+    themselves; to be called before the first detector is made.
+    """
+    os.environ["https_proxy"] = NOWHERE
 
 
 class FaceDetector:

@@ -480,13 +480,16 @@ def test_the_reports_of_mediapipe_go_nowhere():
         code = f"""
 import os, time
 from inference import detector
+assert "https_proxy" not in os.environ
+detector.send_no_reports()
 assert os.environ["https_proxy"] == detector.NOWHERE == "http://127.0.0.1:9"
 os.environ["https_proxy"] = "http://127.0.0.1:{proxy.getsockname()[1]}"
 faces = detector.FaceDetector()
 time.sleep(2)
 faces.close()
 """
-        process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+        environment = {name: value for name, value in os.environ.items() if name != "https_proxy"}
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment)
         connection, _ = proxy.accept()
         with connection:
             connection.settimeout(30)
