@@ -14,7 +14,7 @@ from pathlib import Path
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from urllib.parse import parse_qs
 
@@ -55,7 +55,7 @@ class Guard:
 
     Photos that are uploaded go to a PhotoStore instead of Gradio's folder. Bodies are read here, within limits of size,
     number and time, and must be what Gradio understands, since it answers others with its own failure. Refusals are JSON
-    with a sentence in `detail` (where Gradio's clients look for it) and in `error`.
+    with a sentence in `detail` (where Gradio's clients look for it) and in `error`; of uploads, the sentence alone.
 
     Args:
         app: what is guarded.
@@ -276,6 +276,8 @@ async def _discard(receive: Receive) -> None:
 
 def _refuse(refusal: Refusal, scope: Scope) -> Response:
     sentence = translated(str(refusal), language_of(Headers(scope=scope).get("accept-language")))
+    if scope["path"].rstrip("/").endswith("/upload"):  # the page shows the whole body of this one
+        return PlainTextResponse(sentence, refusal.status, NOT_CACHED)
     return json_response({"detail": sentence, "error": sentence}, refusal.status)
 
 
