@@ -3,6 +3,7 @@ of a visitor is left behind."""
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import gradio as gr
 import logging
@@ -45,6 +46,8 @@ GRACE_SECONDS, SLOWEST = 20, 8000
 MAX_SESSION_CHARACTERS = 64
 UNREAD_SECONDS = 60
 """How long an answer waits for the one who asked."""
+TRIM_SECONDS = 30
+"""How often memory that is free is given back to the system."""
 
 PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/avif")
 PHOTO_HEADERS = NOT_CACHED | {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
@@ -299,18 +302,29 @@ async def tidy(page: gr.Blocks, photos: PhotoStore):
     Gradio holds answers that nobody fetches, and the last values of every session, until thousands of others have come.
     """
     ended: dict[str, float] = {}
+    trimmed = time.monotonic()
 
     async def sweep() -> None:
+        nonlocal trimmed
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             photos.sweep()
             _forget_calls(page, ended)
+            if time.monotonic() - trimmed > TRIM_SECONDS:
+                await asyncio.to_thread(_return_memory)
+                trimmed = time.monotonic()
 
     task = asyncio.create_task(sweep())
     try:
         yield
     finally:
         task.cancel()
+
+
+def _return_memory() -> None:
+    """Give freed memory back to the system, which glibc keeps where many threads have worked."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _forget_calls(page: gr.Blocks, ended: dict[str, float]) -> None:
