@@ -83,31 +83,38 @@ class Guard:
             whole = not message.get("more_body")
             return message
 
+        async def tell(message: Message) -> None:
+            try:
+                await send(message)
+            except Exception as error:  # the client has broken the protocol, so it cannot be answered
+                raise ClientDisconnect from error
+
         async def answer(message: Message) -> None:
             nonlocal started
             started = True
             if message["type"] == "http.response.body" and not message.get("more_body") and not whole:
-                await send(message | {"more_body": True})
+                await tell(message | {"more_body": True})
                 await _discard(hear)
                 message = {"type": "http.response.body"}
-            await send(message)
+            await tell(message)
 
-        if scope["path"] in self._own:
-            await self._app(scope, hear, answer)
-            return
-        try:
-            await self._pass(scope, hear, answer)
-        except Refusal as refusal:
-            await _refuse(refusal, scope)(scope, hear, answer)
-        except ClientDisconnect:
-            pass
-        except Exception as error:  # Gradio's, about a request that it did not expect
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            _log(scope, error)
-            if not started:
-                refusal = Refusal(400, "This request was not understood. /gradio_api/info says how to ask.")
+        with contextlib.suppress(ClientDisconnect):
+            if scope["path"] in self._own:
+                await self._app(scope, hear, answer)
+                return
+            try:
+                await self._pass(scope, hear, answer)
+            except Refusal as refusal:
                 await _refuse(refusal, scope)(scope, hear, answer)
+            except ClientDisconnect:
+                raise
+            except Exception as error:  # Gradio's, about a request that it did not expect
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                _log(scope, error)
+                if not started:
+                    refusal = Refusal(400, "This request was not understood. /gradio_api/info says how to ask.")
+                    await _refuse(refusal, scope)(scope, hear, answer)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, queue = scope["path"], self._page._queue
