@@ -59,6 +59,8 @@ READ_SECONDS = 3.0
 """How long the answer to a hostile request is read: streams of events do not end."""
 LONE_PHOTOS = 12
 """Photos of the visitor who is alone, before and after."""
+WARM_SECONDS = 3.0
+"""Of the camera before everything else."""
 PAUSE_SECONDS = 2.0
 """Longest pause of a soaking client between two photos."""
 SETTLED_SECONDS = 1.0
@@ -203,6 +205,11 @@ class Visitors:
 
     async def _ask_as_page(self, path: str, picture: Picture) -> bool:
         session = secrets.token_urlsafe(16)
+        # An open page holds this connection; when it ends, the page has been closed.
+        async with self._http.stream("GET", f"/gradio_api/heartbeat/{session}"):
+            return await self._ask(session, path, picture)
+
+    async def _ask(self, session: str, path: str, picture: Picture) -> bool:
         call = {"data": [{"path": path, "meta": FILE}, False], "fn_index": self.show, "session_hash": session}
         _json(await self._http.post("/gradio_api/queue/join", json=call))
         async with self._http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
@@ -593,7 +600,9 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
             for number, picture in enumerate(itertools.islice(itertools.cycle(photos), LONE_PHOTOS)):
                 await visitors.photo(phase, picture, number % 2 == 0)
 
-        await lone(Phase())  # warms up
+        # Everything works once, so that it has its memory.
+        await lone(Phase())
+        await visitors.stream(Phase(), cameras[-1], time.monotonic() + WARM_SECONDS)
         await lone(phases["before"])
         details["before"] = server.look()
 
