@@ -28,7 +28,7 @@ from export.to_onnx import convert, fold_batch_norm
 from export.verify import VerificationError, verify
 from inference.model_files import MODELS, write_checksums
 from inference.types import AGE_COVERAGE, AGES, GENDERS
-from training.age_gender import read_settings
+from training.age_gender import AreaResize, read_settings
 from training.demographic_report import Predictor, covered, disturbed, evaluate, predictor, score
 from training.demographics import (
     SIZE,
@@ -47,23 +47,32 @@ TERMS = {
 
 
 def serving_network(
-    networks: list[keras.Model], temperature: float = 1.0, gender_temperature: float = 1.0
+    networks: list[keras.Model],
+    temperature: float = 1.0,
+    gender_temperature: float = 1.0,
+    mirror_look: int | None = None,
 ) -> keras.Model:
     """One network out of trained ones, as it is served.
 
     Args:
         networks: built by `training.age_gender`.
         temperature, gender_temperature: by which the logarithms of the probabilities are divided.
+        mirror_look: pixels to which mirror images are reduced; default: what the networks were trained at. At a few pixels
+            more they err on other faces, so that the mean is better.
 
     Returns:
         float32 (N, SIZE, SIZE, 3) to a dict: `age_distribution` (N, AGES) and `gender` (N, 2), means over the networks,
         the face and its mirror image, calibrated; `age` (N,), which is `inference.types.central_age` of the distribution.
     """
     image = keras.Input((SIZE, SIZE, 3), name="image")
-    views = (image, keras.ops.flip(image, axis=2))
-    folded = [fold_batch_norm(network) for network in networks]
-    unnamed = [keras.Model(network.inputs, network.output) for network in folded]  # they share a name
-    answers = [network(view) for network in unnamed for view in views]
+    mirrored = keras.ops.flip(image, axis=2)
+    answers = []
+    for network in networks:
+        other = at_look(network, mirror_look) if mirror_look else network
+        for each, view in ((network, image), (other, mirrored)):
+            folded = fold_batch_norm(each)
+            unnamed = keras.Model(folded.inputs, folded.output)  # they share a name
+            answers.append(unnamed(view))
 
     def calibrated(name: str, divisor: float):
         mean = sum((answer[name] for answer in answers[1:]), answers[0][name]) / len(answers)
@@ -75,6 +84,17 @@ def serving_network(
     age = keras.ops.maximum(keras.ops.sum(part, axis=-1) - 0.5, 0.0)
     gender = calibrated("gender", gender_temperature)
     return keras.Model(image, {"age": age, "age_distribution": distribution, "gender": gender})
+
+
+def at_look(network: keras.Model, look: int) -> keras.Model:
+    """The same network with the same weights, reducing faces to `look` pixels."""
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config(layer.get_config() | ({"side": look} if isinstance(layer, AreaResize) else {}))
+
+    other = keras.models.clone_model(network, clone_function=copy)
+    other.set_weights(network.get_weights())
+    return other
 
 
 def fit_age_temperature(distribution: np.ndarray, validation: Portraits) -> float:
@@ -104,6 +124,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.age_gender", description="Export a network to ONNX.")
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.keras")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
+    parser.add_argument("--mirror-look", type=int, metavar="PIXELS", help="another size of the mirror images")
     add_demographics_arguments(parser)
     args = parser.parse_args()
     try:
@@ -119,10 +140,12 @@ def main() -> int:
     if not len(validation):
         print(f"error: there are no validation faces of {' and '.join(data)}.", file=sys.stderr)
         return 1
-    answers = serving_network(networks).predict(validation.images, batch_size=256, verbose=0)
+    answers = serving_network(networks, mirror_look=args.mirror_look).predict(
+        validation.images, batch_size=256, verbose=0
+    )
     temperature = fit_age_temperature(answers["age_distribution"], validation)
     gender_temperature = fit_temperature(answers["gender"], validation.genders)
-    calibrated = serving_network(networks, temperature, gender_temperature)
+    calibrated = serving_network(networks, temperature, gender_temperature, args.mirror_look)
     metadata = {
         "labels": json.dumps(GENDERS),
         "bins": str(AGES),
@@ -134,6 +157,8 @@ def main() -> int:
         "dataset": " and ".join(data),
         "terms": "; ".join(TERMS[name] for name in data),
         "runs": " + ".join(model.parent.name for model in args.models),
+        "look": " + ".join(str(each["look"]) for each in settings),
+        "mirror_look": str(args.mirror_look or "the same"),
         "parameters": str(sum(network.count_params() for network in networks)),
         "version": datetime.date.today().isoformat(),
     }

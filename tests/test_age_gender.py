@@ -323,6 +323,19 @@ class TestExport:
             np.testing.assert_allclose(both[name], (one[name] + other[name]) / 2, atol=1e-5)
         assert np.abs(one["gender"] - other["gender"]).max() > 0.01
 
+    def test_a_mirror_image_may_be_looked_at_in_another_size(self, trained_run, portraits, monkeypatch):
+        faces = portraits.images[:8].astype(np.float32)
+        network = keras.models.load_model(trained_run / "model.keras", compile=False)
+        monkeypatch.setattr(age_gender, "LOOK", 60)
+        larger = age_gender.RECIPES["both"].build()
+        larger.set_weights(network.get_weights())
+        answers = export_age_gender.serving_network([network], mirror_look=60).predict(faces, verbose=0)
+        plain, mirrored = network.predict(faces, verbose=0), larger.predict(faces[:, :, ::-1], verbose=0)
+        for name in ("age_distribution", "gender"):
+            np.testing.assert_allclose(answers[name], (plain[name] + mirrored[name]) / 2, atol=1e-5)
+        alike = export_age_gender.serving_network([network]).predict(faces, verbose=0)
+        assert np.abs(answers["age_distribution"] - alike["age_distribution"]).max() > 1e-4
+
     def test_nothing_is_written_where_the_file_differs(
         self, trained_run, demographics_arguments, tmp_path, call, monkeypatch, capsys
     ):
