@@ -185,12 +185,16 @@ def _has_nvidia_gpu() -> bool:
     return os.name == "nt" or any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
+_stderr_lock = threading.RLock()
+
+
 @contextlib.contextmanager
 def native_stderr() -> Iterator[Callable[[], str]]:
     """Keep what native code writes to file descriptor 2 meanwhile from the terminal; what is yielded gives it."""
-    sys.stderr.flush()
-    saved = os.dup(2)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_stderr_lock)  # two threads would put back each other's file
+        sys.stderr.flush()
+        saved = os.dup(2)
         stack.callback(os.close, saved)
         try:
             sink = stack.enter_context(tempfile.TemporaryFile())

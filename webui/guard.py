@@ -27,7 +27,7 @@ from webui.texts import language_of, translated
 
 READ = re.compile(
     "/|/(config|theme.css|favicon.ico|manifest.json|robots.txt|pwa_icon)|/(static|assets|svelte|pwa_icon)/.+"
-    "|/gradio_api/(info/?|openapi.json|app_id/?|startup-events|theme.css|login_check/?|queue/(status|data)|file=.+"
+    "|/gradio_api/(info/?|openapi.json|app_id/?|upload_progress|startup-events|theme.css|login_check/?|queue/(status|data)|file=.+"
     "|heartbeat/[^/]+|call/(v2/)?analyze/[^/]+)"
 )
 WRITE = re.compile("/gradio_api/(queue/join|call/(v2/)?analyze|run/predict|cancel|reset|upload)/?")
@@ -121,7 +121,9 @@ class Guard:
         if scope["method"] in ("GET", "HEAD"):
             if not READ.fullmatch(path):
                 raise Refusal(404, "There is nothing here.")
-            if path.startswith("/gradio_api/file=") and (response := self._photo(path.partition("=")[2])):
+            if path == "/gradio_api/upload_progress":  # the page closes this when its upload has ended
+                await Response('data: {"msg": "done"}\n\n', media_type="text/event-stream")(scope, receive, send)
+            elif path.startswith("/gradio_api/file=") and (response := self._photo(path.partition("=")[2])):
                 await response(scope, receive, send)
             elif path.startswith("/gradio_api/heartbeat/"):
                 await self._heartbeat(path.rpartition("/")[2], scope, receive, send)
