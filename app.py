@@ -66,18 +66,29 @@ I18N = gr.I18n(**{language: _page_texts(language) for language in LANGUAGES})
 # The handlers speak the language of the page that calls them; it takes the place of an input that nobody sees.
 SAY_LANGUAGE = "(photo, ageGender) => [photo, ageGender, ifade.language]"
 
-# The line tells by itself what became of the photo, the picture with the boxes what is in it, and each example its number.
+# The line tells by itself what became of the photo, the one below it which place in the queue it has, the picture with the
+# boxes what is in it, and each example its number.
 DESCRIBE = """element.setAttribute("role", "status");
+const panel = element.closest("[role=tabpanel]"), place = document.createElement("p");
+place.className = "ifade-message";
+place.setAttribute("role", "status");
+element.after(place);
+let since = 0;
 const set = (node, name, words) => { if (node.getAttribute(name) !== words) node.setAttribute(name, words); };
 const describe = () => {
   const faces = [...document.querySelectorAll(".ifade-face")].map((face) => face.getAttribute("aria-label"));
   const words = [ifade.t("photo_alt"), ...faces].join(" ");
   document.querySelectorAll("#ifade-annotated img").forEach((picture) => set(picture, "alt", words));
   document.querySelectorAll(".gallery-item").forEach(
-    (example, place) => set(example, "aria-label", ifade.t("example", {number: place + 1})));
+    (example, index) => set(example, "aria-label", ifade.t("example", {number: index + 1})));
+  const trackers = [...panel.querySelectorAll("[data-testid=status-tracker]")];
+  const waiting = trackers.map((tracker) => tracker.textContent.match(/queue: (\\d+)/)).find(Boolean);
+  since = waiting ? since || performance.now() : 0;
+  const told = since && performance.now() - since > 1000 ? ifade.t("place", {number: waiting[1]}) : "";
+  if (place.textContent !== told) place.textContent = told;
 };
 describe();
-new MutationObserver(describe).observe(element.closest("[role=tabpanel]"), {childList: true, subtree: true});"""
+new MutationObserver(describe).observe(panel, {childList: true, subtree: true, characterData: true});"""
 
 # On a phone the result stands below the photo and the examples, out of sight.
 SCROLL_TO_RESULT = """(photo) => {

@@ -286,6 +286,8 @@ def test_the_page_shows_its_place_and_says_when_it_is_full(page, browser, monkey
             tab.set_input_files("input[type=file]", EXAMPLE)
             shown = "processing" if place < 2 else f"queue: {place - 1}/{place - 1}"
             expect(tab.get_by_text(shown).filter(visible=True).first).to_be_visible(timeout=30_000)
+            told = tab.get_by_text(f"you are number {place - 1} in the queue")
+            expect(told).to_have_count(int(place >= 2))
         monkeypatch.setattr(guard, "MAX_WAITING", 2)
         late = tabs[4]
         late.set_input_files("input[type=file]", EXAMPLE)

@@ -83,6 +83,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "No face was found. Faces should be turned to the camera and not covered; try a larger, sharper or brighter photo.",
         "Yüz bulunamadı. Yüzler kameraya dönük ve açık olmalı; daha büyük, daha net ya da daha aydınlık bir fotoğraf deneyin.",
     ),
+    "place": (
+        "The page is busy: you are number {number} in the queue.",
+        "Sayfa yoğun: kuyrukta {number}. sıradasınız.",
+    ),
     "one_face": ("1 face found.", "1 yüz bulundu."),
     "faces_found": ("{count} faces found.", "{count} yüz bulundu."),
     "timing": (
