@@ -70,7 +70,7 @@ SAY_LANGUAGE = "(photo, ageGender) => [photo, ageGender, ifade.language]"
 # boxes what is in it, and each example its number.
 DESCRIBE = """element.setAttribute("role", "status");
 const panel = element.closest("[role=tabpanel]"), place = document.createElement("p");
-place.className = "ifade-message";
+place.className = "ifade-place";
 place.setAttribute("role", "status");
 element.after(place);
 let since = 0;
