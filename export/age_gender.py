@@ -57,8 +57,7 @@ def serving_network(
     Args:
         networks: built by `training.age_gender`.
         temperature, gender_temperature: by which the logarithms of the probabilities are divided.
-        mirror_look: pixels to which mirror images are reduced; default: what the networks were trained at. At a few pixels
-            more they err on other faces, so that the mean is better.
+        mirror_look: pixels to which mirror images are reduced; default: what the networks were trained at.
 
     Returns:
         float32 (N, SIZE, SIZE, 3) to a dict: `age_distribution` (N, AGES) and `gender` (N, 2), means over the networks,

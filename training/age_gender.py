@@ -50,9 +50,8 @@ COMPONENTS = ((1, 0.7), (5, 1.5), (12, 2.5), (20, 3), (28, 3), (37, 3.5), (47, 3
 OFFSET = 5.0
 """Years by which a component moves for each unit of the network's answer."""
 LOOK = 48
-"""Pixels to which the network reduces a face. In the first hour on one processor core more epochs at 40 pixels gave more than
-the last of them at 48 and 64 pixels, of which each takes 1.4 and 2.5 times as long; a network that began with 40 pixels gained
-more at 48 than it had left to gain at 40. docs/age_gender has all these runs. With a GPU take SIZE."""
+"""Pixels to which the network reduces a face; a step at 40 pixels takes two thirds of the time. The first runs of
+docs/age_gender were made at 40, the released one went on from them at 48 (`look` in each run.json). With a GPU take SIZE."""
 FLOOR = 1e-3
 """The part of every age distribution that is even over all years, so that one wrong label costs a bounded loss."""
 
