@@ -155,13 +155,18 @@ class TestWords:
         assert boy.age_words == "apparent age 9"
 
 
+def small_network(look: int) -> keras.Model:
+    """A network that trains in seconds."""
+    return age_gender.age_gender_cnn(look, ((8,), (16,), (24, 24), (32,)))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def small_recipes():
-    """The recipes with a network that trains in seconds."""
+    """The recipes with that network."""
     small = {
         name: replace(
             recipe,
-            build=lambda: age_gender.age_gender_cnn(stages=((8,), (16,), (24, 24), (32,))),
+            build=lambda: small_network(48),
             batch_size=32,
             augmentation=replace(recipe.augmentation, degraded=0.05),
         )
@@ -239,6 +244,19 @@ class TestTraining:
         settings = json.loads((out / "run.json").read_text())
         assert settings["data"] == ["FairFace"] and settings["training_faces"] < 180
         assert np.isnan(read_history(out)[0]["val_error"]), "years are known of UTKFace's faces alone"
+
+    def test_a_wider_network_begins_where_the_narrower_one_ended(self, trained_run, portraits):
+        narrow = keras.models.load_model(trained_run / "model.keras", compile=False)
+        wide = age_gender.age_gender_cnn(48, ((8,), (16,), (32, 24), (48,)))
+        wide.set_weights(age_gender.widened(narrow.get_weights(), wide.get_weights()))
+        faces = portraits.images[:16]
+        answers, same = wide.predict(faces, verbose=0), narrow.predict(faces, verbose=0)
+        for name in ("age_distribution", "gender"):
+            np.testing.assert_allclose(answers[name], same[name], atol=1e-5)
+        # What is new takes part after the first step.
+        wide.compile("sgd", {"age_distribution": age_gender.interval_loss, "gender": "categorical_crossentropy"})
+        wide.train_on_batch(faces, {"age_distribution": years(*range(16)), "gender": np.eye(2)[[0, 1] * 8]})
+        assert (np.abs(wide.get_layer("gender_logits").get_weights()[0][32:]).max(axis=1) > 0).mean() > 0.5
 
     def test_data_are_needed(self, demographics_dirs, tmp_path, call, capsys):
         arguments = ("--recipe", "both", "--fairface", demographics_dirs[0], "--out", tmp_path / "run")
@@ -323,11 +341,10 @@ class TestExport:
             np.testing.assert_allclose(both[name], (one[name] + other[name]) / 2, atol=1e-5)
         assert np.abs(one["gender"] - other["gender"]).max() > 0.01
 
-    def test_a_mirror_image_may_be_looked_at_in_another_size(self, trained_run, portraits, monkeypatch):
+    def test_a_mirror_image_may_be_looked_at_in_another_size(self, trained_run, portraits):
         faces = portraits.images[:8].astype(np.float32)
         network = keras.models.load_model(trained_run / "model.keras", compile=False)
-        monkeypatch.setattr(age_gender, "LOOK", 60)
-        larger = age_gender.RECIPES["both"].build()
+        larger = small_network(60)
         larger.set_weights(network.get_weights())
         answers = export_age_gender.serving_network([network], mirror_look=60).predict(faces, verbose=0)
         plain, mirrored = network.predict(faces, verbose=0), larger.predict(faces[:, :, ::-1], verbose=0)

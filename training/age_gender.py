@@ -49,9 +49,6 @@ this: 0 draws all alike, 1 draws all cells alike and shows the few babies of a r
 COMPONENTS = ((1, 0.7), (5, 1.5), (12, 2.5), (20, 3), (28, 3), (37, 3.5), (47, 3.5), (58, 4), (70, 5), (84, 6))
 OFFSET = 5.0
 """Years by which a component moves for each unit of the network's answer."""
-LOOK = 48
-"""Pixels to which the network reduces a face; a step at 40 pixels takes two thirds of the time. The first runs of
-docs/age_gender were made at 40, the released one went on from them at 48 (`look` in each run.json). With a GPU take SIZE."""
 FLOOR = 1e-3
 """The part of every age distribution that is even over all years, so that one wrong label costs a bounded loss."""
 
@@ -124,17 +121,24 @@ class AreaResize(layers.Layer):
         return {**super().get_config(), "side": self.side}
 
 
-def age_gender_cnn(
-    name: str = "age_gender", stages: tuple[tuple[int, ...], ...] = ((16,), (32,), (64, 64), (128, 128), (224, 224))
-) -> keras.Model:
+NARROW = ((16,), (32,), (64, 64), (128, 128), (224, 224))
+WIDE = ((16,), (32,), (64, 64), (192, 192), (352, 352))
+
+
+def age_gender_cnn(look: int = 48, stages: tuple[tuple[int, ...], ...] = NARROW) -> keras.Model:
     """3x3 convolutions as in `training.model.plain_cnn`, for RGB faces (N, SIZE, SIZE, 3) with values 0..255.
 
-    Returns a dict: `age_distribution` (N, AGES), and `gender` (N, 2) in the order of GENDERS. The faces are reduced to
-    LOOK pixels first.
+    Args:
+        look: pixels to which the faces are reduced first. A step at 40 takes two thirds of the time of one at 48, at 64
+            nearly twice; the first runs of docs/age_gender were made at 40 (`look` in each run.json).
+        stages: the widths of each stage's convolutions.
+
+    Returns:
+        To a dict: `age_distribution` (N, AGES), and `gender` (N, 2) in the order of GENDERS.
     """
     image = keras.Input((SIZE, SIZE, 3), name="image")
     x = layers.Rescaling(1 / 255)(image)
-    x = AreaResize(LOOK)(x)
+    x = AreaResize(look)(x)
     x = layers.LayerNormalization(axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False)(x)
     for index, widths in enumerate(stages):
         for position, width in enumerate(widths):
@@ -152,7 +156,7 @@ def age_gender_cnn(
         "age_distribution": AgeDistribution(dtype="float32", name="age_distribution")(parameters),
         "gender": layers.Softmax(dtype="float32", name="gender")(logits),
     }
-    return keras.Model(image, outputs, name=name)
+    return keras.Model(image, outputs, name="age_gender")
 
 
 CAMERA = Augmentation(
@@ -185,6 +189,26 @@ RECIPES = {
 RECIPES["fairface-finish"] = replace(RECIPES["fairface"], optimizer=sgd(0.08, average=0.1), epochs=2)
 # Goes on (--start) from a network that was trained on FairFace.
 RECIPES["both"] = replace(RECIPES["fairface"], optimizer=sgd(0.06, average=0.1), epochs=28)
+# Go on from that: at all the pixels, and with more channels in the last stages.
+RECIPES["both-64"] = replace(RECIPES["both"], build=lambda: age_gender_cnn(look=SIZE), epochs=16)
+RECIPES["both-wide"] = replace(RECIPES["both"], build=lambda: age_gender_cnn(stages=WIDE), epochs=16)
+
+
+def widened(narrow: list[np.ndarray], wide: list[np.ndarray]) -> list[np.ndarray]:
+    """Weights for a wider network that answers as a narrower one does: Chen et al. 2015, "Net2Net" (arXiv:1511.05641).
+
+    Unlike there the new channels are not copies of old ones: they begin at random, and nothing takes from them yet.
+
+    Args:
+        narrow: the weights of the trained network.
+        wide: those of the untrained wider one, with as many channels or more in each layer.
+    """
+    weights = [weight.copy() for weight in wide]
+    for old, new in zip(narrow, weights, strict=True):
+        if old.ndim > 1:
+            new[..., old.shape[-2] :, :] = 0
+        new[tuple(slice(length) for length in old.shape)] = old
+    return weights
 
 
 def admitted_years(portraits: Portraits) -> np.ndarray:
@@ -228,6 +252,9 @@ class AgeGenderRun(Run):
         "seconds",
     )
     accuracy_of = "gender"
+
+    def start(self, weights: list[np.ndarray]) -> None:
+        self.model.set_weights(widened(weights, self.model.get_weights()))
 
     def compile(self, steps: int) -> None:
         self.model.compile(
@@ -286,11 +313,11 @@ def main() -> int:
     parser.add_argument("--start", type=Path, metavar="MODEL.keras", help="begin with the weights of a trained network")
     args = parser.parse_args()
     recipe = RECIPES[args.recipe]
-    utkface = args.utkface if args.recipe == "both" else None
+    both = args.recipe.startswith("both")
     try:
-        if args.recipe == "both" and utkface is None:
-            raise DemographicsError("The recipe both needs --utkface or UTKFACE_DIR.")
-        portraits, skipped = load_portraits(args.fairface, utkface, args.crops)
+        if both and args.utkface is None:
+            raise DemographicsError(f"The recipe {args.recipe} needs --utkface or UTKFACE_DIR.")
+        portraits, skipped = load_portraits(args.fairface, args.utkface if both else None, args.crops)
     except DemographicsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -302,7 +329,7 @@ def main() -> int:
         "epochs": args.epochs or recipe.epochs,
         "batch_size": recipe.batch_size,
         "balance": BALANCE,
-        "look": LOOK,
+        "look": next(layer.side for layer in recipe.build().layers if isinstance(layer, AreaResize)),
         "seed": args.seed,
         "start": str(args.start) if args.start else None,
         "teacher": None,

@@ -95,9 +95,13 @@ class Run:
         else:
             self.model = recipe.build()
             if settings["start"]:
-                self.model.set_weights(keras.models.load_model(settings["start"], compile=False).get_weights())
+                self.start(keras.models.load_model(settings["start"], compile=False).get_weights())
             steps = settings["epochs"] * -(-settings["training_faces"] // recipe.batch_size)
             self.compile(steps)
+
+    def start(self, weights: list[np.ndarray]) -> None:
+        """Begin with the weights of a trained network."""
+        self.model.set_weights(weights)
 
     def compile(self, steps: int) -> None:
         """Give the network its losses and an optimizer for a schedule of so many steps."""
