@@ -31,7 +31,7 @@ from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
-from webui.guard import MAX_WAITING, Guard, tidy
+from webui.guard import MAX_WAITING, Guard, return_large_blocks, tidy
 from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
 from webui.live import LiveServer, live_tab
@@ -288,6 +288,7 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
 
 
 def main() -> None:
+    return_large_blocks()
     send_no_reports()
     try:
         analyzer, live = FaceAnalyzer(), build_live_server()
