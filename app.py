@@ -31,6 +31,7 @@ from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
+from webui.connections import bound_connections
 from webui.guard import MAX_WAITING, Guard, return_large_blocks, tidy
 from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
@@ -282,6 +283,7 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
         ssr_mode=False,
         **{"prevent_thread_lock": True, **options},
     )
+    bound_connections(page.server)
     if "prevent_thread_lock" not in options:
         lifetime.end_when_told(page, video.close)
     return page

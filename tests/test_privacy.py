@@ -19,7 +19,7 @@ from playwright.sync_api import expect
 from urllib.parse import quote, urlsplit
 
 from inference.analyzer import FaceAnalyzer
-from webui import guard, photos
+from webui import connections, guard, photos
 from webui.photo_input import PhotoInput
 from webui.photos import PhotoStore
 
@@ -249,6 +249,18 @@ def test_a_body_that_trickles_is_given_up(page, monkeypatch):
                 with contextlib.suppress(TimeoutError):
                     answer += client.recv(4096)
             assert answer.startswith(b"HTTP/1.1 408")
+
+
+def test_a_head_that_trickles_is_given_up(page, monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 1)
+    host = urlsplit(page.local_url)
+    with socket.create_connection((host.hostname, host.port), timeout=20) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nX-")
+        started = time.monotonic()
+        with pytest.raises(ConnectionError):
+            while time.monotonic() < started + 15:
+                client.sendall(b"x")
+                time.sleep(0.1)
 
 
 def test_whoever_finds_no_room_is_told_so(page, photo, monkeypatch):

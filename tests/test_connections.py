@@ -1,0 +1,174 @@
+"""Connections that take up room and bring nothing, on a server of the page's kind with an application of a few lines."""
+
+import asyncio
+import contextlib
+import pytest
+import resource
+import socket
+import threading
+import time
+import uvicorn
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from webui import connections
+from webui.connections import bound_connections
+from webui.screenshot import free_port
+
+LARGE = bytes(2**23)
+
+
+async def heartbeat(request):
+    async def beat():
+        yield b"ALIVE"
+        while not await request.is_disconnected():
+            await asyncio.sleep(0.05)
+            yield b"ALIVE"
+
+    return StreamingResponse(beat())
+
+
+@pytest.fixture
+def server():
+    routes = [
+        Route("/", lambda request: PlainTextResponse("here")),
+        Route("/large", lambda request: Response(LARGE)),
+        Route("/heartbeat", heartbeat),
+    ]
+    server = uvicorn.Server(
+        uvicorn.Config(Starlette(routes=routes), port=free_port(), log_level="warning", lifespan="off")
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started)
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    bound_connections(server)
+    yield server
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
+    server.should_exit = server.force_exit = True
+    thread.join()
+
+
+def wait_until(condition, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def connect(server, begin: bytes = b"", window: int | None = None) -> socket.socket:
+    client = socket.socket()
+    client.settimeout(20)
+    if window:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    client.connect(("127.0.0.1", server.config.port))
+    client.sendall(begin)
+    return client
+
+
+def ask(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: page\r\n\r\n".encode()
+
+
+def is_answered(client: socket.socket) -> bool:
+    try:
+        client.sendall(ask("/"))
+    except ConnectionError:
+        return False
+    return is_heard(client, b"here")
+
+
+def is_heard(client: socket.socket, words: bytes = b"ALIVE") -> bool:
+    received = b""
+    with contextlib.suppress(ConnectionError):
+        while words not in received and (part := client.recv(4096)):
+            received += part
+    return words in received
+
+
+def seconds_until_cut(client: socket.socket, trickle: bytes = b"") -> float:
+    """How long a client that sends this ten times a second keeps its connection."""
+    started = time.monotonic()
+    client.settimeout(0.1)
+    while time.monotonic() < started + 20:
+        try:
+            client.sendall(trickle)
+            if client.recv(4096) == b"":
+                break
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            break
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize(
+    ("begin", "trickle"), [(b"", b""), (b"GET / HTTP/1.1\r\nX-", b"a"), (ask("/") + b"GET /", b"a")]
+)
+def test_a_head_that_does_not_come_to_its_end_is_given_up(server, monkeypatch, begin, trickle):
+    """Nothing at all, a head that trickles, and one that does so after a whole request."""
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 1)
+    with connect(server, begin) as client:
+        assert 0.8 < seconds_until_cut(client, trickle) < 4
+
+
+def test_an_answer_may_take_as_long_as_it_needs(server, monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
+    with connect(server, ask("/heartbeat")) as client:
+        assert is_heard(client)
+        time.sleep(1)
+        assert is_heard(client)
+    with connect(server, ask("/large"), window=2**16) as client:
+        received = client.recv(100)
+        time.sleep(1.5)
+        while not received.endswith(LARGE):
+            part = client.recv(2**20)
+            assert part, len(received)
+            received += part
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
+def test_who_does_not_read_the_answer_is_cut(server, monkeypatch):
+    monkeypatch.setattr(connections, "UNREAD_SECONDS", 1)
+    with connect(server, ask("/large"), window=4096):
+        wait_until(lambda: server.server_state.total_requests == 1)
+        assert len(server.server_state.connections) == 1
+        wait_until(lambda: not server.server_state.connections)
+
+
+def test_however_many_connections_there_are_others_are_answered(server, monkeypatch):
+    """The silent make room first, then the oldest heartbeats; who has just asked keeps the connection."""
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(connections, "ASK_SECONDS", 0.2)
+    with contextlib.ExitStack() as opened:
+        asking = [opened.enter_context(connect(server, ask("/heartbeat"))) for _ in range(5)]
+        assert all(map(is_heard, asking))
+        silent = [opened.enter_context(connect(server, b"GET /")) for _ in range(15)]
+        time.sleep(0.4)
+        for place in range(10):
+            visitor = opened.enter_context(connect(server))
+            assert is_answered(visitor) and is_answered(visitor)
+            assert seconds_until_cut(silent[place]) < 5
+            assert len(server.server_state.connections) <= 20
+        assert all(map(is_heard, asking))
+        beating = [opened.enter_context(connect(server, ask("/heartbeat"))) for _ in range(30)]
+        with connect(server) as visitor:
+            assert is_answered(visitor)
+        assert len(server.server_state.connections) <= 20
+        assert seconds_until_cut(asking[0]) < 5 and is_heard(beating[-1])
+
+
+def test_file_descriptors_are_asked_for(server):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    bound_connections(server)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(hard, connections.MAX_FILES), hard)
+
+
+def test_a_request_for_a_websocket_is_a_plain_one(server):
+    upgrade = (
+        b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: YQ==\r\n\r\n"
+    )
+    with connect(server, ask("/")[:-2] + upgrade) as client:
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
