@@ -22,6 +22,7 @@ from training.demographic_report import to_markdown
 from training.train import read_history
 
 DOCS = ROOT / "docs" / "age_gender"
+VIEWS = DOCS / "views.md"
 FILES = ("age_gender_metrics.json", "age_gender_fairface_metrics.json", "age_gender_both_metrics.json")
 """The report of the model that is served, and those of others that were measured."""
 
@@ -85,6 +86,12 @@ def speed(report: dict, repeats: int = 30) -> str:
     )
 
 
+def views(report: dict) -> str:
+    """In which sizes the networks of a report look at a face, and what that was chosen by, where the report says so."""
+    chosen = f"; [compared](docs/age_gender/{VIEWS.name})" if VIEWS.is_file() else ""
+    return f"shown as {report['views']} pixels (m: the mirror image{chosen}), " if "views" in report else ""
+
+
 def section(reports: list[dict]) -> str:
     """The README's section."""
     served = reports[0]
@@ -92,7 +99,8 @@ def section(reports: list[dict]) -> str:
         [
             *headline(reports),
             "",
-            f"`{served['model']}`, from {served['runs']}: {int(served['parameters']):,} parameters, {served['input_size']} pixels, trained on "
+            f"`{served['model']}`, from {served['runs']}: {int(served['parameters']):,} parameters, {served['input_size']} pixels, "
+            f"{views(served)}trained on "
             f"{served['dataset']} ({served['terms']}). Epoch, calibration and this choice were made on faces taken from "
             "the training parts; nothing was chosen on the faces below, measured by `python -m export.age_gender`, which "
             f"writes [models/{served['model'].replace('.onnx', '_metrics.json')}]"

@@ -2,7 +2,9 @@
 
     python -m export.age_gender MODEL.keras [MODEL.keras ...] models/age_gender.onnx --fairface DIR --utkface DIR
 
-The graph answers with the mean of all networks over a face and its mirror image. Its two temperatures are fitted on the validation faces
+The graph answers with the mean of all networks over a face and its mirror image, or over other views of it: `--views
+48,52m 64` shows the first network the face at 48 pixels and its mirror image at 52, the second the face at 64.
+`python -m benchmarks.age_gender_views` helps to choose them. The two temperatures are fitted on the validation faces
 of the data sets that the networks were trained on: the age's so that the range shown holds AGE_COVERAGE of the ages, the
 gender's by the cross-entropy. The file is compared with Keras on real faces and measured on the test faces, and the
 figures go into its metadata and into a file beside it: age_gender.onnx and age_gender_metrics.json, say. Nothing is
@@ -13,9 +15,11 @@ import argparse
 import datetime
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -28,7 +32,7 @@ from export.to_onnx import convert, fold_batch_norm
 from export.verify import VerificationError, verify
 from inference.model_files import MODELS, write_checksums
 from inference.types import AGE_COVERAGE, AGES, GENDERS
-from training.age_gender import AreaResize, read_settings
+from training.age_gender import AreaResize, look_of, read_settings
 from training.demographic_report import Predictor, covered, disturbed, evaluate, predictor, score
 from training.demographics import (
     SIZE,
@@ -46,32 +50,77 @@ TERMS = {
 }
 
 
+CONTRACT = {"labels": json.dumps(GENDERS), "bins": str(AGES), "input_size": str(SIZE), "channels": "3"}
+"""The part of the metadata that `inference.age_gender` reads."""
+
+LARGEST_FILE = 10_000_000
+"""Bytes; a Space's repository takes larger files only into a storage of its own."""
+
+SMALLEST_LOOK = 16
+"""Pixels that four poolings leave one of."""
+
+
+class View(NamedTuple):
+    """What a network is shown of a face: the face, or its mirror image, reduced to `look` pixels."""
+
+    look: int
+    mirrored: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.look}{'m' * self.mirrored}"
+
+
+def parse_views(text: str) -> list[View]:
+    """The views that a text like "48,52m" names: pixels, and an m for the mirror image.
+
+    Raises:
+        argparse.ArgumentTypeError: it is not of that form.
+    """
+    matches = [re.fullmatch(r"(\d+)(m?)", part) for part in text.split(",")]
+    if not all(match and SMALLEST_LOOK <= int(match[1]) <= SIZE for match in matches):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} does not name views like 48,52m: pixels from {SMALLEST_LOOK} to {SIZE}, and m for the mirror image."
+        )
+    return [View(int(match[1]), bool(match[2])) for match in matches]
+
+
+def both_sides(network: keras.Model) -> list[View]:
+    """The face and its mirror image, in the size that the network was trained at."""
+    look = look_of(network)
+    return [View(look), View(look, mirrored=True)]
+
+
 def serving_network(
     networks: list[keras.Model],
     temperature: float = 1.0,
     gender_temperature: float = 1.0,
-    mirror_look: int | None = None,
+    views: list[list[View]] | None = None,
+    half: bool = False,
 ) -> keras.Model:
     """One network out of trained ones, as it is served.
 
     Args:
         networks: built by `training.age_gender`.
         temperature, gender_temperature: by which the logarithms of the probabilities are divided.
-        mirror_look: pixels to which mirror images are reduced; default: what the networks were trained at.
+        views: those of each network; default: `both_sides`.
+        half: round the convolutions' weights to float16, for `store_halves`.
 
     Returns:
-        float32 (N, SIZE, SIZE, 3) to a dict: `age_distribution` (N, AGES) and `gender` (N, 2), means over the networks,
-        the face and its mirror image, calibrated; `age` (N,), which is `inference.types.central_age` of the distribution.
+        float32 (N, SIZE, SIZE, 3) to a dict: `age_distribution` (N, AGES) and `gender` (N, 2), means over all views of all
+        networks, calibrated; `age` (N,), which is `inference.types.central_age` of the distribution.
     """
     image = keras.Input((SIZE, SIZE, 3), name="image")
     mirrored = keras.ops.flip(image, axis=2)
     answers = []
-    for network in networks:
-        other = at_look(network, mirror_look) if mirror_look else network
-        for each, view in ((network, image), (other, mirrored)):
-            folded = fold_batch_norm(each)
+    for network, shown in zip(networks, views or map(both_sides, networks), strict=True):
+        for view in shown:
+            folded = fold_batch_norm(at_look(network, view.look))
+            if half:
+                folded.set_weights(
+                    [_rounded(weight) if weight.ndim == 4 else weight for weight in folded.get_weights()]
+                )
             unnamed = keras.Model(folded.inputs, folded.output)  # they share a name
-            answers.append(unnamed(view))
+            answers.append(unnamed(mirrored if view.mirrored else image))
 
     def calibrated(name: str, divisor: float):
         mean = sum((answer[name] for answer in answers[1:]), answers[0][name]) / len(answers)
@@ -83,6 +132,28 @@ def serving_network(
     age = keras.ops.maximum(keras.ops.sum(part, axis=-1) - 0.5, 0.0)
     gender = calibrated("gender", gender_temperature)
     return keras.Model(image, {"age": age, "age_distribution": distribution, "gender": gender})
+
+
+def _rounded(weight: np.ndarray) -> np.ndarray:
+    return weight.astype(np.float16).astype(np.float32)
+
+
+def store_halves(graph: onnx.ModelProto) -> None:
+    """Store the convolutions' weights in half the bytes where float16 holds them exactly (see `serving_network`).
+
+    A Cast makes them float32 again. ONNX Runtime does that once, when it loads the file.
+    """
+    casts = []
+    for tensor in graph.graph.initializer:
+        weight = onnx.numpy_helper.to_array(tensor)
+        if weight.dtype == np.float32 and weight.ndim == 4 and np.array_equal(weight, _rounded(weight)):
+            name = f"{tensor.name}_half"
+            casts.append(onnx.helper.make_node("Cast", [name], [tensor.name], name, to=onnx.TensorProto.FLOAT))
+            tensor.CopyFrom(onnx.numpy_helper.from_array(weight.astype(np.float16), name))
+    nodes = [*casts, *graph.graph.node]
+    del graph.graph.node[:]
+    graph.graph.node.extend(nodes)
+    onnx.checker.check_model(graph, full_check=True)
 
 
 def at_look(network: keras.Model, look: int) -> keras.Model:
@@ -123,9 +194,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.age_gender", description="Export a network to ONNX.")
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.keras")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
-    parser.add_argument("--mirror-look", type=int, metavar="PIXELS", help="another size of the mirror images")
+    parser.add_argument(
+        "--views",
+        nargs="+",
+        type=parse_views,
+        help="of each network in turn, like 48,52m (default: the face and its mirror image in the size of the training)",
+    )
     add_demographics_arguments(parser)
     args = parser.parse_args()
+    if args.views and len(args.views) != len(args.models):
+        parser.error(f"--views names those of {len(args.views)} networks, and there are {len(args.models)}")
     try:
         settings = [read_settings(model) for model in args.models]
         portraits, _ = load_portraits(args.fairface, args.utkface, args.crops)
@@ -139,29 +217,29 @@ def main() -> int:
     if not len(validation):
         print(f"error: there are no validation faces of {' and '.join(data)}.", file=sys.stderr)
         return 1
-    answers = serving_network(networks, mirror_look=args.mirror_look).predict(
-        validation.images, batch_size=256, verbose=0
-    )
+    views = args.views or [both_sides(network) for network in networks]
+    parameters = sum(network.count_params() for network in networks)
+    half = parameters * 4 > LARGEST_FILE
+    answers = serving_network(networks, views=views, half=half).predict(validation.images, batch_size=256, verbose=0)
     temperature = fit_age_temperature(answers["age_distribution"], validation)
     gender_temperature = fit_temperature(answers["gender"], validation.genders)
-    calibrated = serving_network(networks, temperature, gender_temperature, args.mirror_look)
+    calibrated = serving_network(networks, temperature, gender_temperature, views, half)
     metadata = {
-        "labels": json.dumps(GENDERS),
-        "bins": str(AGES),
-        "input_size": str(SIZE),
-        "channels": "3",
+        **CONTRACT,
         "temperature": f"{temperature:.4f}",
         "gender_temperature": f"{gender_temperature:.4f}",
         "coverage": str(AGE_COVERAGE),
         "dataset": " and ".join(data),
         "terms": "; ".join(TERMS[name] for name in data),
         "runs": " + ".join(model.parent.name for model in args.models),
-        "look": " + ".join(str(each["look"]) for each in settings),
-        "mirror_look": str(args.mirror_look or "the same"),
-        "parameters": str(sum(network.count_params() for network in networks)),
+        "views": " + ".join(",".join(map(str, shown)) for shown in views),
+        "weights": "float16" if half else "float32",
+        "parameters": str(parameters),
         "version": datetime.date.today().isoformat(),
     }
     graph = convert(calibrated, metadata)
+    if half:
+        store_halves(graph)
     with tempfile.TemporaryDirectory() as folder:
         candidate = Path(folder) / "candidate.onnx"
         onnx.save(graph, candidate)

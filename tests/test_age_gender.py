@@ -1,5 +1,6 @@
 """Age and gender from training to the answer: the loss, the run, the export, the report and the words."""
 
+import argparse
 import cv2
 import json
 import keras
@@ -12,8 +13,9 @@ import tensorflow as tf
 from dataclasses import fields, replace
 from pathlib import Path
 
+from benchmarks import age_gender_views
 from export import age_gender as export_age_gender
-from export.age_gender import fit_age_temperature
+from export.age_gender import View, fit_age_temperature, parse_views
 from inference.age_gender import AgeGenderEstimator
 from inference.analyzer import FaceAnalyzer
 from inference.images import load_image
@@ -341,17 +343,55 @@ class TestExport:
             np.testing.assert_allclose(both[name], (one[name] + other[name]) / 2, atol=1e-5)
         assert np.abs(one["gender"] - other["gender"]).max() > 0.01
 
-    def test_a_mirror_image_may_be_looked_at_in_another_size(self, trained_run, portraits):
+    def test_each_network_has_its_views(self, trained_run, portraits):
         faces = portraits.images[:8].astype(np.float32)
-        network = keras.models.load_model(trained_run / "model.keras", compile=False)
+        first = keras.models.load_model(trained_run / "model.keras", compile=False)
+        second = age_gender.age_gender_cnn(40, ((8,), (24,), (32,)))
         larger = small_network(60)
-        larger.set_weights(network.get_weights())
-        answers = export_age_gender.serving_network([network], mirror_look=60).predict(faces, verbose=0)
-        plain, mirrored = network.predict(faces, verbose=0), larger.predict(faces[:, :, ::-1], verbose=0)
+        larger.set_weights(first.get_weights())
+        served = export_age_gender.serving_network([first, second], views=[parse_views("48,60m"), parse_views("40m")])
+        answers, mirrored = served(faces), faces[:, :, ::-1]
+        parts = [first(faces), larger(mirrored), second(mirrored)]
         for name in ("age_distribution", "gender"):
-            np.testing.assert_allclose(answers[name], (plain[name] + mirrored[name]) / 2, atol=1e-5)
-        alike = export_age_gender.serving_network([network]).predict(faces, verbose=0)
-        assert np.abs(answers["age_distribution"] - alike["age_distribution"]).max() > 1e-4
+            np.testing.assert_allclose(answers[name], sum(part[name].numpy() for part in parts) / 3, atol=1e-5)
+        difference = first(mirrored)["age_distribution"] - larger(mirrored)["age_distribution"]
+        assert np.abs(difference).max() > 1e-4
+
+    @pytest.mark.parametrize("text", ["", "m", "48,", "48x", "15", "65m", "48 52m"])
+    def test_what_names_no_views(self, text):
+        with pytest.raises(argparse.ArgumentTypeError, match="does not name views like 48,52m"):
+            parse_views(text)
+
+    def test_views_are_those_of_all_networks(self, call, capsys, tmp_path):
+        with pytest.raises(SystemExit):
+            call(export_age_gender.main, "model.keras", tmp_path / "age_gender.onnx", "--views", "48", "52m")
+        assert "those of 2 networks, and there are 1" in capsys.readouterr().err
+
+    def test_a_large_file_is_stored_in_half_the_bytes(
+        self, exported_file, trained_run, demographics_arguments, portraits, tmp_path, call, monkeypatch
+    ):
+        """With nearly the same answers, and without work that is not done when the file is loaded."""
+        target = tmp_path / "age_gender.onnx"
+        monkeypatch.setattr(export_age_gender, "LARGEST_FILE", 10_000)
+        arguments = (trained_run / "model.keras", target, *demographics_arguments, "--views", "48,48m")
+        assert call(export_age_gender.main, *arguments) == 0
+        sizes = [
+            sum(len(tensor.raw_data) for tensor in onnx.load(file).graph.initializer)
+            for file in (exported_file, target)
+        ]
+        assert sizes[1] < 0.65 * sizes[0]
+        faces = portraits.images[:64]
+        full, half = AgeGenderEstimator(exported_file), AgeGenderEstimator(target)
+        assert (full.session.metadata["weights"], half.session.metadata["weights"]) == ("float32", "float16")
+        assert half.session.metadata["views"] == full.session.metadata["views"] == "48,48m"
+        for name, allowed in (("gender", 0.01), ("age_distribution", 0.01)):
+            difference = np.abs(full.answers(faces)[name] - half.answers(faces)[name]).max()
+            assert 0 < difference < allowed, name
+        options = onnxruntime.SessionOptions()
+        options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
+        onnxruntime.InferenceSession(str(target), options, providers=["CPUExecutionProvider"])
+        kinds = [[node.op_type for node in onnx.load(file).graph.node] for file in (target, tmp_path / "loaded.onnx")]
+        assert kinds[0].count("Cast") > 4 and "Cast" not in kinds[1]
 
     def test_nothing_is_written_where_the_file_differs(
         self, trained_run, demographics_arguments, tmp_path, call, monkeypatch, capsys
@@ -395,6 +435,63 @@ def _export_of_a_brighter_face(model, metadata, factor):
 
     image = keras.Input(model.input_shape[1:], name="image")
     return convert(keras.Model(image, model(image * factor)), metadata)
+
+
+class TestChoiceOfViews:
+    def test_measured_once_and_combined(self, trained_run, portraits):
+        """The figures of a pair are those of the mean of what Keras answers to both views."""
+        faces = portraits.part("validation")
+        network = keras.models.load_model(trained_run / "model.keras", compile=False)
+        other = small_network(40)
+        measured = age_gender_views.measure_views([network, other], [48], faces.images, repeats=3)
+        assert list(measured) == [
+            (index, View(look, mirrored))
+            for index, looks in ((0, (48,)), (1, (40, 48)))
+            for look in looks
+            for mirrored in (False, True)
+        ]
+        parts = [network(faces.images), other(faces.images[:, :, ::-1])]
+        mean = {name: (parts[0][name].numpy() + parts[1][name].numpy()) / 2 for name in parts[0]}
+        pair = ((0, View(48)), (1, View(40, mirrored=True)))
+        row = age_gender_views.figures(pair, measured, faces)
+        assert row["milliseconds"] == sum(measured[view][1] for view in pair) > 0
+        everything = score(mean, faces)
+        assert row["accuracy"] == (everything["gender"] + everything["exact_group"]) / 2
+        of_utkface = faces.sources == 1
+        expected = score(
+            {name: values[of_utkface] for name, values in mean.items()}, faces.part("validation", "UTKFace")
+        )
+        assert row["UTKFace"] == pytest.approx(expected, abs=2e-3)
+
+    def test_all_pairs_and_all_sets_are_compared(self):
+        views = [(index, View(look, mirrored)) for index in (0, 1) for look in (40, 48) for mirrored in (False, True)]
+        trained = [[View(48), View(48, True)], [View(40), View(40, True)]]
+        pairs, sets = age_gender_views.choices(dict.fromkeys(views), trained)
+        assert len(set(pairs)) == 8 + 8 * 7 / 2
+        assert [len(choice) for choice in sets] == [2, 2, 4] and set(sets[:2]) <= set(pairs)
+
+    def test_what_is_shown(self):
+        def row(milliseconds, accuracy):
+            return {"milliseconds": milliseconds, "accuracy": accuracy}
+
+        small, large, mirrored = ((0, View(40)),), ((0, View(64)),), ((0, View(48, True)),)
+        both, slower, better = small + large, large + mirrored, small + mirrored
+        rows = {slower: row(3, 0.7), both: row(4, 0.7), small: row(1, 0.6), better: row(2.5, 0.7), large: row(2, 0.5)}
+        rows |= {mirrored: row(1.5, 0.55)}
+        assert age_gender_views.worth_showing(rows, [both]) == [small, large, better, both]
+        assert age_gender_views.as_options(both + ((1, View(48, True)),), ["a", "b"]) == {"a": "40,64", "b": "48m"}
+
+    def test_command(self, trained_run, demographics_arguments, tmp_path, call, capsys, monkeypatch):
+        monkeypatch.setattr(age_gender_views, "DOCS", tmp_path)
+        arguments = (trained_run / "model.keras", "--looks", 40, "--docs", *demographics_arguments)
+        assert call(age_gender_views.main, *arguments) == 0
+        text = capsys.readouterr().out
+        assert text == (tmp_path / "views.md").read_text()
+        assert f"| {trained_run.name} 48,48m |" in text and "of all 10 that were compared" in text
+        report = json.loads((tmp_path / "views.json").read_text())
+        for row in report["rows"]:
+            (views,) = row["views"].values()
+            assert parse_views(views) and 0 < row["FairFace"]["gender"] <= 1
 
 
 class TestReport:

@@ -292,6 +292,11 @@ class AgeGenderRun(Run):
         }
 
 
+def look_of(network: keras.Model) -> int:
+    """The pixels to which a network of `age_gender_cnn` reduces faces."""
+    return next(layer.side for layer in network.layers if isinstance(layer, AreaResize))
+
+
 def read_settings(model: Path) -> dict:
     """The settings of the run that a model.keras was kept by, from run.json beside it.
 
@@ -329,7 +334,7 @@ def main() -> int:
         "epochs": args.epochs or recipe.epochs,
         "batch_size": recipe.batch_size,
         "balance": BALANCE,
-        "look": next(layer.side for layer in recipe.build().layers if isinstance(layer, AreaResize)),
+        "look": look_of(recipe.build()),
         "seed": args.seed,
         "start": str(args.start) if args.start else None,
         "teacher": None,

@@ -37,7 +37,7 @@ def predictor(model: str | Path) -> Predictor:
         from inference.age_gender import AgeGenderEstimator
 
         estimator = AgeGenderEstimator(Path(model).resolve())
-        return lambda images: _in_batches(estimator.answers, images)
+        return lambda images: in_batches(estimator.answers, images)
     import keras
 
     import training.age_gender  # noqa: F401  registers the layers of the network
@@ -46,7 +46,8 @@ def predictor(model: str | Path) -> Predictor:
     return lambda images: network.predict(images, batch_size=256, verbose=0)
 
 
-def _in_batches(answers: Predictor, images: np.ndarray) -> dict[str, np.ndarray]:
+def in_batches(answers: Predictor, images: np.ndarray) -> dict[str, np.ndarray]:
+    """What a predictor answers to faces (N, S, S, 3), asked about 256 at a time."""
     batches = [answers(images[start : start + 256]) for start in range(0, max(len(images), 1), 256)]
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
