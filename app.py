@@ -139,7 +139,8 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         status = summary(result, language)
         if analyzer.classifier.session.cuda_failed:
             status += message(text(language, "gpu_failed"))
-        return annotated, status, face_cards(result.faces, language)
+        metrics = analyzer.estimator.metrics if analyzer.estimator else None
+        return annotated, status, face_cards(result.faces, language, metrics)
 
     def analyze(photo: bytes | None, age_gender: bool = False) -> dict:
         if photo is None:

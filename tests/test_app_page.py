@@ -1,6 +1,7 @@
 """The page in headless Chromium, with real photographs."""
 
 import base64
+import json
 import numpy as np
 import pytest
 import re
@@ -163,10 +164,11 @@ def show(request, browser):
     """A function that shows the cards of faces, and returns the page."""
     context = browser.new_context(**VIEWS[request.param])
 
-    def show_cards(*faces: Face):
+    def show_cards(*faces: Face, **options):
         page = context.new_page()
         style = (ROOT / "webui" / "style.css").read_text()
-        page.set_content(f"<meta name=viewport content='width=device-width'><style>{style}</style>{face_cards(faces)}")
+        cards = face_cards(faces, **options)
+        page.set_content(f"<meta name=viewport content='width=device-width'><style>{style}</style>{cards}")
         return page
 
     yield show_cards
@@ -220,15 +222,31 @@ def test_age_and_gender_by_the_checkbox(page):
     expect(page.locator(".ifade-apparent")).to_contain_text("apparent age", timeout=30_000)
     (face,) = FaceAnalyzer().analyze(load_image(EXAMPLES / "astronaut.jpg"), age_gender=True).faces
     assert page.locator(".ifade-apparent").inner_text().splitlines() == face.apparent
+    metrics = json.loads((ROOT / "models" / "age_gender_metrics.json").read_text())["metrics"]
+    assert len(metrics) > 1
+    for dataset, figures in metrics.items():
+        expect(page.get_by_text("The years aim to hold")).to_contain_text(
+            f"{figures['all']['coverage']:.0%} ({dataset})"
+        )
     box.uncheck()
     expect(page.locator(".ifade-apparent")).to_have_count(0, timeout=30_000)
 
 
 def test_a_card_says_the_apparent_age_and_gender(show):
     years = np.eye(AGES)[31:40].mean(axis=0)
-    page = show(replace(face_saying(SAD_OR_HAPPY), age_distribution=years, gender=np.array([0.87, 0.13])))
+    face = replace(face_saying(SAD_OR_HAPPY), age_distribution=years, gender=np.array([0.87, 0.13]))
+    page = show(face)
     assert page.locator(".ifade-apparent").inner_text() == "apparent age 31 to 39\napparent gender: woman 0.87"
-    assert page.locator(".ifade-note").inner_text() == text("en", "apparent_note", coverage="80%", limit="80%")
+    note = text("en", "apparent_note", aim="80%", limit="80%")
+    assert page.locator(".ifade-note").inner_text() == note
+    # How often the years are right is what was measured on the network that said them.
+    measured = {"Here": {"all": {"coverage": 0.7533}}, "There": {"all": {"coverage": 0.8364}}, "Nowhere": {"all": {}}}
+    page = show(face, language="tr", age_gender_metrics=measured)
+    assert (
+        page.locator(".ifade-note")
+        .inner_text()
+        .endswith(text("tr", "apparent_measured", measured="%75 (Here), %84 (There)"))
+    )
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -48,14 +48,28 @@ def message(html: str) -> str:
     return f"<p class='ifade-message'>{html}</p>"
 
 
-def face_cards(faces: list[Face], language: str = "en") -> str:
-    """One card a face, numbered as in the annotated photo, and below them what the bars mean."""
+def face_cards(faces: list[Face], language: str = "en", age_gender_metrics: dict | None = None) -> str:
+    """One card a face, numbered as in the annotated photo, and below them what the bars and the years mean.
+
+    Args:
+        age_gender_metrics: the `metrics` of the estimator that told age and gender.
+    """
     cards = "".join(_card(number, face, language) for number, face in enumerate(faces, 1))
     notes = [text(language, "two_answers")] * any(face.crowd is not None for face in faces)
     notes += [text(language, "unsure", limit=percent(language, NOT_SURE))] * any(not face.sure for face in faces)
-    limits = {"coverage": percent(language, AGE_COVERAGE), "limit": percent(language, GENDER_SURE)}
-    notes += [text(language, "apparent_note", **limits)] * any(face.apparent for face in faces)
+    notes += [_apparent_note(age_gender_metrics or {}, language)] * any(face.apparent for face in faces)
     return f"<div class='ifade-faces'>{cards}</div>" + "".join(f"<p class='ifade-note'>{note}</p>" for note in notes)
+
+
+def _apparent_note(metrics: dict, language: str) -> str:
+    """What apparent age and gender are; how often the range of years holds the age differs from one data set to the next."""
+    note = text(language, "apparent_note", limit=percent(language, GENDER_SURE), aim=percent(language, AGE_COVERAGE))
+    measured = [
+        f"{percent(language, figures['all']['coverage'])} ({escape(dataset)})"
+        for dataset, figures in metrics.items()
+        if "coverage" in figures.get("all", {})
+    ]
+    return f"{note} {text(language, 'apparent_measured', measured=', '.join(measured))}" if measured else note
 
 
 def _card(number: int, face: Face, language: str) -> str:

@@ -121,11 +121,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "yüksek.",
     ),
     "apparent_note": (
-        "Apparent age and gender are what the network takes a face for, not what the person is. The years hold the age of "
-        "{coverage} of people like those it was measured on; a gender is named from {limit} on.",
-        "Yaklaşık yaş ve görünen cinsiyet, ağın bir yüzü neye benzettiğidir; kişinin ne olduğu değildir. Verilen yaş aralığı, "
-        "ölçüm yapılan kişilere benzeyenlerin {coverage} kadarında gerçek yaşı içerir; cinsiyet, olasılık en az {limit} "
-        "olduğunda söylenir.",
+        "Apparent age and gender are what the network takes a face for, not what the person is. A gender is named from "
+        "{limit} on. The years aim to hold the age of {aim} of people.",
+        "Yaklaşık yaş ve görünen cinsiyet, ağın bir yüzü neye benzettiğidir; kişinin ne olduğu değildir. Cinsiyet, olasılık "
+        "en az {limit} olduğunda söylenir. Yaş aralığının, kişilerin {aim} kadarının yaşını içermesi amaçlanır.",
+    ),
+    "apparent_measured": (
+        "They held it for {measured} when this network was tested.",
+        "Bu ağın testlerinde içerme oranı: {measured}.",
     ),
     # Live and Video
     "person": ("person {id}", "kişi {id}"),
