@@ -20,6 +20,7 @@ from clips import write_face_clip
 from webui import lifetime as lifetime_module
 from webui.lifetime import CLOSING, DISK_FULL, Lifetime
 from webui.screenshot import free_port, page_process
+from webui.texts import translated
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PHOTO = (EXAMPLES / "astronaut.jpg").read_bytes()
@@ -241,10 +242,11 @@ def test_new_work_is_refused_while_the_rest_is_finished(page):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         assert json.loads(fetch(f"{page.address}health")[1])["status"] == "ending"
-        assert fetch(f"{page.address}live/start", b"{}") == (
-            503,
-            json.dumps({"error": CLOSING}).replace(": ", ":").encode(),
-        )
+        status, answer = fetch(f"{page.address}live/start", b"{}")
+        assert status == 503 and json.loads(answer)["error"] == CLOSING
+        in_turkish = {"Accept-Language": "en", "Referer": f"{page.address}?lang=tr"}
+        status, answer = fetch(f"{page.address}gradio_api/queue/join", b"{}", in_turkish)
+        assert status == 503 and json.loads(answer)["detail"] == translated(CLOSING, "tr") != CLOSING
         assert fetch(f"{page.address}live/report.json", headers=headers)[0] == 200  # what was found may be fetched
         assert json.loads(fetch(f"{page.address}live/delete", b"", headers)[1]) == {"deleted": True}
         status, output = page.ended(15)

@@ -204,7 +204,7 @@ SESSION_ROUTES = [
 @pytest.mark.parametrize("headers", [{}, {"X-Session": ""}, {"X-Session": "guess"}])
 def test_no_session_no_answer(client, method, name, headers):
     answer = client.request(method, f"/live/{name}", headers=headers, content=b"{}")
-    assert answer.status_code == 404 and answer.json() == {"error": "This session has ended."}
+    assert answer.status_code == 404 and answer.json()["error"] == "This session has ended."
 
 
 def test_every_route_of_a_session_is_in_the_list_above(live):

@@ -269,6 +269,17 @@ def test_whoever_finds_no_room_is_told_so(page, photo, monkeypatch):
     body = json.dumps({"data": [{"path": path, **META}]}).encode()
     status, answer = request(page, "POST", "/gradio_api/call/analyze", body, JSON)
     assert status == 503 and "busy: 0 photos are waiting" in json.loads(answer)["detail"]
+    # The page that asks is told in its own language, whatever the browser's is.
+    for accepted, address, says in (
+        ("en", f"{page.local_url}?lang=tr", "meşgul: 0 fotoğraf bekliyor"),
+        ("tr", f"{page.local_url}?lang=en&__theme=dark", "busy: 0 photos are waiting"),
+        ("tr", page.local_url, "meşgul: 0 fotoğraf bekliyor"),
+        ("en", "http://[", "busy: 0 photos are waiting"),
+    ):
+        headers = {**JSON, "Accept-Language": accepted, "Referer": address}
+        for path in ("call/analyze", "queue/join"):
+            status, answer = request(page, "POST", f"/gradio_api/{path}", body, headers)
+            assert status == 503 and says in json.loads(answer)["detail"], address
     monkeypatch.setattr(guard, "MAX_ARRIVING", 0)
     status, answer = request(page, "POST", "/gradio_api/upload", bytes(100), BOUNDARY)
     assert status == 503 and b"photos are arriving" in answer
@@ -291,8 +302,8 @@ def test_the_page_shows_its_place_and_says_when_it_is_full(page, browser, monkey
     monkeypatch.setattr(FaceAnalyzer, "analyze", hold)
     tabs = [browser.new_page() for _ in range(5)]
     try:
-        for tab in tabs:
-            tab.goto(page.local_url)
+        for place, tab in enumerate(tabs):
+            tab.goto(page.local_url + "?lang=tr" * (place == 4))
             tab.wait_for_selector("input[type=file]", state="attached")
         for place, tab in enumerate(tabs[:4]):
             tab.set_input_files("input[type=file]", EXAMPLE)
@@ -303,7 +314,9 @@ def test_the_page_shows_its_place_and_says_when_it_is_full(page, browser, monkey
         monkeypatch.setattr(guard, "MAX_WAITING", 2)
         late = tabs[4]
         late.set_input_files("input[type=file]", EXAMPLE)
-        expect(late.get_by_text("busy. Please try again").filter(visible=True).first).to_be_visible(timeout=30_000)
+        busy = late.get_by_text("Sayfa meşgul: 2 fotoğraf bekliyor. Bir dakika sonra yeniden deneyin.")
+        expect(busy.filter(visible=True).first).to_be_visible(timeout=30_000)
+        assert late.get_by_text("Please try again").count() == 0
         held.set()
         for tab in tabs[:4]:
             expect(tab.locator(".ifade-face")).to_have_count(1, timeout=60_000)

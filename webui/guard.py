@@ -15,15 +15,14 @@ from pathlib import Path
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from urllib.parse import parse_qs
 
 from inference.images import MAX_BYTES
-from webui.live import NOT_CACHED, Refusal, json_response
+from webui.live import NOT_CACHED, Refusal, json_response, refuse
 from webui.photos import MAX_HELD_BYTES, PhotoStore
 from webui.sessions import SWEEP_SECONDS
-from webui.texts import language_of, translated
 
 READ = re.compile(
     "/|/(config|theme.css|favicon.ico|manifest.json|robots.txt|pwa_icon)|/(static|assets|svelte|pwa_icon)/.+"
@@ -60,8 +59,8 @@ class Guard:
     """ASGI middleware around Gradio's application.
 
     Photos that are uploaded go to a PhotoStore instead of Gradio's folder. Bodies are read here, within limits of size,
-    number and time, and must be what Gradio understands, since it answers others with its own failure. Refusals are JSON
-    with a sentence in `detail` (where Gradio's clients look for it) and in `error`; of uploads, the sentence alone.
+    number and time, and must be what Gradio understands, since it answers others with its own failure. Refusals are those of
+    `webui.live.refuse`.
 
     Args:
         app: what is guarded.
@@ -108,7 +107,7 @@ class Guard:
             try:
                 await self._pass(scope, hear, answer)
             except Refusal as refusal:
-                await _refuse(refusal, scope)(scope, hear, answer)
+                await refuse(refusal, scope)(scope, hear, answer)
             except ClientDisconnect:
                 raise
             except Exception as error:  # Gradio's, about a request that it did not expect
@@ -117,7 +116,7 @@ class Guard:
                 _log(scope, error)
                 if not started:
                     refusal = Refusal(400, "This request was not understood. /gradio_api/info says how to ask.")
-                    await _refuse(refusal, scope)(scope, hear, answer)
+                    await refuse(refusal, scope)(scope, hear, answer)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, queue = scope["path"], self._page._queue
@@ -287,13 +286,6 @@ async def _discard(receive: Receive) -> None:
                 size += len(message["body"])
                 if size > MAX_CALL_BYTES:
                     break
-
-
-def _refuse(refusal: Refusal, scope: Scope) -> Response:
-    sentence = translated(str(refusal), language_of(Headers(scope=scope).get("accept-language")))
-    if scope["path"].rstrip("/").endswith("/upload"):  # the page shows the whole body of this one
-        return PlainTextResponse(sentence, refusal.status, NOT_CACHED)
-    return json_response({"detail": sentence, "error": sentence}, refusal.status)
 
 
 def _log(scope: Scope, error: Exception) -> None:

@@ -2,10 +2,12 @@
 
 import gradio as gr
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from urllib.parse import parse_qs, urlsplit
 
 from webui.texts import LANGUAGES, language_of, texts
 
@@ -17,6 +19,16 @@ SET_LINKS = """for (const link of element.querySelectorAll("a")) {
   link.href = address;
   if (link.lang === ifade.language) link.setAttribute("aria-current", "true");
 }"""
+
+
+def request_language(headers: Mapping[str, str]) -> str:
+    """The language of the page that sent a request: the one that its address, which browsers send as Referer, asks for, or
+    else that of Accept-Language. What no page sent has the latter alone."""
+    try:
+        asked = parse_qs(urlsplit(headers.get("referer", "")).query).get("lang", [""])[-1]
+    except ValueError:  # no address
+        asked = ""
+    return language_of(asked or headers.get("accept-language"))
 
 
 class LanguageMiddleware:

@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from webui.live import json_response
-from webui.texts import language_of, translated
+from webui.live import Refusal, json_response, refuse
 
 PROBE_SECONDS = 20
 """How often the detector and the models are tried on a photo."""
@@ -91,10 +90,9 @@ class Lifetime:
             # A page keeps its heartbeat open until it is closed.
             if scope["type"] != "http" or "/heartbeat/" in scope["path"]:
                 return await app(scope, receive, send)
-            language = language_of(Request(scope).headers.get("accept-language"))
 
             def refusal(status: int, sentence: str) -> Response:
-                response = json_response({"error": translated(sentence, language)}, status)
+                response = refuse(Refusal(status, sentence), scope)
                 response.headers["Retry-After"] = "60"
                 return response
 

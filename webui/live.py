@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Scope
 
 from inference.detector import DetectorError
 from inference.images import ImageError, load_image
@@ -26,8 +28,9 @@ from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALE
 from inference.session import usable_processors
 from inference.tracker import TrackedFace
 from inference.types import ADULT, EMOTIONS, GENDERS
+from webui.language import request_language
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SWEEP_SECONDS, Session, SessionError, SessionStore
-from webui.texts import figure_words, language_of, translated
+from webui.texts import figure_words, translated
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "/live"
@@ -233,7 +236,7 @@ class LiveServer:
     async def report_png(self, request: Request) -> Response:
         """`inference.report.figure_png`."""
         session = self.session(request)
-        words = figure_words(language_of(request.headers.get("accept-language")))
+        words = figure_words(request_language(request.headers))
         picture = await asyncio.to_thread(lambda: figure_png(_report(session), words))
         return Response(picture, media_type="image/png", headers=NOT_CACHED)
 
@@ -267,21 +270,32 @@ def json_response(value: dict, status: int = 200) -> Response:
     return Response(orjson.dumps(value), status, NOT_CACHED, "application/json")
 
 
+def refuse(refusal: Refusal, scope: Scope) -> Response:
+    """The answer to a request that is refused: JSON with a sentence in `detail` (where Gradio's clients look for it) and in
+    `error`, in the language of the page that asks; of uploads the sentence alone, because Gradio's page shows all of that."""
+    headers, path = Headers(scope=scope), scope["path"].rstrip("/")
+    sentence, status = translated(str(refusal), request_language(headers)), refusal.status
+    if path.endswith("/upload"):
+        return PlainTextResponse(sentence, status, NOT_CACHED)
+    if path.endswith("/join") and status == 503 and "origin" in headers:
+        status = 429  # in a browser Gradio's page says "busy" in its own English words where that is 503
+    return json_response({"detail": sentence, "error": sentence}, status)
+
+
 def guarded(handler: Callable) -> Callable:
-    """A handler whose refusals and faults are answered in one sentence, in the language of the request's Accept-Language."""
+    """A handler whose refusals and faults are answered in one sentence, in the language of the page that asks."""
 
     async def answer(request: Request) -> Response:
-        language = language_of(request.headers.get("accept-language"))
         try:
             return await handler(request)
         except Refusal as refusal:
-            return json_response({"error": translated(str(refusal), language)}, refusal.status)
+            return refuse(refusal, request.scope)
         except ClientDisconnect:
             return Response(status_code=499)
         except Exception:
             logging.getLogger(__name__).exception("%s failed", request.url.path)
             fault = "Something went wrong with this. It goes on with the next frame."
-            return json_response({"error": translated(fault, language)}, 500)
+            return refuse(Refusal(500, fault), request.scope)
 
     return answer
 

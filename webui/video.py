@@ -22,10 +22,11 @@ from inference.detector import DetectorError
 from inference.follow import FaceFollower
 from inference.report import frame_values
 from inference.video import RATE, SUFFIXES, VideoError, VideoReader
+from webui.language import request_language
 from webui.lifetime import CLOSING
 from webui.live import LiveServer, Refusal, guarded, json_response, scripted_html, wants_age_gender
 from webui.sessions import SWEEP_SECONDS, Session
-from webui.texts import language_of, translated
+from webui.texts import translated
 
 PREFIX = "/video"
 
@@ -209,7 +210,7 @@ class VideoServer:
         session = self._live.session(request)
         if session.video is None:
             raise Refusal(404, "There is no video. Choose one.")
-        language = language_of(request.headers.get("accept-language"))
+        language = request_language(request.headers)
         return json_response(self._progress(session.video, language) | {"frames": session.timeline.frames})
 
     async def stop(self, request: Request) -> Response:
