@@ -111,10 +111,12 @@ class Page(gr.Blocks):
         super().validate_inputs(block_fn, inputs)
         refuse_addresses(inputs)
 
-    async def preprocess_data(self, *args, **options) -> list:
+    async def preprocess_data(self, block_fn, inputs: list, *args, **options) -> list:
         try:
-            return await super().preprocess_data(*args, **options)
-        except gr.Error:
+            return await super().preprocess_data(block_fn, inputs, *args, **options)
+        except gr.Error as error:
+            language = next((key for key in LANGUAGES if inputs[-1:] == [key]), "en")  # see SAY_LANGUAGE
+            error.message = translated(error.message, language)
             raise
         except (
             Exception
@@ -193,6 +195,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             "inputs": [photo, age_gender, language],
             "js": SAY_LANGUAGE,
             "outputs": [annotated, status, cards],
+            "show_progress_on": annotated,
             "api_visibility": "private",
             "concurrency_limit": 2,
             "concurrency_id": "photo",

@@ -14,7 +14,7 @@ from inference.analyzer import FaceAnalyzer
 from inference.images import load_image
 from inference.types import AGES, EMOTIONS, Detection, Face
 from webui.results import face_cards
-from webui.texts import text
+from webui.texts import text, translated
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -144,6 +144,43 @@ def test_a_photo_from_the_camera(page):
     capture.click()
     wait_for_answer(page)
     expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
+
+
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_what_the_photo_cannot_be_is_said_in_the_language_of_the_page(browser, page_address, tmp_path, language):
+    """Gradio says these things in English, or not at all."""
+    page = browser.new_page(locale="en-US")
+    page.set_default_timeout(60_000)
+    page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('refused', 'NotAllowedError'); }"
+    )
+    page.goto(f"{page_address}?lang={language}")
+    page.wait_for_selector("input[type=file]", state="attached")
+    toast = page.get_by_test_id("toast-body")
+    large, written = tmp_path / "large.jpg", tmp_path / "words.txt"
+    large.write_bytes(bytes(31 * 2**20))
+    written.write_text("words")
+    for file, said in ((large, text(language, "photo_too_large", megabytes=30)), (written, text(language, "no_photo"))):
+        page.set_input_files("input[type=file]", file)
+        expect(toast.get_by_text(said)).to_be_visible(timeout=60_000)
+    assert text(language, "gradio_Error") in toast.inner_text()
+    expect(toast.get_by_role("button", name=text(language, "gradio_Close"), exact=True)).to_be_visible()
+    # A photo whose type the browser does not know, dropped, is not refused before the server has looked at it.
+    page.evaluate(
+        """() => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File(["words"], "IMG_0001.HEIC"));
+          document.querySelector(".ifade-photo button").dispatchEvent(
+            new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
+        }"""
+    )
+    not_read = "This is not a picture that can be read, whatever its name says."
+    expect(page.locator("#ifade-status")).to_contain_text(translated(not_read, language), timeout=60_000)
+    page.reload()
+    page.get_by_label(text(language, "gradio_Capture from camera")).click()
+    page.get_by_text(text(language, "gradio_Click to Access Webcam")).click()
+    expect(page.locator("#ifade-status")).to_contain_text(text(language, "camera_forbidden"), timeout=60_000)
+    page.close()
 
 
 # Cards of made-up faces

@@ -120,9 +120,13 @@ def test_a_full_disk_is_told(caplog):
 
     client = TestClient(lifetime.gate(full))
     answer = client.post("/gradio_api/upload")
-    assert answer.status_code == 507 and answer.json()["error"] == DISK_FULL
-    answer = client.post("/gradio_api/upload", headers={"Accept-Language": "tr"})
-    assert answer.json()["error"].startswith("Sunucunun diski dolu.")
+    assert answer.status_code == 507 and answer.text == DISK_FULL
+    answer = client.post("/gradio_api/run/predict", headers={"Accept-Language": "tr"})
+    assert answer.status_code == 507 and answer.json()["error"].startswith("Sunucunun diski dolu.")
+    answer = client.post(
+        "/gradio_api/upload", headers={"Accept-Language": "en", "Referer": "https://here/ifade/?lang=tr"}
+    )
+    assert answer.text.startswith("Sunucunun diski dolu.")
     assert "No space left" in caplog.text
 
 

@@ -22,9 +22,53 @@ window.ifade = (() => {
     return html.replace(/\{(\w+)\}/g, (_, key) => t(key).replace(/[&<>"]/g, (sign) => signs[sign]));
   }
 
+  // Why getUserMedia failed, and what to do.
+  function cameraProblem(error) {
+    const known = {
+      NotAllowedError: "camera_forbidden", NotFoundError: "camera_missing", NotReadableError: "camera_busy",
+      OverconstrainedError: "camera_not_there",
+    };
+    return t(known[error.name] ?? "camera_failed", {name: error.name});
+  }
+
   return {
-    language: LANGUAGE, t, translate,
+    language: LANGUAGE, t, translate, cameraProblem,
     number: (value, digits = 0) => format(value, digits, "decimal"),
     percent: (part, digits = 0) => format(part, digits, "percent"),
   };
+})();
+
+// What Gradio says in English whatever the language is: the texts whose keys are its words, and sentences with places.
+(() => {
+  const SENTENCES = [
+    [/^File\(s\) exceed the maximum allowed size of ([\d.]+)/, "photo_too_large"],
+    [/^Invalid file type/, "no_photo"],
+    [/^This application is currently busy/, "busy"],
+    [/^Connection to the server was lost/, "not_answering"],
+  ];
+
+  function inLanguage(words) {
+    const trimmed = words.trim(), key = `gradio_${trimmed}`;
+    if (key in TEXTS) return words.replace(trimmed, ifade.t(key));
+    for (const [pattern, key] of SENTENCES) {
+      const found = trimmed.match(pattern);
+      if (found) return ifade.t(key, {megabytes: Math.round(found[1])});
+    }
+    return words;
+  }
+
+  function translateNode(node) {
+    if (node.nodeType === Node.TEXT_NODE) {
+      const words = inLanguage(node.data);
+      if (words !== node.data) node.data = words;
+    }
+    for (const name of ["aria-label", "title"]) {
+      const words = node.getAttribute?.(name);
+      if (words) node.setAttribute(name, inLanguage(words));
+    }
+    if (!node.matches?.("script, style")) node.childNodes.forEach(translateNode);
+  }
+
+  new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(translateNode)))
+    .observe(document, {childList: true, subtree: true});
 })();

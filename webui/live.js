@@ -87,7 +87,7 @@ async function startCamera() {
     if (mine !== run) return;
     if (lost && error.name !== "NotAllowedError") return waitForCamera();
     stopCamera();
-    return say(cameraProblem(error));
+    return say(ifade.cameraProblem(error));
   }
   lost = false;
   say("");
@@ -115,14 +115,6 @@ async function startCamera() {
 function waitForCamera() {
   say(t("camera_gone"));
   setTimeout(() => { if (lost && !stream) startCamera(); }, CAMERA_RETRY);
-}
-
-function cameraProblem(error) {
-  const known = {
-    NotAllowedError: "camera_forbidden", NotFoundError: "camera_missing", NotReadableError: "camera_busy",
-    OverconstrainedError: "camera_not_there",
-  };
-  return t(known[error.name] ?? "camera_failed", {name: error.name});
 }
 
 // With the picture go the boxes and bars that were drawn for it.

@@ -87,6 +87,31 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The page is busy: you are number {number} in the queue.",
         "Sayfa yoğun: kuyrukta {number}. sıradasınız.",
     ),
+    # In the place of what Gradio says
+    "gradio_Error": ("Error", "Hata"),
+    "gradio_Warning": ("Warning", "Dikkat"),
+    "gradio_Close": ("Close", "Kapat"),
+    "gradio_More tabs": ("More tabs", "Diğer sekmeler"),
+    "gradio_File upload": ("File upload", "Dosya yükleme"),
+    "gradio_Upload file": ("Upload file", "Dosya yükle"),
+    "gradio_Capture from camera": ("Capture from camera", "Kamerayla çek"),
+    "gradio_Paste from clipboard": ("Paste from clipboard", "Panodan yapıştır"),
+    "gradio_Click to Access Webcam": ("Click to Access Webcam", "Kamerayı açmak için tıklayın"),
+    "gradio_grant webcam access": ("grant webcam access", "kameraya izin ver"),
+    "gradio_capture photo": ("capture photo", "fotoğraf çek"),
+    "gradio_Stop Recording": ("Stop Recording", "Kaydı durdur"),
+    "gradio_Empty value": ("Empty value", "Boş"),
+    "gradio_Gradio footer navigation": ("Gradio footer navigation", "Sayfanın alt bağlantıları"),
+    "photo_too_large": (
+        "The photo is too large; at most {megabytes} MB are read. Make it smaller and try again.",
+        "Fotoğraf çok büyük; en çok {megabytes} MB okunur. Küçültüp yeniden deneyin.",
+    ),
+    "no_photo": (
+        "This is not a photo. Choose one in JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC format.",
+        "Bu bir fotoğraf değil. JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF ya da HEIC biçiminde bir fotoğraf seçin.",
+    ),
+    "busy": ("The page is busy. Try again in a minute.", "Sayfa meşgul. Bir dakika sonra yeniden deneyin."),
+    # The answer
     "one_face": ("1 face found.", "1 yüz bulundu."),
     "faces_found": ("{count} faces found.", "{count} yüz bulundu."),
     "timing": (
@@ -229,26 +254,26 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Kamera çıkarıldı ya da başka bir program aldı. Geri gelir gelmez yeniden başlar.",
     ),
     "camera_forbidden": (
-        "The browser did not give the camera to this page. Allow it by the camera or lock sign beside the address, then press "
-        "Start camera.",
-        "Tarayıcı kamerayı bu sayfaya vermedi. Adresin yanındaki kamera ya da kilit simgesinden izin verin, sonra «Kamerayı "
-        "başlat» düğmesine basın.",
+        "The browser did not give the camera to this page. Allow it by the camera or lock sign beside the address, then try "
+        "again.",
+        "Tarayıcı kamerayı bu sayfaya vermedi. Adresin yanındaki kamera ya da kilit simgesinden izin verin, sonra yeniden "
+        "deneyin.",
     ),
     "camera_missing": (
-        "No camera was found. Connect one, then press Start camera.",
-        "Kamera bulunamadı. Bir kamera bağlayın, sonra «Kamerayı başlat» düğmesine basın.",
+        "No camera was found. Connect one, then try again.",
+        "Kamera bulunamadı. Bir kamera bağlayın, sonra yeniden deneyin.",
     ),
     "camera_busy": (
-        "The camera is in use by another program. Close that, then press Start camera.",
-        "Kamerayı başka bir program kullanıyor. Onu kapatın, sonra «Kamerayı başlat» düğmesine basın.",
+        "The camera is in use by another program. Close that, then try again.",
+        "Kamerayı başka bir program kullanıyor. Onu kapatın, sonra yeniden deneyin.",
     ),
     "camera_not_there": (
         "That camera is not there any more. Choose another one.",
         "O kamera artık yok. Başka bir kamera seçin.",
     ),
     "camera_failed": (
-        "The camera could not be started ({name}). Press Start camera to try again.",
-        "Kamera başlatılamadı ({name}). Yeniden denemek için «Kamerayı başlat» düğmesine basın.",
+        "The camera could not be started ({name}). Try again.",
+        "Kamera başlatılamadı ({name}). Yeniden deneyin.",
     ),
     # Video
     "your_video": ("Your video", "Videonuz"),
