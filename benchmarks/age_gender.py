@@ -23,8 +23,8 @@ from training.train import read_history
 
 DOCS = ROOT / "docs" / "age_gender"
 VIEWS = DOCS / "views.md"
-FILES = ("age_gender_metrics.json", "age_gender_fairface_metrics.json", "age_gender_both_metrics.json")
-"""The report of the model that is served, and those of others that were measured."""
+FILES = ("age_gender_metrics.json", "age_gender_fairface_metrics.json")
+"""The reports of the model that is served and of the one of freer terms."""
 
 
 def headline(reports: list[dict]) -> list[str]:

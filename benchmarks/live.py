@@ -36,6 +36,7 @@ import numpy as np
 from benchmarks.camera import GRIDS, camera_arguments, jpeg, moving_faces, write_video
 from benchmarks.readme import write_section
 from benchmarks.speed import processor
+from inference.session import usable_processors
 from webui.screenshot import CHROMIUM_ARGUMENTS, find_chromium, free_port, page_process
 
 WARM_UP = 5.0
@@ -170,7 +171,7 @@ def _watch(pages: list, seconds: float, server: int) -> dict:
     half = len(frames[0]) // 2
     return {
         "processor": processor(),
-        "processors": os.cpu_count(),
+        "processors": usable_processors(),
         "fps": [round(sum(map(len, taken)) / window, 2) for taken, window in zip(frames, windows)],
         "latency_ms": _percentiles(everything),
         "latency_by_viewer_ms": [_percentiles(sum(taken, [])) for taken in frames],
@@ -219,7 +220,7 @@ def measure_frames(frames: int, faces: int) -> dict:
                 milliseconds.append(answer["milliseconds"])
         return {
             "processor": processor(),
-            "processors": os.cpu_count(),
+            "processors": usable_processors(),
             "frames": frames,
             "frame_bytes": round(float(np.mean([len(picture) for picture in pictures]))),
             "faces_found": round(float(np.mean(seen)), 3),

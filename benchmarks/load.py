@@ -50,6 +50,7 @@ import numpy as np
 from benchmarks.camera import GRIDS, PERIOD, jpeg, moving_faces
 from benchmarks.readme import write_section
 from benchmarks.speed import processor
+from inference.session import usable_processors
 from inference.types import EMOTIONS
 from webui.screenshot import free_port, page_process
 
@@ -695,7 +696,7 @@ def measure(args) -> dict:
     whole = everything.to_dict()
     return {
         "processor": processor(),
-        "processors": os.cpu_count(),
+        "processors": usable_processors(),
         **{name: getattr(args, name) for name in ("minutes", "photos", "streams", "hostile", "seed", "rest")},
         **{name: whole[name] for name in ("requests", "answered", "refused", "errors", "wrong")},
         "latency_ms": {"all": whole["latency_ms"]}

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.readme import write_section
 from export.quantize import heads
+from inference.age_gender import AgeGenderEstimator
 from inference.alignment import align_face
 from inference.model_files import MODELS
 from inference.session import CPU
@@ -94,8 +95,6 @@ def measure(portraits: Portraits) -> dict[str, dict[str, float]]:
         features = feature_extractor(MODELS / file)
         known, asked = features(crops(training)), features(crops(validation))
         rows[title] = right(*(probe(known, labels, asked) for labels in (training.genders, training.age_groups)))
-    from inference.age_gender import AgeGenderEstimator
-
     answers = AgeGenderEstimator(threads=1).answers(validation.images)
     rows["the age and gender network"] = right(answers["gender"].argmax(axis=1), age_group(answers["age_distribution"]))
     return rows
@@ -104,7 +103,7 @@ def measure(portraits: Portraits) -> dict[str, dict[str, float]]:
 def to_markdown(rows: dict[str, dict[str, float]], portraits: Portraits) -> str:
     """The README's section."""
     validation = portraits.part("validation")
-    most = max(np.bincount(values).max() / len(validation) for values in (validation.age_groups,))
+    most = np.bincount(validation.age_groups).max() / len(validation)
     lines = ["| answer from | gender | exact age group |", "|---|---|---|"]
     lines += [f"| {title} | {row['gender']:.1%} | {row['exact_group']:.1%} |" for title, row in rows.items()]
     return "\n".join(

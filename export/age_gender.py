@@ -6,7 +6,8 @@ The graph answers with the mean of all networks over a face and its mirror image
 48,52m 64` shows the first network the face at 48 pixels and its mirror image at 52, the second the face at 64.
 `python -m benchmarks.age_gender_views` helps to choose them. The two temperatures are fitted on the validation faces
 of the data sets that the networks were trained on: the age's so that the range shown holds AGE_COVERAGE of the ages, the
-gender's by the cross-entropy. The file is compared with Keras on real faces and measured on the test faces, and the
+gender's by the cross-entropy. Where the file would be larger than LARGEST_FILE, the convolutions' weights are rounded to
+float16 before all that. The file is compared with Keras on real faces and measured on the test faces, and the
 figures go into its metadata and into a file beside it: age_gender.onnx and age_gender_metrics.json, say. Nothing is
 written where the comparison fails.
 """

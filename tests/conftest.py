@@ -129,6 +129,26 @@ def call(monkeypatch):
     return run_main
 
 
+@pytest.fixture
+def call_interrupted(call, monkeypatch):
+    """A function like `call` for the main() of a training, stopped when the first epoch's checkpoint is written."""
+    from training import train
+
+    def run_main(main, *arguments):
+        write_file = train._replace
+
+        def stop_after_the_first_checkpoint(path, write):
+            write_file(path, write)
+            if path.name == "checkpoint.keras":
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(train, "_replace", stop_after_the_first_checkpoint)
+            return call(main, *arguments)
+
+    return run_main
+
+
 @pytest.fixture(scope="session")
 def train_arguments(synthetic_dir) -> tuple:
     """What `python -m training.train` is given in the tests, without --out."""

@@ -230,7 +230,7 @@ class TestRun:
     def test_no_epochs(self, train_arguments, tmp_path, call, capsys, epochs):
         with pytest.raises(SystemExit) as caught:
             call(main, *train_arguments, "--out", tmp_path / "run", "--epochs", epochs)
-        assert caught.value.code == 2 and "--epochs must be at least 1" in capsys.readouterr().err
+        assert caught.value.code == 2 and "is not a number of epochs" in capsys.readouterr().err
 
     def test_bad_data(self, tmp_path, call, capsys):
         assert call(main, "--recipe", "paper", "--data", tmp_path / "none", "--out", tmp_path / "run") == 1
@@ -317,18 +317,12 @@ def vgg7_run(tmp_path_factory, run, vgg7_arguments):
 
 
 class TestTwoHeads:
-    def test_interrupted_run_ends_as_an_uninterrupted_one(self, vgg7_run, vgg7_arguments, tmp_path, call, monkeypatch):
+    def test_interrupted_run_ends_as_an_uninterrupted_one(
+        self, vgg7_run, vgg7_arguments, tmp_path, call, call_interrupted
+    ):
         """With a schedule, momentum, a running average of the weights, and two sizes."""
-        write_file, out = train._replace, tmp_path / "run"
-
-        def stop_after_the_first_checkpoint(path, write):
-            write_file(path, write)
-            if path.name == "checkpoint.keras":
-                raise KeyboardInterrupt
-
-        with monkeypatch.context() as patch:
-            patch.setattr(train, "_replace", stop_after_the_first_checkpoint)
-            assert call(main, *vgg7_arguments, "--out", out) == 130
+        out = tmp_path / "run"
+        assert call_interrupted(main, *vgg7_arguments, "--out", out) == 130
         assert len(read_history(out)) == 1
         assert call(main, *vgg7_arguments, "--out", out) == 0
         assert_same_run(out, vgg7_run)

@@ -11,9 +11,8 @@ stopped; the output folder holds what `training.train` says.
 import argparse
 import json
 import os
-import signal
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorFlow
@@ -35,8 +34,8 @@ from training.demographics import (
     add_demographics_arguments,
     load_portraits,
 )
-from training.model import Recipe, batch_norm, sgd
-from training.train import Run
+from training.model import Recipe, convolutions, sgd
+from training.train import Run, add_run_arguments, run_settings
 
 GENDER_WEIGHT = 2.0
 """Of the gender's loss beside the age's: nats of one of two answers against nats of one of a hundred."""
@@ -126,12 +125,12 @@ WIDE = ((16,), (32,), (64, 64), (192, 192), (352, 352))
 
 
 def age_gender_cnn(look: int = 48, stages: tuple[tuple[int, ...], ...] = NARROW) -> keras.Model:
-    """3x3 convolutions as in `training.model.plain_cnn`, for RGB faces (N, SIZE, SIZE, 3) with values 0..255.
+    """The convolutions of `training.model.plain_cnn` for RGB faces (N, SIZE, SIZE, 3) with values 0..255.
 
     Args:
         look: pixels to which the faces are reduced first. A step at 40 takes two thirds of the time of one at 48, at 64
             nearly twice; the first runs of docs/age_gender were made at 40 (`look` in each run.json).
-        stages: the widths of each stage's convolutions.
+        stages: of `training.model.convolutions`.
 
     Returns:
         To a dict: `age_distribution` (N, AGES), and `gender` (N, 2) in the order of GENDERS.
@@ -140,14 +139,7 @@ def age_gender_cnn(look: int = 48, stages: tuple[tuple[int, ...], ...] = NARROW)
     x = layers.Rescaling(1 / 255)(image)
     x = AreaResize(look)(x)
     x = layers.LayerNormalization(axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False)(x)
-    for index, widths in enumerate(stages):
-        for position, width in enumerate(widths):
-            x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
-            last = position == len(widths) - 1
-            if last and index < len(stages) - 1:
-                x = layers.MaxPooling2D(2)(x)  # before the batch norm: see plain_cnn
-            x = batch_norm()(x)
-            x = layers.ReLU(name="features" if last and index == len(stages) - 1 else None)(x)
+    x = convolutions(x, stages)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.1)(x)
     parameters = layers.Dense(3 * len(COMPONENTS), dtype="float32", name="age_parameters")(x)
@@ -310,12 +302,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.age_gender", description="Train for age and gender.")
     parser.add_argument("--recipe", required=True, choices=sorted(RECIPES), help="on FairFace alone, or UTKFace too")
     add_demographics_arguments(parser)
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there"
-    )
-    parser.add_argument("--epochs", type=int, help="length of the schedule (default: the recipe's)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, metavar="MODEL.keras", help="begin with the weights of a trained network")
+    add_run_arguments(parser)
+    parser.set_defaults(precision="float32")
     args = parser.parse_args()
     recipe = RECIPES[args.recipe]
     both = args.recipe.startswith("both")
@@ -327,37 +315,14 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     training, validation = portraits.part("training"), portraits.part("validation")
-    settings = {
-        "recipe": args.recipe,
+    settings = run_settings(args.recipe, recipe, args, training, validation) | {
         "data": [name for index, name in enumerate(SOURCES) if (portraits.sources == index).any()],
-        "augmentation": json.loads(json.dumps(asdict(recipe.augmentation))),
-        "epochs": args.epochs or recipe.epochs,
-        "batch_size": recipe.batch_size,
         "balance": BALANCE,
         "look": look_of(recipe.build()),
-        "seed": args.seed,
-        "start": str(args.start) if args.start else None,
-        "teacher": None,
-        "precision": "float32",
-        "training_faces": len(training),
-        "validation_faces": len(validation),
     }
     del portraits
-    run = AgeGenderRun(recipe, args.out, settings)
-    default = signal.signal(signal.SIGINT, run.interrupt)
-    print(f"{len(training):,} training faces, {len(validation):,} validation faces, {len(skipped)} skipped", flush=True)
-    try:
-        run.train(training, validation)
-    except KeyboardInterrupt:
-        print("\nInterrupted: the same command resumes.", file=sys.stderr)
-        return 130
-    finally:
-        signal.signal(signal.SIGINT, default)
-    best = max(run.history, key=lambda row: row["val_accuracy"])
-    print(
-        f"{args.out / 'model.keras'}: epoch {best['epoch']}, gender {best['val_gender']:.4f}, group {best['val_group']:.4f}"
-    )
-    return 0
+    print(f"{len(skipped)} pictures skipped")
+    return AgeGenderRun(recipe, args.out, settings).carry_out(training, validation)
 
 
 if __name__ == "__main__":

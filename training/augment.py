@@ -11,7 +11,7 @@ Range = tuple[float, float]
 class Augmentation:
     """Ranges of the random distortions; each is drawn uniformly and independently for every face.
 
-    The first eight are how a face comes to be framed and lit. The four after "degraded" are what a webcam does to a face and
+    Those before "degraded" are how a face comes to be framed and lit. The four after "degraded" are what a webcam does to a face and
     FER-2013's photographs do not show: a network that never saw them loses ten points and more on such faces.
 
     Attributes:

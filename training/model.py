@@ -47,15 +47,28 @@ def paper_cnn(width: float = 1.0, dropout: float = 1.0) -> keras.Model:
 def plain_cnn(
     name: str, stages: tuple[tuple[int, ...], ...], crowd: bool = True, normalized: bool = True
 ) -> keras.Model:
-    """3x3 convolutions, a max pooling between two stages, global average pooling.
+    """`convolutions` and global average pooling.
 
     Args:
         name: of the network.
-        stages: the widths of each stage's convolutions.
+        stages: of the convolutions.
         crowd: with the second head.
         normalized: with mean 0 and variance 1 for each face.
     """
     image, x = _input(normalized)
+    return _heads(name, image, convolutions(x, stages), crowd)
+
+
+def convolutions(x, stages: tuple[tuple[int, ...], ...]):
+    """3x3 convolutions of (N, H, W, C), each with batch norm and ReLU, and a max pooling between two stages.
+
+    Args:
+        x: what they are applied to.
+        stages: the widths of each stage's convolutions.
+
+    Returns:
+        The last feature maps, of the layer named "features".
+    """
     for index, widths in enumerate(stages):
         for position, width in enumerate(widths):
             x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
@@ -65,7 +78,7 @@ def plain_cnn(
                 x = layers.MaxPooling2D(2)(x)
             x = batch_norm()(x)
             x = layers.ReLU(name="features" if last and index == len(stages) - 1 else None)(x)
-    return _heads(name, image, x, crowd)
+    return x
 
 
 def resnet(name: str, stem: int, stages: tuple[tuple[int, int], ...]) -> keras.Model:

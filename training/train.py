@@ -43,15 +43,37 @@ HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "sec
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
-def run_settings(name: str, recipe: Recipe, args: argparse.Namespace, training: Faces, validation: Faces) -> dict:
-    """What run.json holds: a run is only resumed with the same settings."""
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """--out, --epochs, --seed and --start."""
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there"
+    )
+    parser.add_argument("--epochs", type=_epochs, help="length of the schedule (default: the recipe's)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, metavar="MODEL.keras", help="begin with the weights of a trained network")
+
+
+def _epochs(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of epochs, which is at least 1")
+    return int(text)
+
+
+def run_settings(name: str, recipe: Recipe, args: argparse.Namespace, training, validation) -> dict:
+    """What run.json holds: a run is only resumed with the same settings.
+
+    Args:
+        name, recipe: of the run.
+        args: with epochs (or None), seed, start (or None) and precision.
+        training, validation: the faces.
+    """
     return {
         "recipe": name,
         "augmentation": json.loads(json.dumps(asdict(recipe.augmentation))),
         "epochs": args.epochs or recipe.epochs,
         "batch_size": recipe.batch_size,
         "seed": args.seed,
-        "start": None,
+        "start": str(args.start) if args.start else None,
         "teacher": None,
         "precision": args.precision,
         "training_faces": len(training),
@@ -112,6 +134,30 @@ class Run:
             loss_weights={name: weights[name] for name in self.model.output_names},
             metrics={"probabilities": ["accuracy"]},
         )
+
+    def carry_out(self, training: Faces, validation: Faces) -> int:
+        """Train to the last epoch or until Ctrl-C, say how it went, and return the command's exit status."""
+        default = signal.signal(signal.SIGINT, self.interrupt)
+        kept = self.out / "model.keras"
+        counts = f"{len(training):,} training faces, {len(validation):,} validation faces"
+        print(f"{counts}, Keras on {keras.backend.backend()}", flush=True)
+        try:
+            self.train(training, validation)
+        except KeyboardInterrupt:
+            if not kept.exists():
+                self.save_model()
+            print(f"\nInterrupted: {kept} is usable; the same command resumes.", file=sys.stderr)
+            return 130
+        finally:
+            signal.signal(signal.SIGINT, default)
+        best = max(self.history, key=lambda row: row["val_accuracy"])
+        figures = [
+            f"{name.replace('val_', 'validation ')} {value:.4f}"
+            for name, value in best.items()
+            if name.startswith("val_")
+        ]
+        print(f"{kept}: epoch {best['epoch']}, {', '.join(figures)}")
+        return 0
 
     def train(self, training: Faces, validation: Faces) -> None:
         """Train to the last epoch.
@@ -306,12 +352,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training.train", description="Train a recipe on FER-2013.")
     parser.add_argument("--recipe", required=True, choices=sorted(RECIPES))
     add_data_arguments(parser)
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there"
-    )
-    parser.add_argument("--epochs", type=int, help="length of the schedule (default: the recipe's)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, metavar="MODEL.keras", help="begin with the weights of a trained network")
+    add_run_arguments(parser)
     parser.add_argument("--teacher", type=Path, metavar="DIR", help="learn from the answers that training.teach kept")
     parser.add_argument(
         "--precision",
@@ -321,8 +362,6 @@ def main() -> int:
     )
     args = parser.parse_args()
     recipe = RECIPES[args.recipe]
-    if args.epochs is not None and args.epochs < 1:
-        parser.error("--epochs must be at least 1")
     try:
         faces = load_fer2013(args.data, official=not args.unofficial)
         training, validation = training_and_validation(faces, args.seed)
@@ -335,22 +374,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     settings = run_settings(args.recipe, recipe, args, training, validation)
-    settings |= {"start": str(args.start) if args.start else None, "teacher": teacher.settings if teacher else None}
-    run = Run(recipe, args.out, settings, teacher)
-    default = signal.signal(signal.SIGINT, run.interrupt)
-    print(f"{len(training):,} training faces, {len(validation):,} validation faces, Keras on {keras.backend.backend()}")
-    try:
-        run.train(training, validation)
-    except KeyboardInterrupt:
-        if not (args.out / "model.keras").exists():
-            run.save_model()
-        print(f"\nInterrupted: {args.out / 'model.keras'} is usable; the same command resumes.", file=sys.stderr)
-        return 130
-    finally:
-        signal.signal(signal.SIGINT, default)
-    best = max(run.history, key=lambda row: row["val_accuracy"])
-    print(f"{args.out / 'model.keras'}: epoch {best['epoch']}, validation accuracy {best['val_accuracy']:.4f}")
-    return 0
+    settings |= {"teacher": teacher.settings if teacher else None}
+    return Run(recipe, args.out, settings, teacher).carry_out(training, validation)
 
 
 if __name__ == "__main__":
