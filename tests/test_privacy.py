@@ -77,10 +77,10 @@ def send(page, photo: bytes, name: str = "photo.png") -> str:
     return json.loads(answer)[0]
 
 
-def ask_as_page(page, path: str | None, session: str) -> bytes:
+def ask_as_page(page, path: str | None, session: str, language: str = "en") -> bytes:
     show = next(call["id"] for call in page.config["dependencies"] if len(call["outputs"]) == 3)
     shown = {"path": path, **META} if path else None
-    body = json.dumps({"data": [shown, False, "en"], "fn_index": show, "session_hash": session}).encode()
+    body = json.dumps({"data": [shown, False, language], "fn_index": show, "session_hash": session}).encode()
     status, answer = request(page, "POST", "/gradio_api/queue/join", body, JSON)
     assert status == 200, answer
     return request(page, "GET", f"/gradio_api/queue/data?session_hash={session}")[1]
@@ -261,6 +261,14 @@ def test_a_head_that_trickles_is_given_up(page, monkeypatch):
             while time.monotonic() < started + 15:
                 client.sendall(b"x")
                 time.sleep(0.1)
+
+
+@pytest.mark.parametrize("language, says", [("en", "The photo was not found"), ("tr", "Fotoğraf sunucuda bulunamadı")])
+def test_a_photo_that_is_gone_is_said_in_the_language_of_the_page(page, photo, language, says):
+    path = send(page, photo)
+    PhotoInput.photos.read(path, once=True)
+    answer = ask_as_page(page, path, "session", language)
+    assert says in json.loads(answer.decode().split("data: ")[-2])["output"]["error"]
 
 
 def test_whoever_finds_no_room_is_told_so(page, photo, monkeypatch):

@@ -88,6 +88,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Sayfa yoğun: kuyrukta {number}. sıradasınız.",
     ),
     # In the place of what Gradio says
+    "gradio_processing |": ("processing |", "inceleniyor |"),
     "gradio_Error": ("Error", "Hata"),
     "gradio_Warning": ("Warning", "Dikkat"),
     "gradio_Close": ("Close", "Kapat"),
