@@ -100,7 +100,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "gradio_Click to Access Webcam": ("Click to Access Webcam", "Kamerayı açmak için tıklayın"),
     "gradio_grant webcam access": ("grant webcam access", "kameraya izin ver"),
     "gradio_capture photo": ("capture photo", "fotoğraf çek"),
-    "gradio_Stop Recording": ("Stop Recording", "Kaydı durdur"),
     "gradio_Empty value": ("Empty value", "Boş"),
     "gradio_Gradio footer navigation": ("Gradio footer navigation", "Sayfanın alt bağlantıları"),
     "photo_too_large": (
