@@ -5,8 +5,10 @@ can demand hours or all memory by thousands of scans, chunks or tags that each c
 stay far below every limit here.
 """
 
+import av
 import re
 import struct
+from io import BytesIO
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from typing import BinaryIO
@@ -142,16 +144,49 @@ def _check_heif(data: bytes) -> None:
         raise _refuse("too many parts")
 
 
-def check_opened(image: Image.Image, max_pixels: int) -> None:
+def check_opened(image: Image.Image, data: bytes, max_pixels: int) -> None:
     """Refuse an opened picture that is decoded in parts which are larger or more than the picture.
 
     Raises:
         ImageError: it is such a picture.
+        av.FFmpegError: it is an AVIF that cannot be decoded.
     """
     tile_width, tile_height = (getattr(image, "tag_v2", {}).get(tag, 0) for tag in (322, 323))
     parts = sum((right - left) * (bottom - top) for _, (left, top, right, bottom), *_ in image.tile)
     if tile_width * tile_height > max_pixels or parts > 8 * image.width * image.height:
         raise _refuse("parts that do not fit its size")
+    if image.format == "AVIF":
+        _check_avif(data, image.width * image.height, max_pixels)
+
+
+def _check_avif(data: bytes, pixels: int, max_pixels: int) -> None:
+    """Pillow's decoder allows 268 megapixels for every part and scales them down to the size that the file tells.
+
+    dav1d has a limit, which FFmpeg passes on: a larger frame is refused before there is room for it.
+    """
+    most, decoded = 8 * pixels + 2**20, set()
+    # Without a decoder FFmpeg opens the file by its boxes alone.
+    options = {"format_whitelist": "mov", "codec_whitelist": "none"}
+    with av.open(BytesIO(data), container_options=options, metadata_errors="replace", io_open=_open_nothing) as file:
+        for packet in file.demux():
+            if packet.stream.index in decoded or not packet.size:
+                continue
+            decoded.add(packet.stream.index)
+            decoder = av.CodecContext.create("libdav1d", "r")
+            decoder.thread_count, decoder.options = 1, {"max_pixels": str(min(most, max_pixels))}
+            try:
+                frames = decoder.decode(packet) + decoder.decode(None)
+            except OverflowError:
+                raise _refuse("parts that do not fit its size") from None
+            most -= sum(frame.width * frame.height for frame in frames)
+            if most < 0:
+                raise _refuse("parts that do not fit its size")
+    if not decoded:  # where FFmpeg does not look for them
+        raise _refuse("parts that do not fit its size")
+
+
+def _open_nothing(*_) -> None:
+    raise OSError("a picture is one file")
 
 
 _load_directory = ImageFileDirectory_v2.load

@@ -67,7 +67,7 @@ def load_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.n
             warnings.simplefilter("ignore")
             with Image.open(BytesIO(data), formats=[format]) as image:
                 _check_size(image, max_pixels)
-                check_opened(image, max_pixels)
+                check_opened(image, data, max_pixels)
                 return _to_rgb(image)
     except ImageError:
         raise

@@ -187,6 +187,10 @@ BURDENS = {
         "too many parts",
     ),
     "avif of 144 megapixels": (lambda: with_size(encode(SMALL, "AVIF"), 12_000, 12_000), "megapixels"),
+    "avif of other size than it says": (
+        lambda: with_size(encode(Image.new("RGB", (2000, 1500)), "AVIF", speed=10), 64, 64),
+        "do not fit",
+    ),
     "avif of all pixels that there can be": (lambda: with_size(encode(SMALL, "AVIF"), 2**31, 2**31), "damaged"),
     "bmp of 2500 megapixels": (
         lambda: encode(SMALL, "BMP")[:18] + struct.pack("<ii", 50_000, 50_000) + encode(SMALL, "BMP")[26:],
@@ -273,6 +277,19 @@ def test_real_files_of_these_kinds_are_read():
     assert load_image(encode(SMALL, "JPEG", exif=exif)).shape == (64, 64, 3)
     with_film = encode(SMALL, "JPEG") + b"\xff\xda" * 10**6
     assert load_image(with_film).shape == (64, 64, 3)
+
+
+def test_every_kind_of_avif_is_read():
+    """With transparency, grey, without loss of colour, and moving, which holds the picture twice."""
+    clear, moving = SMALL.copy(), {"save_all": True, "append_images": [SMALL.rotate(90)] * 3}
+    clear.putalpha(128)
+    for image, options in ((SMALL, {"subsampling": "4:4:4"}), (SMALL.convert("L"), {}), (clear, {}), (SMALL, moving)):
+        assert load_image(encode(image, "AVIF", **options)).shape == (64, 64, 3)
+    moving["append_images"] = [clear.rotate(90)]
+    assert load_image(encode(clear, "AVIF", **moving)).shape == (64, 64, 3)
+    assert load_image(encode(Image.new("RGB", (1, 1)), "AVIF")).shape == (1, 1, 3)
+    photo = encode(Image.effect_noise((1501, 2003), 60).convert("RGB"), "AVIF", speed=10)
+    assert load_image(photo).shape == (2003, 1501, 3)
 
 
 @pytest.mark.parametrize("format", FORMATS)
