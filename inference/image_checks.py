@@ -45,7 +45,7 @@ OTHERS = {
 """Other files that are often taken for photos, and how they begin."""
 
 _MAX_SCANNED_PIXELS = 10**9
-_MAX_SEGMENTS, _MAX_JUNK = 2000, 2**16
+_MAX_SEGMENTS, _MAX_EXIF_SEGMENTS, _MAX_JUNK = 2000, 64, 2**16
 _MAX_CHUNKS, _MAX_DATA_CHUNKS = 500, 100_000
 _MAX_BLOCKS = 4096
 _MAX_TAGS, _MAX_TAG_NUMBERS, _MAX_TAG_BYTES = 2**12, 2**18, 2**25
@@ -88,15 +88,21 @@ def _refuse(what: str) -> ImageError:
 
 
 def _check_jpeg(data: bytes) -> None:
-    """Every scan goes over all pixels anew, even if it is a few bytes long."""
-    position, segments, pixels, scans = 2, 0, 0, 0
+    """Every scan goes over all pixels anew, even if it is a few bytes long, and EXIF is copied anew for each of its parts."""
+    position, segments, exif, pixels, scans = 2, 0, 0, 0, 0
     marker = re.compile(rb"\xff+([^\x00\xff\xd0-\xd8])")
     while found := marker.search(data, position):
         code, end = found[1][0], found.end()
         if code == 0xD9:  # the end; a film or a second picture may follow
             break
         segments += 1
-        if segments > _MAX_SEGMENTS + scans or not scans and found.start() - position > _MAX_JUNK:
+        exif += data.startswith(b"Exif", end + 2)
+        if (
+            exif > _MAX_EXIF_SEGMENTS
+            or segments > _MAX_SEGMENTS + scans
+            or not scans
+            and found.start() - position > _MAX_JUNK
+        ):
             raise _refuse("too many parts")
         if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC) and len(data) >= end + 7:
             height, width = struct.unpack_from(">HH", data, end + 3)

@@ -398,6 +398,55 @@ def unprivileged(*command) -> list[str]:
 
 
 @pytest.fixture
+def unreadable(tmp_path):
+    """A copy of the project in which nobody may read the model, the list of them, a photo and a video."""
+    if subprocess.run(unprivileged("true"), capture_output=True).returncode:
+        pytest.skip("setpriv may not take privileges away here")
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "runs", "build", "docs", "tests", ".*"))
+    shutil.copy(EXAMPLES / "astronaut.jpg", copy / "photo.jpg")
+    (copy / "video.mp4").write_bytes(b"")
+
+    def take_away(name: str) -> Path:
+        (copy / name).chmod(0)
+        if subprocess.run(unprivileged("cat", copy / name), capture_output=True).returncode == 0:
+            pytest.skip("this user reads files that nobody may read")
+        return copy / name
+
+    yield copy, take_away
+    for path in copy.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def run_in(folder: Path, *arguments) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": ""}
+    command = unprivileged(sys.executable, *arguments)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=120)
+
+
+@pytest.mark.parametrize("name", ["emotion.onnx", detector.FILES["full_range"]])
+def test_a_model_file_that_may_not_be_read_ends_the_start(unreadable, name):
+    folder, take_away = unreadable
+    path = take_away(f"models/{name}")
+    result = run_in(folder, "app.py")
+    assert (result.returncode, result.stdout) == (1, "") and "Traceback" not in result.stderr
+    last = result.stderr.splitlines()[-1]  # a detector that is open by then has its own lines
+    assert last.startswith("error: ") and f"{path} cannot be read (Permission denied)" in last
+
+
+def test_a_photo_and_a_video_that_may_not_be_read_are_named_and_skipped(unreadable):
+    folder, take_away = unreadable
+    take_away("photo.jpg"), take_away("video.mp4")
+    files = ("photo.jpg", "video.mp4", "examples/astronaut.jpg")
+    result = run_in(folder, "-m", "inference", *files, "--csv", "faces.csv")
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert (
+        result.stderr.count("Permission denied") == 2 and "photo.jpg" in result.stderr and "video.mp4" in result.stderr
+    )
+    assert (folder / "faces.csv").read_text().count("astronaut.jpg") == 1
+
+
+@pytest.fixture
 def locked(tmp_path):
     """A folder that may not be written, and what it does not have."""
     folder = tmp_path / "locked"

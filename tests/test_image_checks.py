@@ -161,6 +161,12 @@ BURDENS = {
         lambda: encode(SMALL, "JPEG")[:2] + b"\xff\xfe\0\2" * 10**6 + encode(SMALL, "JPEG")[2:],
         "too many parts",
     ),
+    "jpeg with exif in eighteen hundred parts": (
+        lambda: (
+            encode(SMALL, "JPEG")[:2] + (b"\xff\xe1\x3f\xffExif\0\0" + bytes(16375)) * 1800 + encode(SMALL, "JPEG")[2:]
+        ),
+        "too many parts",
+    ),
     "jpeg with junk": (
         lambda: encode(SMALL, "JPEG")[:20] + bytes(25 * 2**20) + encode(SMALL, "JPEG")[20:],
         "too many parts",

@@ -234,6 +234,7 @@ def huge() -> bytes:
         (None, {"X-Camera": "640"}, 422, "X-Camera"),
         (None, {"X-Camera": "0x480"}, 422, "X-Camera"),
         (None, {"X-Camera": "640x99999999"}, 422, "X-Camera"),
+        (None, {"X-Camera": "1" * 5000 + "x1"}, 422, "X-Camera"),
     ],
 )
 def test_a_bad_frame_is_refused_and_the_next_is_answered(visitor, portrait, data, headers, status, word):
@@ -259,7 +260,9 @@ def test_bad_changes_are_refused(visitor, name, value):
     assert answer.status_code == 422 and answer.json()["error"].endswith(".")
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"1", b'{"label": "' + b"x" * 5000 + b'"}'])
+@pytest.mark.parametrize(
+    "body", [b"[]", b"{", b"\xff", b"1", b'{"label": "' + b"x" * 5000 + b'"}', b'{"label": "\\ud800"}', b"[" * 2000]
+)
 def test_bad_json_is_refused(visitor, client, body):
     answer = client.post("/live/mark", headers=visitor.headers, content=body)
     assert answer.status_code in (413, 422) and set(answer.json()) == {"error"}

@@ -251,6 +251,20 @@ def test_a_body_that_trickles_is_given_up(page, monkeypatch):
             assert answer.startswith(b"HTTP/1.1 408")
 
 
+@pytest.mark.parametrize("path", ["live/start", "gradio_api/queue/join"])
+def test_a_request_of_two_lengths_hides_no_other(page, path):
+    host = urlsplit(page.local_url)
+    with socket.create_connection((host.hostname, host.port), timeout=20) as client:
+        head = (
+            f"POST /{path} HTTP/1.1\r\nHost: page\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        )
+        client.sendall(head.encode() + b"GET /health HTTP/1.1\r\nHost: page\r\n\r\n")
+        answer = b""
+        while part := client.recv(4096):
+            answer += part
+        assert answer.startswith(b"HTTP/1.1 400") and answer.count(b"HTTP/1.1") == 1 and b"either a length" in answer
+
+
 def test_a_head_that_trickles_is_given_up(page, monkeypatch):
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 1)
     host = urlsplit(page.local_url)
@@ -347,6 +361,44 @@ def test_the_store_is_bounded(monkeypatch):
     store.read(third, once=True)
     assert store.held_bytes == 40 and store.put(b"a") and store.put(b"b") and store.put(b"c") is None
     assert len(store) == 3
+
+
+def test_a_photo_stays_while_its_page_comes_back_and_goes_when_it_does_not(monkeypatch):
+    """Other sessions, and their leaving, do nothing to it."""
+    monkeypatch.setattr(photos, "LEFT_SECONDS", 0.2)
+    store = PhotoStore()
+    returned, gone = store.put(b"returned"), store.put(b"gone")
+    store.keep_only("returned", returned)
+    store.keep_only("gone", gone)
+    store.leave("returned")
+    store.leave("returned", left=False)
+    store.leave("other")
+    store.keep_only("other", None)
+    store.sweep()
+    assert store.get(returned) and store.get(gone)
+    store.leave("gone")
+    store.sweep()
+    assert store.get(gone)
+    time.sleep(0.3)
+    store.sweep()
+    assert store.get(returned) == b"returned" and store.get(gone) is None
+    monkeypatch.setattr(photos, "IDLE_SECONDS", 0.2)
+    store.keep_only("returned", returned)
+    time.sleep(0.3)
+    store.sweep()
+    assert store.get(returned) is None and store.held_bytes == 0
+
+
+def test_the_heartbeat_that_is_taken_up_again_keeps_the_photo(page, photo, monkeypatch):
+    monkeypatch.setattr(photos, "LEFT_SECONDS", 2)
+    path, host = send(page, photo), urlsplit(page.local_url)
+    assert b"ifade-face" in ask_as_page(page, path, "beating")
+    request(page, "GET", "/gradio_api/heartbeat/beating", seconds=0.5)  # and goes away
+    with socket.create_connection((host.hostname, host.port)) as heartbeat:
+        heartbeat.sendall(b"GET /gradio_api/heartbeat/beating HTTP/1.1\r\nHost: page\r\n\r\n")
+        assert b"ALIVE" in heartbeat.recv(4096) + heartbeat.recv(4096)
+        time.sleep(3.5)
+        assert PhotoInput.photos.get(path) == photo
 
 
 def test_a_session_is_bounded():
