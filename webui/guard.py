@@ -103,7 +103,7 @@ class Guard:
         with contextlib.suppress(ClientDisconnect):
             if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
                 # A proxy that goes by the other one takes a part of this body for the next request, perhaps another's.
-                response = _refuse(Refusal(400, "A body has either a length or chunks."), scope)
+                response = refuse(Refusal(400, "A body has either a length or chunks."), scope)
                 response.headers["Connection"] = "close"
                 await response(scope, receive, send)
                 return
