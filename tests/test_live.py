@@ -265,7 +265,7 @@ def test_bad_changes_are_refused(visitor, name, value):
 )
 def test_bad_json_is_refused(visitor, client, body):
     answer = client.post("/live/mark", headers=visitor.headers, content=body)
-    assert answer.status_code in (413, 422) and set(answer.json()) == {"error"}
+    assert answer.status_code in (413, 422) and answer.json()["error"]
 
 
 def test_a_fault_is_answered_without_its_details(visitor, portrait, live, monkeypatch):
