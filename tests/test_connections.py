@@ -35,6 +35,7 @@ def server():
         Route("/", lambda request: PlainTextResponse("here")),
         Route("/large", lambda request: Response(LARGE)),
         Route("/heartbeat", heartbeat),
+        Route("/refuse", lambda request: Response(status_code=400, headers={"Connection": "close"}), methods=["POST"]),
     ]
     server = uvicorn.Server(
         uvicorn.Config(Starlette(routes=routes), port=free_port(), log_level="warning", lifespan="off")
@@ -172,3 +173,19 @@ def test_a_request_for_a_websocket_is_a_plain_one(server):
     )
     with connect(server, ask("/")[:-2] + upgrade) as client:
         assert client.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("path", ["/refuse", "/large"])
+def test_nonsense_after_the_answer_has_begun_ends_the_connection_quietly(server, path, caplog):
+    method = "POST" if path == "/refuse" else "GET"
+    head = f"{method} {path} HTTP/1.1\r\nHost: page\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with connect(server, head) as client:
+        assert client.recv(12).startswith(b"HTTP/1.1 ")
+        client.sendall(b"no chunk\r\n")
+        with contextlib.suppress(ConnectionError):
+            while client.recv(2**20):
+                pass
+    wait_until(lambda: not server.server_state.connections)
+    assert not [record for record in caplog.records if record.exc_info]
+    with connect(server) as client:
+        assert is_answered(client)

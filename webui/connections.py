@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import h11
 import socket
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -45,6 +46,12 @@ class Connection(H11Protocol):
     def on_response_complete(self) -> None:
         self._expect_request()
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:  # the answer has begun or ended already, as where a body is refused
+            self.transport.close()
 
     def _is_at_work(self) -> bool:
         """Whether a request is being answered, or the end of an answer is still to be sent."""
