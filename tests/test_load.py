@@ -1,14 +1,20 @@
 """The load benchmark, small: many visitors, vanishing, slow and hostile clients against the running page."""
 
+import asyncio
 import json
 import platform
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 
+import anyio
 import pytest
 
 from benchmarks.load import Phase, to_markdown
+from webui import guard
+from webui.photos import PhotoStore
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 SMALL = ("--photos", 12, "--streams", 4, "--live-seconds", 4, "--minutes", 0.1, "--hostile", 300, "--rest", 2)
@@ -71,6 +77,28 @@ def test_large_blocks_between_small_ones_are_returned(way, least, most):
         pytest.skip("the C library is not glibc")
     done = subprocess.run([sys.executable, "-c", HOLES, way], capture_output=True, text=True, check=True)
     assert least <= float(done.stdout) <= most
+
+
+def test_threads_that_have_long_been_idle_are_ended(monkeypatch):
+    """Each keeps megabytes of the libraries that decode, find and draw."""
+    monkeypatch.setattr(guard, "TRIM_SECONDS", 0)
+    monkeypatch.setattr(guard, "SWEEP_SECONDS", 0.3)
+    monkeypatch.setattr(guard, "_forget_calls", lambda page, ended: None)  # there is no page
+    monkeypatch.setattr("anyio._backends._asyncio.WorkerThread.MAX_IDLE_TIME", 0.1)
+
+    def workers() -> int:
+        return sum(thread.name == "AnyIO worker thread" for thread in threading.enumerate())
+
+    async def visit() -> tuple[int, int]:
+        others = workers()
+        async with guard.tidy(None, PhotoStore()):
+            await asyncio.gather(*(anyio.to_thread.run_sync(time.sleep, 0.2) for _ in range(12)))
+            busy = workers() - others
+            await asyncio.sleep(1.5)
+            return busy, workers() - others
+
+    busy, idle = asyncio.run(visit())
+    assert busy == 12 and idle <= 1
 
 
 def test_the_table_has_a_row_for_each_phase(result):

@@ -1,6 +1,7 @@
 """What stands between strangers and Gradio: which addresses there are, how much is read and for how long, and that nothing
 of a visitor is left behind."""
 
+import anyio
 import asyncio
 import contextlib
 import ctypes
@@ -321,7 +322,7 @@ async def tidy(page: gr.Blocks, photos: PhotoStore):
             photos.sweep()
             _forget_calls(page, ended)
             if time.monotonic() - trimmed > TRIM_SECONDS:
-                await asyncio.to_thread(_return_memory)
+                await anyio.to_thread.run_sync(_return_memory)  # which also ends the threads that have long been idle
                 trimmed = time.monotonic()
 
     task = asyncio.create_task(sweep())
