@@ -690,8 +690,10 @@ def measure(args) -> dict:
         kinds = Counter()
         for text in tracebacks[1:]:
             frames, error = re.match(r"((?:[ |+].*\n|\n)*)(.*)", text).groups()
-            places = re.findall(r'File "(.*", line \d+)', frames)
-            kinds[f"{places[-1] if places else ''}: {error[:200]}"] += 1
+            places = re.findall(
+                r'File "(?:.*/)?([^/"]+/[^/"]+)", line (\d+)', frames
+            )  # without what a machine calls it
+            kinds[f"{':'.join(places[-1]) if places else ''}: {error[:200]}"] += 1
         details["server"]["tracebacks"] = dict(kinds.most_common(PROBLEMS))
     whole = everything.to_dict()
     return {
