@@ -7,6 +7,8 @@ import onnxruntime
 import os
 import pytest
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from onnx import TensorProto, helper
 from pathlib import Path
@@ -16,6 +18,7 @@ from inference import session as session_module
 from inference.analyzer import FaceAnalyzer
 from inference.emotion import EmotionClassifier
 from inference.images import load_image
+from inference.model_files import MODELS
 from inference.session import CPU, CUDA, Session, native_stderr, usable_processors
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -44,7 +47,7 @@ class FailingGpu:
     def get_providers(self):
         return [CUDA, CPU]
 
-    def run(self, outputs, feed):
+    def run(self, outputs, feed, options=None):
         self.runs += 1
         return self._session.run(["probabilities"], feed)
 
@@ -74,6 +77,31 @@ def test_a_gpu_that_fails_in_the_middle_is_followed_by_the_cpu_and_nothing_is_lo
     used = gpu.runs
     classifier.answers(FACES)
     assert gpu.runs == used  # it is not tried again
+
+
+MEMORY = """
+import re
+from pathlib import Path
+import numpy as np
+from inference.session import Session
+
+def held():
+    return int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+session = Session("age_gender.onnx", threads=2, cuda=False)
+few, many = ({"image": np.zeros((count, 64, 64, 3), np.float32)} for count in (1, 128))
+session.run(None, few)
+before = held()
+session.run(None, many)
+print(held() - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.skipif(not (MODELS / "age_gender.onnx").exists(), reason="age_gender.onnx was left out")
+def test_a_large_batch_leaves_no_memory_behind():
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 20  # megabytes; the session would keep more than 60
 
 
 def test_input_that_no_provider_takes_does_not_give_up_the_gpu():
