@@ -189,3 +189,15 @@ def test_nonsense_after_the_answer_has_begun_ends_the_connection_quietly(server,
     assert not [record for record in caplog.records if record.exc_info]
     with connect(server) as client:
         assert is_answered(client)
+
+
+@pytest.mark.parametrize("path", ["/", "/refuse", "/large"])
+def test_nonsense_before_the_answer_is_refused_quietly(server, path, caplog):
+    """The body comes together with the head, which is already handed on when the body turns out to be malformed."""
+    head = f"POST {path} HTTP/1.1\r\nHost: page\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with connect(server, head + b"no chunk\r\n") as client:
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 400") and answer.count(b"HTTP/1.1") == 1
+    wait_until(lambda: not server.server_state.connections)
+    time.sleep(0.2)
+    assert not [record for record in caplog.records if record.exc_info]

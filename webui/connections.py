@@ -50,6 +50,10 @@ class Connection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(msg)
+            if self.cycle is not None and not self.cycle.response_complete:
+                # The head was good and is being answered; what that says comes too late.
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
         else:  # the answer has begun or ended already, as where a body is refused
             self.transport.close()
 
