@@ -153,12 +153,12 @@ class Run:
                 except DetectorError:
                     self.lost += 1
                     continue
+                if writer:  # first, so that an interrupt leaves no row in the table whose frame the copy lacks
+                    faces = [person.smoothed for person in people]
+                    writer.write(annotate(frame.image, faces, [person.id for person in people]), frame.seconds)
                 room, readings = timeline.add(frame.seconds, people)
                 if self.table:
                     self.table.add_frame(str(path), frame.seconds, people, room, readings)
-                if writer:
-                    faces = [person.smoothed for person in people]
-                    writer.write(annotate(frame.image, faces, [person.id for person in people]), frame.seconds)
                 progress.update(round(reader.position) - progress.n)
         return video_summary(timeline)
 
