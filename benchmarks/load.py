@@ -667,6 +667,20 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
     return {"phases": phases, "details": details}
 
 
+def tracebacks(printed: str) -> Counter:
+    """How often each traceback stands in what a program printed.
+
+    Its name is where it was raised, as folder, file and line, without what a machine calls the folders above, and the first
+    line that is not indented, which says what went wrong.
+    """
+    kinds = Counter()
+    for text in printed.split("Traceback (most recent call last):\n")[1:]:
+        frames, error = re.match(r"((?:[ |+].*\n|\n)*)(.*)", text).groups()
+        places = re.findall(r'File "(?:.*/)?([^/"]+/[^/"]+)", line (\d+)', frames)
+        kinds[f"{':'.join(places[-1]) if places else ''}: {error[:200]}"] += 1
+    return kinds
+
+
 def measure(args) -> dict:
     """Start the page, run all phases, end it."""
     photos, cameras = make_pictures(args.photos, args.streams)
@@ -683,17 +697,9 @@ def measure(args) -> dict:
     for phase in phases.values():
         for name in ("requests", "answered", "refused", "errors", "wrong", "latencies"):
             setattr(everything, name, getattr(everything, name) + getattr(phase, name))
-    tracebacks = printed.split("Traceback (most recent call last):\n")
-    details["server"] = {"alive": alive, "log_lines": printed.count("\n"), "tracebacks_in_log": len(tracebacks) - 1}
-    if len(tracebacks) > 1:
-        # Where it was, and the first line that is not indented, which says what went wrong.
-        kinds = Counter()
-        for text in tracebacks[1:]:
-            frames, error = re.match(r"((?:[ |+].*\n|\n)*)(.*)", text).groups()
-            places = re.findall(
-                r'File "(?:.*/)?([^/"]+/[^/"]+)", line (\d+)', frames
-            )  # without what a machine calls it
-            kinds[f"{':'.join(places[-1]) if places else ''}: {error[:200]}"] += 1
+    kinds = tracebacks(printed)
+    details["server"] = {"alive": alive, "log_lines": printed.count("\n"), "tracebacks_in_log": kinds.total()}
+    if kinds:
         details["server"]["tracebacks"] = dict(kinds.most_common(PROBLEMS))
     whole = everything.to_dict()
     return {
