@@ -62,7 +62,7 @@ def runs_table() -> list[str]:
         settings, history = json.loads(file.read_text()), read_history(file.parent)
         best = max(history, key=lambda row: row["val_accuracy"])
         error = f"{best['val_error']:.2f}" if best["val_error"] == best["val_error"] else "not known"
-        start = f"`{settings['start']}`" if settings["start"] else "chance"
+        start = " + ".join(f"`{model}`" for model in settings["start"]) or "chance"
         cells = [
             file.parent.name,
             f"`{settings['recipe']}`",
@@ -92,6 +92,11 @@ def views(report: dict) -> str:
     return f"shown as {report['views']} pixels (m: the mirror image{chosen}), " if "views" in report else ""
 
 
+def integers(report: dict) -> str:
+    """What stands behind the number of parameters."""
+    return " in 8-bit integers" if report.get("weights") == "int8" else ""
+
+
 def section(reports: list[dict]) -> str:
     """The README's section."""
     served = reports[0]
@@ -99,7 +104,7 @@ def section(reports: list[dict]) -> str:
         [
             *headline(reports),
             "",
-            f"`{served['model']}`, from {served['runs']}: {int(served['parameters']):,} parameters, {served['input_size']} pixels, "
+            f"`{served['model']}`, from {served['runs']}: {int(served['parameters']):,} parameters{integers(served)}, {served['input_size']} pixels, "
             f"{views(served)}trained on "
             f"{served['dataset']} ({served['terms']}). Epoch, calibration and this choice were made on faces taken from "
             "the training parts; nothing was chosen on the faces below, measured by `python -m export.age_gender`, which "

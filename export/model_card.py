@@ -331,7 +331,7 @@ def card() -> str:
         *(
             f"`{report['model']}` ({report['runs']}) learned an interval of years and the gender of {report['dataset']} with faces "
             "drawn evenly over groups to a part; epoch and calibration were chosen on validation faces taken from the training "
-            "parts."
+            f"parts.{' It is kept in 8-bit integers, calibrated on training faces.' * (report.get('weights') == 'int8')}"
             for report in people
         ),
         "Faces are cut out by the same code in training and in use. README.md has the commands, docs/runs and docs/age_gender "

@@ -21,7 +21,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from inference.model_files import MODELS, write_checksums
-from training.data import DataError, Faces, add_data_arguments, load_fer2013
+from training.data import DataError, add_data_arguments, load_fer2013
 from training.evaluate import evaluate
 
 CALIBRATION_FACES = 512
@@ -30,12 +30,15 @@ LARGEST_LOSS = 0.005
 
 
 class CalibrationFaces(CalibrationDataReader):
-    """Batches of Training faces, drawn with a fixed seed, from which the ranges of the activations are taken."""
+    """Batches of training faces, drawn with a fixed seed, from which the ranges of the activations are taken.
 
-    def __init__(self, faces: Faces):
-        training = faces.split("Training")
-        chosen = np.random.default_rng(0).choice(len(training), min(CALIBRATION_FACES, len(training)), replace=False)
-        images = training.images[chosen][..., None].astype(np.float32)
+    Args:
+        images: uint8 (N, S, S, C), as the network takes them.
+    """
+
+    def __init__(self, images: np.ndarray):
+        chosen = np.random.default_rng(0).choice(len(images), min(CALIBRATION_FACES, len(images)), replace=False)
+        images = images[chosen].astype(np.float32)
         self._batches = iter([{"image": images[start : start + BATCH]} for start in range(0, len(images), BATCH)])
 
     def get_next(self) -> dict | None:
@@ -55,6 +58,18 @@ def heads(model: onnx.ModelProto) -> list[str]:
         else:
             after.append(node.name)
     return after
+
+
+def before_convolutions(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes that no convolution leads to, as those that resize the faces."""
+    led_to: set[str] = set()
+    before = []
+    for node in model.graph.node:
+        if node.op_type == "Conv" or led_to & set(node.input):
+            led_to |= set(node.output)
+        else:
+            before.append(node.name)
+    return before
 
 
 def keep_network(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
@@ -105,15 +120,21 @@ def keep_network(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
     return model
 
 
-def quantize(source: Path, target: Path, faces: Faces) -> None:
-    """Write the quantized network, with the metadata of the source."""
+def quantize(source: Path, target: Path, training: np.ndarray) -> None:
+    """Write the quantized network, with the metadata of the source.
+
+    Args:
+        source, target: .onnx files.
+        training: uint8 (N, S, S, C), training faces as the network takes them, of which some are used.
+    """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        graph = onnx.load(prepared)
         quantize_static(
             prepared,
             target,
-            CalibrationFaces(faces),
+            CalibrationFaces(training),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
@@ -121,7 +142,7 @@ def quantize(source: Path, target: Path, faces: Faces) -> None:
             # 7 bits: the sums of products of 8 bits overflow on processors without VNNI, which cost 7 points there.
             reduce_range=True,
             op_types_to_quantize=["Conv", "MatMul", "Gemm", "MaxPool"],
-            nodes_to_exclude=heads(onnx.load(prepared)),
+            nodes_to_exclude=heads(graph) + before_convolutions(graph),
         )
     graph = onnx.load(target)
     onnx.helper.set_model_props(graph, {entry.key: entry.value for entry in onnx.load(source).metadata_props})
@@ -150,7 +171,7 @@ def main() -> int:
                 return 1
             source = Path(folder) / "one.onnx"
             onnx.save(kept, source)
-        quantize(source, candidate, faces)
+        quantize(source, candidate, faces.split("Training").images[..., None])
         public = faces.split("PublicTest")
         before, after = (evaluate(path, public)["PublicTest"]["accuracy"] for path in (source, candidate))
         if before - after > LARGEST_LOSS:

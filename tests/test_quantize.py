@@ -15,7 +15,7 @@ from training.evaluate import score
 
 def test_quantized_network(exported, synthetic, tmp_path):
     target = tmp_path / "int8.onnx"
-    quantize.quantize(exported, target, synthetic)
+    quantize.quantize(exported, target, synthetic.split("Training").images[..., None])
     assert target.stat().st_size < exported.stat().st_size / 3
     before, after = (EmotionClassifier(path, threads=1).predict(synthetic.images) for path in (exported, target))
     assert after.shape == (len(synthetic), len(EMOTIONS)) and np.allclose(after.sum(axis=1), 1, atol=1e-4)

@@ -352,10 +352,19 @@ class TestTwoHeads:
 
     def test_start(self, vgg7_run, tmp_path):
         """A run can begin with trained weights."""
-        settings = json.loads((vgg7_run / "run.json").read_text()) | {"start": str(vgg7_run / "model.keras")}
+        settings = json.loads((vgg7_run / "run.json").read_text()) | {"start": [str(vgg7_run / "model.keras")]}
         started = train.Run(RECIPES["vgg7"], tmp_path / "run", settings).model
         for weight, other in zip(started.get_weights(), load(vgg7_run / "model.keras").get_weights(), strict=True):
             np.testing.assert_array_equal(weight, other)
+
+    def test_start_with_the_mean_of_several(self, vgg7_run, tmp_path):
+        other = RECIPES["vgg7"].build()
+        other.save(tmp_path / "other.keras")
+        starts = [str(vgg7_run / "model.keras"), str(tmp_path / "other.keras")]
+        settings = json.loads((vgg7_run / "run.json").read_text()) | {"start": starts}
+        started = train.Run(RECIPES["vgg7"], tmp_path / "run", settings).model.get_weights()
+        for weight, one, two in zip(started, load(starts[0]).get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_allclose(weight, (one + two) / 2, atol=1e-6)
 
     def test_targets(self, synthetic):
         """Smoothed labels, and the votes as distributions; the faces and their targets stay together."""

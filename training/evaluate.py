@@ -11,12 +11,9 @@ The second writes report.json and report.md; `training.demographic_report` says 
 import argparse
 import json
 import numpy as np
-import os
 import sys
 from pathlib import Path
 from typing import Callable
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorFlow
 
 from inference.types import COLUMNS_IN_CROWD, CROWD, EMOTIONS, consensus
 from training import demographic_report

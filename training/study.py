@@ -10,12 +10,9 @@ schedule. Several processes share the work with --part; the command without it g
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorFlow
 
 import keras
 import numpy as np

@@ -21,8 +21,6 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorFlow
-
 import keras
 import numpy as np
 
@@ -44,13 +42,25 @@ PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """--out, --epochs, --seed and --start."""
+    """--out, --epochs, --seed and --start.
+
+    Several networks of --start should have begun with one and the same: the mean of their weights is then about as good as
+    the mean of their answers (Wortsman et al. 2022, "Model soups", arXiv:2203.05482). What batch norm knows of the means
+    and variances is wrong for it until some steps were made.
+    """
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="the run's folder; resumes what is there"
     )
     parser.add_argument("--epochs", type=_epochs, help="length of the schedule (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, metavar="MODEL.keras", help="begin with the weights of a trained network")
+    parser.add_argument(
+        "--start",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="MODEL.keras",
+        help="begin with the weights of a trained network, or with the mean of several that began with the same",
+    )
 
 
 def _epochs(text: str) -> int:
@@ -64,7 +74,7 @@ def run_settings(name: str, recipe: Recipe, args: argparse.Namespace, training, 
 
     Args:
         name, recipe: of the run.
-        args: with epochs (or None), seed, start (or None) and precision.
+        args: with epochs (or None), seed, start (may be empty) and precision.
         training, validation: the faces.
     """
     return {
@@ -73,7 +83,7 @@ def run_settings(name: str, recipe: Recipe, args: argparse.Namespace, training, 
         "epochs": args.epochs or recipe.epochs,
         "batch_size": recipe.batch_size,
         "seed": args.seed,
-        "start": str(args.start) if args.start else None,
+        "start": [str(model) for model in args.start],
         "teacher": None,
         "precision": args.precision,
         "training_faces": len(training),
@@ -117,7 +127,8 @@ class Run:
         else:
             self.model = recipe.build()
             if settings["start"]:
-                self.start(keras.models.load_model(settings["start"], compile=False).get_weights())
+                networks = [keras.models.load_model(model, compile=False) for model in settings["start"]]
+                self.start([np.mean(each, axis=0) for each in zip(*(network.get_weights() for network in networks))])
             steps = settings["epochs"] * -(-settings["training_faces"] // recipe.batch_size)
             self.compile(steps)
 
