@@ -53,6 +53,7 @@ from benchmarks.speed import processor
 from inference.session import usable_processors
 from inference.types import EMOTIONS
 from webui.screenshot import free_port, page_process
+from webui.sessions import IDLE_SECONDS
 
 ANSWER_SECONDS = 120
 """How long a client waits for its answer."""
@@ -749,7 +750,7 @@ def to_markdown(result: dict) -> str:
         f"Refused: a 4xx, or a 503 with a sentence that says what to do. Meanwhile {soak['vanished_clients']:,} clients were "
         "killed in the middle of their requests, and others sent or read a byte a second. The server's memory was "
         f"{memory['before']:.0f} MB before, {memory['peak']:.0f} at most, {memory['after_rest']:.0f} after {result['rest']:g} "
-        f"seconds of rest; open files {before['open_files']} and {rest['open_files']}, threads {before['threads']} and "
+        f"seconds of rest (what visitors had who vanished is kept for {IDLE_SECONDS / 60:.0f} minutes: --rest); open files {before['open_files']} and {rest['open_files']}, threads {before['threads']} and "
         f"{rest['threads']}, files in its temporary folder {before['temporary_files']} and {rest['temporary_files']}. Written "
         "by `python -m benchmarks.load --readme docs/load.json` from a run of `python -m benchmarks.load --json "
         "docs/load.json`.",

@@ -153,7 +153,7 @@ def main() -> int:
     parser.add_argument("--part", metavar="I/N", help="train every N-th setting, beginning with the I-th, and no more")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
-    parser.set_defaults(start=None)
+    parser.set_defaults(start=[])
     args = parser.parse_args()
     recipes = STUDIES[args.study]()
     if args.part:
