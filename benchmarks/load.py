@@ -750,10 +750,10 @@ def to_markdown(result: dict) -> str:
         f"Refused: a 4xx, or a 503 with a sentence that says what to do. Meanwhile {soak['vanished_clients']:,} clients were "
         "killed in the middle of their requests, and others sent or read a byte a second. The server's memory was "
         f"{memory['before']:.0f} MB before, {memory['peak']:.0f} at most, {memory['after_rest']:.0f} after {result['rest']:g} "
-        f"seconds of rest (what visitors had who vanished is kept for {IDLE_SECONDS / 60:.0f} minutes: --rest); open files {before['open_files']} and {rest['open_files']}, threads {before['threads']} and "
-        f"{rest['threads']}, files in its temporary folder {before['temporary_files']} and {rest['temporary_files']}. Written "
+        f"seconds of rest (the page keeps what a visitor had who vanished for {IDLE_SECONDS / 60:.0f} minutes); open files "
+        f"{before['open_files']} and {rest['open_files']}, threads {before['threads']} and {rest['threads']}, files in its temporary folder {before['temporary_files']} and {rest['temporary_files']}. Written "
         "by `python -m benchmarks.load --readme docs/load.json` from a run of `python -m benchmarks.load --json "
-        "docs/load.json`.",
+        f"docs/load.json --rest {result['rest']:g}`.",
     ]
     return "\n".join(lines)
 

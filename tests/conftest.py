@@ -135,7 +135,7 @@ def call_interrupted(call, monkeypatch):
     from training import train
 
     def run_main(main, *arguments):
-        write_file = train._replace
+        write_file = train.replace_file
 
         def stop_after_the_first_checkpoint(path, write):
             write_file(path, write)
@@ -143,7 +143,7 @@ def call_interrupted(call, monkeypatch):
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(train, "_replace", stop_after_the_first_checkpoint)
+            patch.setattr(train, "replace_file", stop_after_the_first_checkpoint)
             return call(main, *arguments)
 
     return run_main

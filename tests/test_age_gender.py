@@ -24,7 +24,7 @@ from inference.types import AGE_COVERAGE, AGES, GENDERS, Detection, Face, age_ra
 from training import age_gender, demographic_report, evaluate
 from training.age_gender import COMPONENTS, RECIPES, AgeDistribution, AgeGenderRun, AreaResize, draw, interval_loss
 from training.demographic_report import age_group, by_groups, covered, disturbed, score
-from training.demographics import AGE_GROUPS, PARTS, SIZE, Portraits, load_portraits
+from training.demographics import AGE_GROUPS, PARTS, RACES, SIZE, SOURCES, Portraits, load_portraits
 from training.train import read_history
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -216,10 +216,13 @@ class TestTraining:
         assert settings["data"] == ["FairFace", "UTKFace"]
         assert settings["training_faces"] == len(portraits.part("training"))
 
+    @pytest.mark.parametrize("teachers", (0, 1))
     def test_interrupted_run_ends_as_an_uninterrupted_one(
-        self, demographics_arguments, tmp_path, call, call_interrupted
+        self, demographics_arguments, trained_run, tmp_path, call, call_interrupted, teachers
     ):
         arguments = ("--recipe", "both", *demographics_arguments, "--epochs", 2)
+        if teachers:
+            arguments += ("--teacher", trained_run / "model.keras")
         assert call_interrupted(age_gender.main, *arguments, "--out", tmp_path / "one") == 130
         assert len(read_history(tmp_path / "one")) == 1
         for out in ("one", "two"):
@@ -251,6 +254,60 @@ class TestTraining:
         wide.train_on_batch(faces, {"age_distribution": years(*range(16)), "gender": np.eye(2)[[0, 1] * 8]})
         assert (np.abs(wide.get_layer("gender_logits").get_weights()[0][32:]).max(axis=1) > 0).mean() > 0.5
 
+    def test_targets_of_teachers(self):
+        """By hand: within the years that the label admits, its part goes where the teachers' answer goes."""
+        labels = {"age_distribution": age_gender.admitted_years(portraits_of([30, 30], [30, 39])), "gender": np.eye(2)}
+        answer = np.zeros((2, AGES))
+        answer[:, [29, 30, 39]] = 0.5, 0.4, 0.1
+        teaching = {"age_distribution": answer, "gender": np.array([[0.6, 0.4], [0.9, 0.1]])}
+        targets = age_gender.mixed_targets(labels, teaching)
+        np.testing.assert_allclose(targets["gender"], [[0.8, 0.2], [0.45, 0.55]], atol=1e-6)
+        expected = [[0.25, 0.5 + 0.2, 0.05], [0.25, 0.4 + 0.2, 0.1 + 0.05]]
+        np.testing.assert_allclose(targets["age_distribution"][:, [29, 30, 39]], expected, atol=1e-6)
+        np.testing.assert_allclose(targets["age_distribution"].sum(axis=1), 1, atol=1e-6)
+
+    def test_teachers_answer_once(self, trained_run, portraits, tmp_path, monkeypatch):
+        other = age_gender.RECIPES["both"].build()
+        other.save(tmp_path / "other.keras")
+        networks = [keras.models.load_model(trained_run / "model.keras", compile=False), other]
+        faces = portraits.images[:300]
+        answers = [network.predict(view, verbose=0) for network in networks for view in (faces, faces[:, :, ::-1])]
+        models = [trained_run / "model.keras", tmp_path / "other.keras"]
+        teaching = age_gender.taught(models, faces, tmp_path / "run")
+        for name, answer in teaching.items():
+            np.testing.assert_allclose(answer, np.mean([each[name] for each in answers], axis=0), atol=1e-3)
+        asked = []
+        monkeypatch.setattr(age_gender, "load_network", lambda model: asked.append(model) or networks[0])
+        for name, answer in age_gender.taught(models, faces, tmp_path / "run").items():
+            np.testing.assert_array_equal(answer, teaching[name])
+        assert not asked
+        age_gender.taught(models, faces[:299], tmp_path / "run")
+        assert asked == models, "the answers were to other faces"
+
+    def test_a_student_learns_from_teachers(self, demographics_arguments, trained_run, portraits, tmp_path, call):
+        """Labels and a teacher of whom all genders are wrong leave a student undecided."""
+        wrong = keras.models.load_model(trained_run / "model.keras", compile=False)
+        layer = wrong.get_layer("gender_logits")
+        layer.set_weights([-weight for weight in layer.get_weights()])
+        wrong.save(tmp_path / "wrong.keras")
+        out = tmp_path / "run"
+        arguments = ("--recipe", "both", *demographics_arguments, "--epochs", 6, "--out", out)
+        assert call(age_gender.main, *arguments, "--teacher", tmp_path / "wrong.keras") == 0
+        networks = [keras.models.load_model(run / "model.keras", compile=False) for run in (trained_run, out)]
+        alone, taught = (each.predict(portraits.images, verbose=0)["gender"].max(axis=1).mean() for each in networks)
+        assert taught < 0.5 + (alone - 0.5) / 2
+        assert list(json.loads((out / "run.json").read_text())["teacher"]["teachers"]) == [
+            str(tmp_path / "wrong.keras")
+        ]
+
+    @pytest.mark.parametrize("option", ("--start", "--teacher"))
+    def test_what_is_no_network(self, demographics_arguments, tmp_path, call, option):
+        arguments = ("--recipe", "both", *demographics_arguments, "--epochs", 1, "--out", tmp_path / "run")
+        (tmp_path / "none.keras").write_text("none")
+        for name in ("none.keras", "missing.keras"):
+            with pytest.raises(SystemExit, match=rf"error: .*{name}: cannot be read"):
+                call(age_gender.main, *arguments, option, tmp_path / name)
+
     def test_data_are_needed(self, demographics_dirs, tmp_path, call, capsys):
         arguments = ("--recipe", "both", "--fairface", demographics_dirs[0], "--out", tmp_path / "run")
         assert call(age_gender.main, *arguments) == 1
@@ -266,6 +323,16 @@ class TestTraining:
         assert ratio == pytest.approx(9**age_gender.BALANCE, rel=0.1)
         assert times[:900].max() <= 1 and np.ptp(times[900:]) <= 1
 
+    def test_the_hard_group_is_drawn_more(self):
+        source, race, factor = age_gender.HARD
+        races = np.where(np.arange(1000) < 500, RACES.index(race), RACES.index("White"))
+        for name in SOURCES:
+            sources = np.full(1000, SOURCES.index(name))
+            portraits = portraits_of([25] * 1000, [25] * 1000, races=races, sources=sources)
+            times = np.bincount(draw(portraits, np.random.default_rng(0)), minlength=1000)
+            expected = factor if name == source else 1
+            assert times[:500].sum() / times[500:].sum() == pytest.approx(expected, rel=0.02)
+
     def test_data_sets_are_drawn_by_the_roots_of_their_sizes(self):
         sources = np.array([0] * 900 + [1] * 100)
         drawn = draw(portraits_of([25] * 1000, [25] * 1000, sources=sources), np.random.default_rng(0))
@@ -275,7 +342,7 @@ class TestTraining:
         prepared = AgeGenderRun.__new__(AgeGenderRun)
         recipe = age_gender.RECIPES["fairface"]
         prepared.recipe = replace(recipe, augmentation=replace(recipe.augmentation, tint=0.0, saturation=0.0))
-        prepared.settings, prepared.model = {"seed": 0, "epochs": 2}, recipe.build()
+        prepared.settings, prepared.model, prepared.teaching = {"seed": 0, "epochs": 2}, recipe.build(), {}
         images, targets = prepared.epoch_data(portraits.part("training"), 0)
         assert images.shape[1:] == (SIZE, SIZE, 3) and images.dtype == np.uint8
         upper = images[:, 6:12].mean(axis=(1, 2))

@@ -366,6 +366,11 @@ class TestTwoHeads:
         for weight, one, two in zip(started, load(starts[0]).get_weights(), other.get_weights(), strict=True):
             np.testing.assert_allclose(weight, (one + two) / 2, atol=1e-6)
 
+    def test_no_mean_of_different_networks(self, vgg7_run, tmp_path):
+        RECIPES["paper"].build().save(tmp_path / "other.keras")
+        with pytest.raises(SystemExit, match="other.keras and .*model.keras have other layers"):
+            train.mean_weights([vgg7_run / "model.keras", tmp_path / "other.keras"])
+
     def test_targets(self, synthetic):
         """Smoothed labels, and the votes as distributions; the faces and their targets stay together."""
         settings = {"seed": 0, "epochs": 2}

@@ -4,11 +4,13 @@
     python -m training.age_gender --recipe both --start runs/age-fairface/model.keras --out runs/age-both
 
 The folders of the data are named by --fairface and --utkface or by FAIRFACE_DIR and UTKFACE_DIR. The recipe "fairface"
-sees nothing of UTKFace, whose terms are for non-commercial research alone. The same command resumes a run that was
-stopped; the output folder holds what `training.train` says.
+sees nothing of UTKFace, whose terms are for non-commercial research alone. With --teacher a run learns from what trained
+networks say of the training faces as well as from their labels. The same command resumes a run that was stopped; the
+output folder holds what `training.train` says.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from dataclasses import replace
@@ -32,7 +34,7 @@ from training.demographics import (
     load_portraits,
 )
 from training.model import Recipe, convolutions, sgd
-from training.train import Run, add_run_arguments, run_settings
+from training.train import Run, add_run_arguments, load_network, replace_file, run_settings
 
 GENDER_WEIGHT = 3.0
 """Of the gender's loss beside the age's: nats of one of two answers against nats of one of a hundred. Runs whose run.json
@@ -41,6 +43,12 @@ does not name it had 2, and drew both data sets alike."""
 BALANCE = 0.3
 """Faces are drawn in proportion to the size of their cell (data set, age group, race group, gender) to the power of minus
 this: 0 draws all alike, 1 draws all cells alike and shows the few babies of a race group again and again."""
+
+HARD = ("FairFace", "Black", 1.5)
+"""Faces of this data set and race group are drawn so many times more often: their gender was told worst by far."""
+
+TEACHER_WEIGHT = 0.5
+"""The part of a target that the teachers' answer makes, where there are teachers."""
 
 # (age, spread) in years of each logistic distribution before training: dense where a year shows most.
 COMPONENTS = ((1, 0.7), (5, 1.5), (12, 2.5), (20, 3), (28, 3), (37, 3.5), (47, 3.5), (58, 4), (70, 5), (84, 6))
@@ -222,6 +230,8 @@ def draw(portraits: Portraits, rng: np.random.Generator) -> np.ndarray:
         cells = cells * count + values
     _, cell, size = np.unique(cells, return_inverse=True, return_counts=True)
     weights = (size.astype(float) ** -BALANCE)[cell]
+    source, race, factor = HARD
+    weights[(portraits.sources == SOURCES.index(source)) & (portraits.races == RACES.index(race))] *= factor
     roots = np.bincount(portraits.sources) ** 0.5
     weights *= (roots / np.maximum(np.bincount(portraits.sources, weights), 1e-9))[portraits.sources]
     order = rng.permutation(len(portraits))
@@ -231,8 +241,66 @@ def draw(portraits: Portraits, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(order[np.minimum(np.searchsorted(ends, points), len(order) - 1)])
 
 
+def mixed_targets(labels: dict[str, np.ndarray], teaching: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Targets of which teachers make TEACHER_WEIGHT and labels the rest; the labels where there are no teachers.
+
+    Within an age group the label's part goes to the years as the teachers see them, which is the expectation step of
+    Dempster et al. 1977 for ages of which the group alone is known.
+
+    Args:
+        labels: `age_distribution` (N, AGES), 1 for the years that the label admits, and `gender` (N, 2), each float32.
+        teaching: the teachers' answers of the same names and shapes, or nothing.
+    """
+    if not teaching:
+        return labels
+    answers = {name: answer.astype(np.float32) for name, answer in teaching.items()}
+    years = labels["age_distribution"] * answers["age_distribution"]
+    labels = labels | {"age_distribution": years / years.sum(axis=1, keepdims=True)}
+    return {name: (1 - TEACHER_WEIGHT) * labels[name] + TEACHER_WEIGHT * answers[name] for name in labels}
+
+
+def taught(models: list[Path], images: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
+    """The mean answer of trained networks to undistorted faces and their mirror images: float16 (N, ...) by output.
+
+    Teachers see faces as they are, students see them distorted: Xie et al. 2020, "Self-training with Noisy Student"
+    (arXiv:1911.04252), here on faces that have labels as well.
+
+    Args:
+        models: model.keras of each.
+        images: uint8 (N, SIZE, SIZE, 3).
+        folder: keeps the answers, so that a resumed run need not ask again.
+
+    Raises:
+        SystemExit: a model cannot be read.
+    """
+    digest = hashlib.sha256(images)
+    for model in models:
+        try:
+            digest.update(model.read_bytes())
+        except OSError as error:
+            raise SystemExit(f"error: {model}: cannot be read as a trained network ({error.strerror}).") from None
+    kept = folder / f"teaching-{digest.hexdigest()[:12]}.npz"
+    if not kept.exists():
+        answers = {"age_distribution": np.zeros((len(images), AGES)), "gender": np.zeros((len(images), len(GENDERS)))}
+        networks = [load_network(model) for model in models]
+        for start in range(0, len(images), 256):
+            faces = images[start : start + 256]
+            for network in networks:
+                for view in (faces, faces[:, :, ::-1]):
+                    for name, answer in network.predict_on_batch(view).items():
+                        answers[name][start : start + 256] += answer / (2 * len(networks))
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(kept, lambda path: np.savez(path, **{name: each.astype("f2") for name, each in answers.items()}))
+    with np.load(kept) as answers:
+        return {name: answers[name] for name in answers.files}
+
+
 class AgeGenderRun(Run):
-    """A run on Portraits; the best network is the one with the best mean of the accuracies of group and gender."""
+    """A run on Portraits; the best network is the one with the best mean of the accuracies of group and gender.
+
+    Attributes:
+        teaching: what `taught` gave for the training faces; empty where the labels alone teach.
+    """
 
     columns = (
         "epoch",
@@ -247,24 +315,33 @@ class AgeGenderRun(Run):
     )
     accuracy_of = "gender"
 
+    def __init__(self, recipe: Recipe, out: Path, settings: dict, teaching: dict[str, np.ndarray]):
+        self.teaching = teaching
+        super().__init__(recipe, out, settings)
+
     def start(self, weights: list[np.ndarray]) -> None:
         self.model.set_weights(widened(weights, self.model.get_weights()))
 
     def compile(self, steps: int) -> None:
         self.model.compile(
             self.recipe.optimizer(steps),
-            {"age_distribution": interval_loss, "gender": "categorical_crossentropy"},
+            {
+                "age_distribution": "categorical_crossentropy" if self.teaching else interval_loss,
+                "gender": "categorical_crossentropy",
+            },
             loss_weights={"age_distribution": 1.0, "gender": GENDER_WEIGHT},
             metrics={"gender": ["accuracy"]},
         )
 
     def epoch_data(self, training: Portraits, epoch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         rng = np.random.default_rng((self.settings["seed"], epoch))
-        faces = training.select(draw(training, rng))
+        index = draw(training, rng)
+        faces = training.select(index)
         images = augment(faces.images, self.recipe.augmentation, rng)
         self._seed_dropout(rng)
         genders = np.eye(len(GENDERS), dtype=np.float32)[faces.genders]
-        return images, {"age_distribution": admitted_years(faces), "gender": genders}
+        targets = {"age_distribution": admitted_years(faces), "gender": genders}
+        return images, mixed_targets(targets, {name: each[index] for name, each in self.teaching.items()})
 
     def validate(self, validation: Portraits) -> dict[str, float]:
         """The loss; the part whose gender and whose age group is right; the mean error in years where years are known."""
@@ -305,6 +382,14 @@ def main() -> int:
     parser.add_argument("--recipe", required=True, choices=sorted(RECIPES), help="on FairFace alone, or UTKFace too")
     add_demographics_arguments(parser)
     add_run_arguments(parser)
+    parser.add_argument(
+        "--teacher",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="MODEL.keras",
+        help="learn from what these trained networks say of the training faces, too",
+    )
     parser.set_defaults(precision="float32")
     args = parser.parse_args()
     recipe = RECIPES[args.recipe]
@@ -321,11 +406,17 @@ def main() -> int:
         "data": [name for index, name in enumerate(SOURCES) if (portraits.sources == index).any()],
         "balance": BALANCE,
         "gender_weight": GENDER_WEIGHT,
+        "drawn_more": list(HARD),
         "look": look_of(recipe.build()),
     }
     del portraits
     print(f"{len(skipped)} pictures skipped")
-    return AgeGenderRun(recipe, args.out, settings).carry_out(training, validation)
+    teaching = {}
+    if args.teacher:
+        teaching = taught(args.teacher, training.images, args.out)
+        hashes = {str(model): hashlib.sha256(model.read_bytes()).hexdigest() for model in args.teacher}
+        settings["teacher"] = {"teachers": hashes, "weight": TEACHER_WEIGHT}
+    return AgeGenderRun(recipe, args.out, settings, teaching).carry_out(training, validation)
 
 
 if __name__ == "__main__":

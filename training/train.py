@@ -116,7 +116,7 @@ class Run:
                 raise SystemExit(
                     f"error: {out} holds a run with other settings ({differing}). Choose another --out, or delete it."
                 )
-        _replace(settings_file, lambda path: path.write_text(json.dumps(settings, indent=2) + "\n"))
+        replace_file(settings_file, lambda path: path.write_text(json.dumps(settings, indent=2) + "\n"))
         keras.utils.set_random_seed(settings["seed"])
         keras.config.set_dtype_policy(settings["precision"])
         self.history: list[dict] = []
@@ -127,8 +127,7 @@ class Run:
         else:
             self.model = recipe.build()
             if settings["start"]:
-                networks = [keras.models.load_model(model, compile=False) for model in settings["start"]]
-                self.start([np.mean(each, axis=0) for each in zip(*(network.get_weights() for network in networks))])
+                self.start(mean_weights([Path(model) for model in settings["start"]]))
             steps = settings["epochs"] * -(-settings["training_faces"] // recipe.batch_size)
             self.compile(steps)
 
@@ -188,8 +187,8 @@ class Run:
             row = {name: round(float(value), 6) for name, value in row.items()}
             self.history.append({"epoch": epoch + 1, **row, "seconds": round(time.perf_counter() - started, 1)})
             print(", ".join(f"{name} {value:g}" for name, value in self.history[-1].items()), flush=True)
-            _replace(self.out / "history.csv", self._write_history)
-            _replace(self.checkpoint, self.model.save)
+            replace_file(self.out / "history.csv", self._write_history)
+            replace_file(self.checkpoint, self.model.save)
         plot_history(self.history, self.out / "curves.png")
 
     def train_epoch(self, training: Faces, epoch: int) -> dict[str, float]:
@@ -288,13 +287,41 @@ class Run:
         model = self.recipe.build()
         keras.config.set_dtype_policy(precision)
         model.set_weights(self.model.get_weights())
-        _replace(self.out / "model.keras", model.save)
+        replace_file(self.out / "model.keras", model.save)
 
     def _write_history(self, path: Path) -> None:
         with open(path, "w", newline="") as file:
             rows = csv.DictWriter(file, self.columns, lineterminator="\n")
             rows.writeheader()
             rows.writerows(self.history)
+
+
+def load_network(path: Path) -> keras.Model:
+    """A trained network.
+
+    Raises:
+        SystemExit: there is none in the file.
+    """
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise SystemExit(
+            f"error: {path}: cannot be read as a trained network ({str(error).splitlines()[0]})."
+        ) from None
+
+
+def mean_weights(models: list[Path]) -> list[np.ndarray]:
+    """The mean of the weights of trained networks of one shape.
+
+    Raises:
+        SystemExit: a file holds no network, or one of another shape than the first.
+    """
+    weights = [load_network(model).get_weights() for model in models]
+    shapes = [[weight.shape for weight in each] for each in weights]
+    for model, shape in zip(models, shapes):
+        if shape != shapes[0]:
+            raise SystemExit(f"error: --start: {model} and {models[0]} have other layers; there is no mean of them.")
+    return [np.mean(each, axis=0) for each in zip(*weights)]
 
 
 def mix(
@@ -311,7 +338,7 @@ def mix(
     return mixed(images).round().astype(np.uint8), {name: mixed(target) for name, target in targets.items()}
 
 
-def _replace(path: Path, write) -> None:
+def replace_file(path: Path, write) -> None:
     """Call write(temporary path) and move the result to path in one step, so that a kill leaves the old or the new."""
     temporary = path.with_name(f".{path.name}.partial{path.suffix}")
     write(temporary)
