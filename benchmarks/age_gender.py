@@ -55,18 +55,20 @@ def _figures(utkface: dict, fairface: dict) -> list[str]:
 def runs_table() -> list[str]:
     """The runs kept in DOCS, as lines of Markdown."""
     lines = [
-        "| run | recipe | began with | epochs | best epoch | validation: gender | exact group | mean error, years | minutes |",
-        "|---" * 9 + "|",
+        "| run | recipe | began with | taught by | epochs | best epoch | validation: gender | exact group | mean error, years | minutes |",
+        "|---" * 10 + "|",
     ]
     for file in sorted(DOCS.glob("*/run.json")):
         settings, history = json.loads(file.read_text()), read_history(file.parent)
         best = max(history, key=lambda row: row["val_accuracy"])
         error = f"{best['val_error']:.2f}" if best["val_error"] == best["val_error"] else "not known"
         start = " + ".join(f"`{model}`" for model in settings["start"]) or "chance"
+        teachers = (settings["teacher"] or {}).get("teachers", {})
         cells = [
             file.parent.name,
             f"`{settings['recipe']}`",
             start,
+            " + ".join(f"`{model}`" for model in teachers) or "labels alone",
             f"{len(history)} of {settings['epochs']}",
             best["epoch"],
         ]
@@ -117,7 +119,7 @@ def section(reports: list[dict]) -> str:
             "",
             *runs_table(),
             "",
-            "Minutes are wall time on one thread of a shared processor, pauses included. Every epoch and all settings are in "
+            "Minutes are wall time on one or two threads of a shared processor, pauses included. Every epoch and all settings are in "
             "[docs/age_gender](docs/age_gender). `python -m benchmarks.age_gender` writes this section.",
         ]
     )

@@ -120,17 +120,19 @@ def keep_network(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
     return model
 
 
-def quantize(source: Path, target: Path, training: np.ndarray) -> None:
+def quantize(source: Path, target: Path, training: np.ndarray, exact: int = 0) -> None:
     """Write the quantized network, with the metadata of the source.
 
     Args:
         source, target: .onnx files.
         training: uint8 (N, S, S, C), training faces as the network takes them, of which some are used.
+        exact: so many convolutions from the first on stay in float32. With their few channels integers gain them little.
     """
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         graph = onnx.load(prepared)
+        first = [node.name for node in graph.graph.node if node.op_type == "Conv"][:exact]
         quantize_static(
             prepared,
             target,
@@ -142,7 +144,7 @@ def quantize(source: Path, target: Path, training: np.ndarray) -> None:
             # 7 bits: the sums of products of 8 bits overflow on processors without VNNI, which cost 7 points there.
             reduce_range=True,
             op_types_to_quantize=["Conv", "MatMul", "Gemm", "MaxPool"],
-            nodes_to_exclude=heads(graph) + before_convolutions(graph),
+            nodes_to_exclude=heads(graph) + before_convolutions(graph) + first,
         )
     graph = onnx.load(target)
     onnx.helper.set_model_props(graph, {entry.key: entry.value for entry in onnx.load(source).metadata_props})
