@@ -776,6 +776,12 @@ class TestReleased:
         report = json.loads((MODELS / "age_gender_metrics.json").read_text())
         assert AgeGenderEstimator().metrics == report["metrics"]
 
+    def test_women_and_dark_skin(self):
+        """What the released model told of the held-out faces; the bounds are what the ones before it reached."""
+        fairface, utkface = (AgeGenderEstimator().metrics[name] for name in ("FairFace", "UTKFace"))
+        assert fairface["gender"]["female"]["gender"] >= 0.889 and fairface["race"]["Black"]["gender"] >= 0.837
+        assert utkface["gender"]["female"]["gender"] >= 0.939 and utkface["under_18"]["gender"] >= 0.76
+
     def test_the_environment_names_the_model_of_clean_terms(self, monkeypatch):
         monkeypatch.setenv("AGE_GENDER_MODEL", "age_gender_fairface.onnx")
         report = json.loads((MODELS / "age_gender_fairface_metrics.json").read_text())
@@ -785,5 +791,5 @@ class TestReleased:
     def test_a_grown_woman(self):
         """The example photograph shows Eileen Collins at about 43 (the portrait is of 1999)."""
         (found,) = FaceAnalyzer().analyze(load_image(EXAMPLES / "astronaut.jpg"), age_gender=True).faces
-        assert found.apparent_gender == "female" or not found.gender_sure, "short hair is no reason to be sure of a man"
+        assert found.apparent_gender == "female"
         assert 20 <= found.age <= 55 and found.age_words.startswith("apparent age")

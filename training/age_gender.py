@@ -220,7 +220,7 @@ def admitted_years(portraits: Portraits) -> np.ndarray:
 
 def draw(portraits: Portraits, rng: np.random.Generator) -> np.ndarray:
     """Indices (N,) of the faces of one epoch: of each data set in proportion to the root of its size, and in it the rare cells
-    more often than once, the common ones less; see BALANCE."""
+    more often than once, the common ones less; see BALANCE and HARD."""
     cells = portraits.sources.astype(int)
     for values, count in (
         (portraits.age_groups, len(AGE_GROUPS)),
