@@ -5,7 +5,7 @@
 
 The first starts `python app.py` on a port and in a temporary folder of its own and runs these phases one after another:
 
-    before   one visitor, one photo after another
+    before   one visitor, one photo after another, when as many as come later have been there once
     photos   PHOTOS clients that send a photo each at the same moment, every second one as the page does, the others as
              programs do (/analyze); each picture is another, and its right answer is known from a direct call
     live     STREAMS cameras at once, each of which sends its next frame when the last is answered
@@ -62,7 +62,9 @@ READ_SECONDS = 3.0
 LONE_PHOTOS = 12
 """Photos of the visitor who is alone, before and after."""
 WARM_SECONDS = 3.0
-"""Of the camera before everything else."""
+"""Of the cameras before everything else."""
+SETTLING_SECONDS = 150.0
+"""After which the page has forgotten their photos (`webui.photos`), or --rest where that is less."""
 PAUSE_SECONDS = 2.0
 """Longest pause of a soaking client between two photos."""
 SETTLED_SECONDS = 1.0
@@ -602,9 +604,12 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
             for number, picture in enumerate(itertools.islice(itertools.cycle(photos), LONE_PHOTOS)):
                 await visitors.photo(phase, picture, number % 2 == 0)
 
-        # Everything works once, so that it has its memory.
-        await lone(Phase())
-        await visitors.stream(Phase(), cameras[-1], time.monotonic() + WARM_SECONDS)
+        details["start"] = server.look()
+        # Everything works once and for as many as come later, so that it has its memory and threads.
+        await asyncio.gather(*(visitors.photo(Phase(), picture, i % 2 == 0) for i, picture in enumerate(photos)))
+        until = time.monotonic() + WARM_SECONDS
+        await asyncio.gather(*(visitors.stream(Phase(), camera, until) for camera in cameras))
+        await asyncio.sleep(min(args.rest, SETTLING_SECONDS))
         await lone(phases["before"])
         details["before"] = server.look()
 
@@ -634,13 +639,25 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
             "page": (raw("GET", "/"), True),
         }
         cut: dict[str, list[float]] = {name: [] for name in slow}
+        memory: list[float] = []
+
+        async def watch_memory() -> None:
+            for minute in range(1, int(args.minutes) + 1):
+                await asyncio.sleep(until - args.minutes * 60 + minute * 60 - time.monotonic())
+                memory.append(server.look()["rss_mb"])
+
         vanished, *_ = await asyncio.gather(
             vanish_again_and_again(place, photos[0], token, until),
             *(dawdle(place, request, reads, until, cut[name]) for name, (request, reads) in slow.items()),
             *(visitors.stream(phases["soak live"], camera, until) for camera in cameras),
             *(send_photos(number) for number in range(max(1, len(photos) // 5))),
+            watch_memory(),
         )
-        details["soak"] = {"vanished_clients": vanished, "slow_clients_ended_after_seconds": cut}
+        details["soak"] = {
+            "vanished_clients": vanished,
+            "slow_clients_ended_after_seconds": cut,
+            "rss_mb_each_minute": memory,
+        }
         details["after soak"] = server.look()
         # The session of those who vanished is free for its next frame.
         headers = {"X-Session": token, "X-Seconds": str(time.time()), "X-Camera": "640x480"}
@@ -711,6 +728,7 @@ def measure(args) -> dict:
         "latency_ms": {"all": whole["latency_ms"]}
         | {name: percentiles(phase.latencies) for name, phase in phases.items()},
         "server_rss_mb": {
+            "start": details["start"]["rss_mb"],
             "before": details["before"]["rss_mb"],
             "peak": details["after rest"]["peak_mb"],
             "after": details["after hostile"]["rss_mb"],
@@ -719,6 +737,15 @@ def measure(args) -> dict:
         "phases": {name: phase.to_dict() for name, phase in phases.items()},
         "details": details,
     }
+
+
+def _soaked(memory: list[float]) -> str:
+    """How the memory of each minute went, once visitors who vanished were forgotten as fast as others came."""
+    quarter = len(memory) // 4
+    if not quarter:
+        return ""
+    third, fourth = np.mean(memory[2 * quarter : 3 * quarter]), np.mean(memory[3 * quarter :])
+    return f", and {third:.0f} and {fourth:.0f} in the mean of the soak's third and fourth quarter"
 
 
 def to_markdown(result: dict) -> str:
@@ -749,8 +776,9 @@ def to_markdown(result: dict) -> str:
         "",
         f"Refused: a 4xx, or a 503 with a sentence that says what to do. Meanwhile {soak['vanished_clients']:,} clients were "
         "killed in the middle of their requests, and others sent or read a byte a second. The server's memory was "
-        f"{memory['before']:.0f} MB before, {memory['peak']:.0f} at most, {memory['after_rest']:.0f} after {result['rest']:g} "
-        f"seconds of rest (the page keeps what a visitor had who vanished for {IDLE_SECONDS / 60:.0f} minutes); open files "
+        f"{memory['start']:.0f} MB when it had started, {memory['before']:.0f} when as many visitors had been there once, "
+        f"{memory['peak']:.0f} at most, {memory['after_rest']:.0f} after {result['rest']:g} seconds of rest (the page keeps "
+        f"what a visitor had who vanished for {IDLE_SECONDS / 60:.0f} minutes){_soaked(soak['rss_mb_each_minute'])}; open files "
         f"{before['open_files']} and {rest['open_files']}, threads {before['threads']} and {rest['threads']}, files in its temporary folder {before['temporary_files']} and {rest['temporary_files']}. Written "
         "by `python -m benchmarks.load --readme docs/load.json` from a run of `python -m benchmarks.load --json "
         f"docs/load.json --rest {result['rest']:g}`.",

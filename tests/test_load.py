@@ -109,6 +109,13 @@ def test_the_table_has_a_row_for_each_phase(result):
     assert len(rows) == 2 + len(result["phases"])
 
 
+def test_the_table_says_whether_memory_went_on_growing(result):
+    assert "quarter" not in to_markdown(result)
+    result = json.loads(json.dumps(result))
+    result["details"]["soak"]["rss_mb_each_minute"] = [400, 450, 500, 500, 510, 520, 530, 540]
+    assert "515 and 535 in the mean of the soak's third and fourth quarter" in to_markdown(result)
+
+
 def test_a_wrong_answer_is_counted():
     phase = Phase(requests=2)
     phase.answer(0.1, True, "photo")
