@@ -1,7 +1,9 @@
 """Age and gender from training to the answer: the loss, the run, the export, the report and the words."""
 
 import argparse
+import contextlib
 import cv2
+import io
 import json
 import keras
 import numpy as np
@@ -9,12 +11,14 @@ import onnx
 import onnxruntime
 import os
 import pytest
+import re
 import tensorflow as tf
 from dataclasses import fields, replace
 from pathlib import Path
 
 from benchmarks import age_gender_views
 from export import age_gender as export_age_gender
+from export import restore as export_restore
 from export.age_gender import View, fit_age_temperature, parse_views
 from inference.age_gender import AgeGenderEstimator
 from inference.analyzer import FaceAnalyzer
@@ -271,7 +275,9 @@ class TestTraining:
         other.save(tmp_path / "other.keras")
         networks = [keras.models.load_model(trained_run / "model.keras", compile=False), other]
         faces = portraits.images[:300]
-        answers = [network.predict(view, verbose=0) for network in networks for view in (faces, faces[:, :, ::-1])]
+        monkeypatch.setattr(age_gender, "augment", lambda images, ranges, rng: images[:, ::-1])
+        views = (faces, faces[:, :, ::-1], *[faces[:, ::-1]] * (age_gender.TEACHER_VIEWS - 2))
+        answers = [network.predict(view, verbose=0) for network in networks for view in views]
         models = [trained_run / "model.keras", tmp_path / "other.keras"]
         teaching = age_gender.taught(models, faces, tmp_path / "run")
         for name, answer in teaching.items():
@@ -348,6 +354,65 @@ class TestTraining:
         upper = images[:, 6:12].mean(axis=(1, 2))
         female = targets["gender"].argmax(axis=1) == GENDERS.index("female")
         assert ((upper[:, 2] > upper[:, 0]) == female).mean() > 0.99
+
+
+def differences(printed: str) -> tuple[float, float]:
+    """In years and in parts of a gender, as the command prints them."""
+    return tuple(map(float, re.search(r"faces ([\d.]+) years and ([\d.]+) of", printed).groups()))
+
+
+class TestRestore:
+    def restored(self, model: Path, out: Path, *arguments) -> tuple[str, keras.Model]:
+        """What the command prints, and the network that it wrote."""
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            assert call_main(export_restore.main, model, out / "model.keras", *arguments) == 0
+        return printed.getvalue(), keras.models.load_model(out / "model.keras", compile=False)
+
+    def test_it_answers_as_the_network_did(
+        self, exported_file, trained_run, demographics_arguments, portraits, tmp_path
+    ):
+        printed, network = self.restored(exported_file, tmp_path, *demographics_arguments)
+        years, parts = differences(printed)
+        assert years < 0.01 and parts < 0.001
+        faces = portraits.part("validation").images
+        wanted = keras.models.load_model(trained_run / "model.keras", compile=False).predict(faces, verbose=0)
+        for name, answer in network.predict(faces, verbose=0).items():
+            np.testing.assert_allclose(answer, wanted[name], atol=1e-3)
+
+    def test_its_batch_norms_know_the_faces(self, exported_file, demographics_arguments, portraits, tmp_path):
+        """In training, where they go by the batch, the network answers about as it does afterwards."""
+        _, network = self.restored(exported_file, tmp_path, *demographics_arguments)
+        faces = portraits.part("training").images[:256]
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0
+        answers = [keras.ops.convert_to_numpy(network(faces, training=mode)["gender"]) for mode in (True, False)]
+        assert np.abs(answers[0] - answers[1]).mean() < 0.05
+
+    def test_training_goes_on_from_it(self, exported_file, demographics_arguments, tmp_path):
+        self.restored(exported_file, tmp_path / "restored", *demographics_arguments)
+        start = ("--start", tmp_path / "restored" / "model.keras", "--epochs", 1, "--out", tmp_path / "run")
+        assert call_main(age_gender.main, "--recipe", "both", *demographics_arguments, *start) == 0
+        assert read_history(tmp_path / "run")[0]["accuracy"] > 0.9
+
+    def test_integers_and_halves(self, trained_run, demographics_arguments, tmp_path, monkeypatch):
+        monkeypatch.setattr(export_age_gender, "LARGEST_FILE", 1000)  # so that halves are stored
+        for options in ((), ("--int8",)):
+            file = tmp_path / "small.onnx"
+            arguments = (trained_run / "model.keras", file, *options, *demographics_arguments)
+            assert call_main(export_age_gender.main, *arguments) == 0
+            printed, network = self.restored(file, tmp_path, *demographics_arguments)
+            years, parts = differences(printed)
+            assert years < 1 and parts < 0.02
+            assert json.loads((tmp_path / "run.json").read_text())["restored"] == "small.onnx"
+
+    @pytest.mark.parametrize("content", [b"", b"not a graph", None])
+    def test_other_files(self, content, demographics_arguments, tmp_path, capsys):
+        file = MODELS / "emotion.onnx" if content is None else tmp_path / "other.onnx"
+        if content is not None:
+            file.write_bytes(content)
+        assert call_main(export_restore.main, file, tmp_path / "model.keras", *demographics_arguments) == 1
+        assert str(file) in capsys.readouterr().err and not (tmp_path / "model.keras").exists()
 
 
 class TestExport:

@@ -50,6 +50,10 @@ HARD = ("FairFace", "Black", 1.5)
 TEACHER_WEIGHT = 0.5
 """The part of a target that the teachers' answer makes, where there are teachers."""
 
+TEACHER_VIEWS = 4
+"""Of each face that teachers are asked about: the face, its mirror image, and others that ASKED draws."""
+ASKED = Augmentation(flip=True, scale=(0.9, 1.1), shift=0.05, rotation=5)
+
 # (age, spread) in years of each logistic distribution before training: dense where a year shows most.
 COMPONENTS = ((1, 0.7), (5, 1.5), (12, 2.5), (20, 3), (28, 3), (37, 3.5), (47, 3.5), (58, 4), (70, 5), (84, 6))
 OFFSET = 5.0
@@ -260,10 +264,10 @@ def mixed_targets(labels: dict[str, np.ndarray], teaching: dict[str, np.ndarray]
 
 
 def taught(models: list[Path], images: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
-    """The mean answer of trained networks to undistorted faces and their mirror images: float16 (N, ...) by output.
+    """The mean answer of trained networks to TEACHER_VIEWS of each face: float16 (N, ...) by output.
 
-    Teachers see faces as they are, students see them distorted: Xie et al. 2020, "Self-training with Noisy Student"
-    (arXiv:1911.04252), here on faces that have labels as well.
+    Teachers see good views, and students learn to give their mean to every distorted one: Xie et al. 2020, "Self-training
+    with Noisy Student" (arXiv:1911.04252), here on faces that have labels as well.
 
     Args:
         models: model.keras of each.
@@ -274,6 +278,7 @@ def taught(models: list[Path], images: np.ndarray, folder: Path) -> dict[str, np
         SystemExit: a model cannot be read.
     """
     digest = hashlib.sha256(images)
+    digest.update(f"{TEACHER_VIEWS} {ASKED}".encode())
     for model in models:
         try:
             digest.update(model.read_bytes())
@@ -282,13 +287,14 @@ def taught(models: list[Path], images: np.ndarray, folder: Path) -> dict[str, np
     kept = folder / f"teaching-{digest.hexdigest()[:12]}.npz"
     if not kept.exists():
         answers = {"age_distribution": np.zeros((len(images), AGES)), "gender": np.zeros((len(images), len(GENDERS)))}
-        networks = [load_network(model) for model in models]
+        networks, rng = [load_network(model) for model in models], np.random.default_rng(0)
         for start in range(0, len(images), 256):
             faces = images[start : start + 256]
+            views = [faces, faces[:, :, ::-1], *(augment(faces, ASKED, rng) for _ in range(TEACHER_VIEWS - 2))]
             for network in networks:
-                for view in (faces, faces[:, :, ::-1]):
+                for view in views:
                     for name, answer in network.predict_on_batch(view).items():
-                        answers[name][start : start + 256] += answer / (2 * len(networks))
+                        answers[name][start : start + 256] += answer / (len(views) * len(networks))
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(kept, lambda path: np.savez(path, **{name: each.astype("f2") for name, each in answers.items()}))
     with np.load(kept) as answers:
@@ -415,7 +421,7 @@ def main() -> int:
     if args.teacher:
         teaching = taught(args.teacher, training.images, args.out)
         hashes = {str(model): hashlib.sha256(model.read_bytes()).hexdigest() for model in args.teacher}
-        settings["teacher"] = {"teachers": hashes, "weight": TEACHER_WEIGHT}
+        settings["teacher"] = {"teachers": hashes, "weight": TEACHER_WEIGHT, "views": TEACHER_VIEWS}
     return AgeGenderRun(recipe, args.out, settings, teaching).carry_out(training, validation)
 
 
