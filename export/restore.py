@@ -24,7 +24,7 @@ import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
 
-from export.age_gender import parse_views, serving_network
+from export.age_gender import View, parse_views, serving_network
 from inference.types import central_age
 from training.age_gender import age_gender_cnn
 from training.demographic_report import predictor
@@ -52,12 +52,7 @@ def restore(graph: onnx.ModelProto, faces: np.ndarray) -> keras.Model:
     Raises:
         RestoreError: the graph is not of that kind.
     """
-    metadata = {entry.key: entry.value for entry in graph.metadata_props}
-    if not {"runs", "views"} <= set(metadata):
-        raise RestoreError("it was not written by `python -m export.age_gender`.")
-    if "+" in metadata["runs"]:
-        raise RestoreError(f"it is the mean of several networks ({metadata['runs']}), and one is needed.")
-    network = age_gender_cnn(parse_views(metadata["views"])[0].look, stages_of(graph))
+    network = age_gender_cnn(views_of(graph)[0].look, stages_of(graph))
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     heads = [network.get_layer(name) for name in HEADS]
     stored = stored_weights(graph)
@@ -77,6 +72,22 @@ def restore(graph: onnx.ModelProto, faces: np.ndarray) -> keras.Model:
     for layer, (kernel, bias) in zip(heads, stored[-len(HEADS) :]):
         layer.set_weights([kernel * deviation[:, None], bias])
     return network
+
+
+def views_of(graph: onnx.ModelProto) -> list[View]:
+    """What an exported network is shown of a face.
+
+    Raises:
+        RestoreError: the graph is not of one such network.
+    """
+    metadata = {entry.key: entry.value for entry in graph.metadata_props}
+    if "+" in metadata.get("runs", ""):
+        raise RestoreError(f"it is the mean of several networks ({metadata['runs']}), and one is needed.")
+    if "mirror_look" in metadata:  # before there was a choice of views
+        return parse_views(f"{metadata['look']},{metadata['mirror_look']}m")
+    if "views" not in metadata:
+        raise RestoreError("it was not written by `python -m export.age_gender`.")
+    return parse_views(metadata["views"])
 
 
 def stages_of(graph: onnx.ModelProto) -> tuple[tuple[int, ...], ...]:
@@ -155,7 +166,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     temperatures = float(metadata["temperature"]), float(metadata["gender_temperature"])
-    again = serving_network([network], *temperatures, [parse_views(metadata["views"])])
+    again = serving_network([network], *temperatures, [views_of(graph)])
     wanted, got = predictor(args.model)(validation.images), again.predict(validation.images, verbose=0)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     replace_file(args.out, network.save)
