@@ -83,10 +83,8 @@ def views_of(graph: onnx.ModelProto) -> list[View]:
     metadata = {entry.key: entry.value for entry in graph.metadata_props}
     if "+" in metadata.get("runs", ""):
         raise RestoreError(f"it is the mean of several networks ({metadata['runs']}), and one is needed.")
-    if "mirror_look" in metadata:  # before there was a choice of views
-        return parse_views(f"{metadata['look']},{metadata['mirror_look']}m")
     if "views" not in metadata:
-        raise RestoreError("it was not written by `python -m export.age_gender`.")
+        raise RestoreError("it does not say what `views` of a face its network takes, as `export.age_gender` writes it.")
     return parse_views(metadata["views"])
 
 

@@ -406,10 +406,12 @@ class TestRestore:
             assert years < 1 and parts < 0.02
             assert json.loads((tmp_path / "run.json").read_text())["restored"] == "small.onnx"
 
-    @pytest.mark.parametrize("content", [b"", b"not a graph", None])
+    @pytest.mark.parametrize("content", [b"", b"not a graph", "emotion.onnx", "age_gender_fairface.onnx"])
     def test_other_files(self, content, demographics_arguments, tmp_path, capsys):
-        file = MODELS / "emotion.onnx" if content is None else tmp_path / "other.onnx"
-        if content is not None:
+        file = tmp_path / "other.onnx"
+        if isinstance(content, str):
+            file = MODELS / content
+        else:
             file.write_bytes(content)
         assert call_main(export_restore.main, file, tmp_path / "model.keras", *demographics_arguments) == 1
         assert str(file) in capsys.readouterr().err and not (tmp_path / "model.keras").exists()
