@@ -84,7 +84,9 @@ def views_of(graph: onnx.ModelProto) -> list[View]:
     if "+" in metadata.get("runs", ""):
         raise RestoreError(f"it is the mean of several networks ({metadata['runs']}), and one is needed.")
     if "views" not in metadata:
-        raise RestoreError("it does not say what `views` of a face its network takes, as `export.age_gender` writes it.")
+        raise RestoreError(
+            "it does not say what `views` of a face its network takes, as `export.age_gender` writes it."
+        )
     return parse_views(metadata["views"])
 
 

@@ -9,10 +9,12 @@ value that wanders (Kalman 1960, doi:10.1115/1.3662552; Durbin and Koopman 2012,
 clear within half a second and one that is doubtful more slowly, and it knows how far off it may be.
 """
 
+import itertools
 import math
 import numpy as np
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from inference.tracker import TrackedFace
 from inference.types import EMOTIONS
@@ -144,26 +146,21 @@ def combine(readings: Iterable[Reading]) -> Reading | None:
     return Reading(sum(index * precision for index, precision in precisions) / total, math.sqrt(1 / total))
 
 
-@dataclass(slots=True)
-class _Bin:
-    """What was seen of one person in one stretch of time."""
-
-    frames: int = 0
-    seconds: float = 0.0
-    weighted: np.ndarray = field(default_factory=lambda: np.zeros(len(EMOTIONS)))
-
-    def add(self, frames: int, seconds: float, weighted: np.ndarray) -> None:
-        self.frames += frames
-        self.seconds += seconds
-        self.weighted = self.weighted + weighted
+# What was seen of one person in one stretch of time. They stand in one array, because a session has many and the memory of
+# many small objects does not return to the system when it ends.
+_BIN = np.dtype(
+    [("stretch", "i8"), ("person", "i8"), ("frames", "i8"), ("seconds", "f8"), ("weighted", "f8", len(EMOTIONS))]
+)
+_EVERYBODY = -1
+"""In place of a person: for how long anybody was there."""
+_MORE_BINS = 1024
+"""By so many the array grows."""
 
 
-@dataclass(slots=True)
-class _Stretch:
-    """A stretch of time: for how long somebody was there, and what was seen of each person."""
-
-    seconds: float = 0.0
-    people: dict[int, _Bin] = field(default_factory=dict)
+def _add(bin_: np.void, frames: int, seconds: float, weighted: np.ndarray) -> None:
+    bin_["frames"] += frames
+    bin_["seconds"] += seconds
+    bin_["weighted"] += weighted
 
 
 @dataclass(slots=True)
@@ -176,7 +173,7 @@ class _Person:
     frames: int = 0
     seconds: float = 0.0
     dwell: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*EMOTIONS, NOT_SURE_KEY), 0.0))
-    baseline: _Bin | None = None
+    baseline: np.void | None = None
 
 
 class Timeline:
@@ -200,8 +197,8 @@ class Timeline:
         self.frames = self.forgotten = 0
         self.markers: list[tuple[float, str]] = []
         self._people: dict[int, _Person] = {}
-        self._stretches: dict[int, _Stretch] = {}
-        self._bins, self._width = 0, BIN_SECONDS
+        self._bins, self._used, self._width = np.zeros(0, _BIN), 0, BIN_SECONDS
+        self._stretch, self._rows = -1, {}  # the stretch of time that is being filled, and its rows by person
         self._start: float | None = None
         self._now: float | None = None
         self.calibrating_until: float | None = None
@@ -229,9 +226,8 @@ class Timeline:
         self.frames += 1
         calibrating = self.calibrating_until is not None and seconds <= self.calibrating_until
         readings: dict[int, Reading] = {}
-        stretch = None
+        stretch = int((seconds - self._start) / self._width)
         for face in people:
-            stretch = stretch or self._stretches.setdefault(int((seconds - self._start) / self._width), _Stretch())
             person = self._people.get(face.id)
             if person is None:
                 person = self._people[face.id] = _Person(seconds, seconds)
@@ -241,16 +237,14 @@ class Timeline:
             person.frames += 1
             person.seconds += step
             person.dwell[face.smoothed.shown if face.smoothed.sure else NOT_SURE_KEY] += step
-            if face.id not in stretch.people:
-                stretch.people[face.id] = _Bin()
-                self._bins += 1
-            stretch.people[face.id].add(1, step, distribution * step)
+            _add(self._bin(stretch, face.id), 1, step, distribution * step)
             if calibrating:
-                person.baseline = person.baseline or _Bin()
-                person.baseline.add(1, step, distribution * step)
+                if person.baseline is None:
+                    person.baseline = np.zeros(1, _BIN)[0]
+                _add(person.baseline, 1, step, distribution * step)
             readings[face.id] = self._reading(person)
-        if stretch:
-            stretch.seconds += step
+        if readings:
+            self._bin(stretch, _EVERYBODY)["seconds"] += step
             self._keep_bounds(readings)
         return combine(readings.values()), readings
 
@@ -315,13 +309,13 @@ class Timeline:
         for first in range(0, len(steps), size):
             group = steps[first : first + size]
             people: dict[int, list[Reading]] = {}
-            for _, _, readings in group:
+            for _, _, _, readings in group:
                 for id_, reading in readings.items():
                     people.setdefault(id_, []).append(reading)
             result.append(
                 {
-                    "seconds": round(sum(seconds for seconds, _, _ in group) / len(group), 2),
-                    "room": _mean([room for _, room, _ in group]),
+                    "seconds": round(sum(seconds for seconds, *_ in group) / len(group), 2),
+                    "room": _mean([room for _, _, room, _ in group]),
                     "people": {str(id_): _mean(readings) for id_, readings in people.items()},
                 }
             )
@@ -336,11 +330,10 @@ class Timeline:
         """
         by_person: dict[int, list[tuple[float, float, Reading]]] = {}
         room = []
-        for seconds, together, readings in self._replay():
-            stretch = self._stretches[int((seconds - (self._start or 0)) / self._width)]
-            room.append((seconds, stretch.seconds, together))
+        for seconds, lengths, together, readings in self._replay():
+            room.append((seconds, lengths[_EVERYBODY], together))
             for id_, reading in readings.items():
-                by_person.setdefault(id_, []).append((seconds, stretch.people[id_].seconds, reading))
+                by_person.setdefault(id_, []).append((seconds, lengths[id_], reading))
         everybody = dict.fromkeys((*EMOTIONS, NOT_SURE_KEY), 0.0)
         people = []
         for id_, person in self._people.items():
@@ -380,9 +373,9 @@ class Timeline:
         return from_baseline(reading, self._baseline(person))
 
     def _baseline(self, person: _Person) -> float | None:
-        if person.baseline is None or person.baseline.seconds <= 0:
+        if person.baseline is None or person.baseline["seconds"] <= 0:
             return None
-        mean = float(self._vector @ person.baseline.weighted) / person.baseline.seconds
+        mean = float(self._vector @ person.baseline["weighted"]) / float(person.baseline["seconds"])
         return min(max(mean, -0.9), 0.9)
 
     def _keep_bounds(self, present: Mapping[int, Reading]) -> None:
@@ -393,35 +386,61 @@ class Timeline:
                 break
             del self._people[gone]
             self.forgotten += 1
-            for stretch in self._stretches.values():
-                self._bins -= stretch.people.pop(gone, None) is not None
-        if self._bins > MAX_BINS:
-            joined: dict[int, _Stretch] = {}
-            for number, stretch in self._stretches.items():
-                target = joined.setdefault(number // 2, _Stretch())
-                target.seconds += stretch.seconds
-                for id_, bin_ in stretch.people.items():
-                    target.people.setdefault(id_, _Bin()).add(bin_.frames, bin_.seconds, bin_.weighted)
-            self._stretches, self._width = joined, self._width * 2
-            self._bins = sum(len(stretch.people) for stretch in joined.values())
+            bins = self._bins[: self._used]
+            self._keep(bins[bins["person"] != gone])
+        if self._used > MAX_BINS:
+            bins = self._bins[: self._used]
+            bins["stretch"] //= 2
+            places, target = np.unique(bins[["stretch", "person"]], return_inverse=True)
+            joined = np.zeros(len(places), _BIN)
+            joined["stretch"], joined["person"] = places["stretch"], places["person"]
+            for name in ("frames", "seconds", "weighted"):
+                np.add.at(joined[name], target, bins[name])
+            self._keep(joined)
+            self._width *= 2
+
+    def _keep(self, bins: np.ndarray) -> None:
+        """Have these in place of the present ones."""
+        self._bins, self._used, self._stretch = bins, len(bins), -1
+
+    def _bin(self, stretch: int, person: int) -> np.void:
+        """That of a person in the last stretch of time, or a new one."""
+        if stretch != self._stretch:
+            first = int(np.searchsorted(self._bins["stretch"][: self._used], stretch))
+            people = self._bins["person"][first : self._used].tolist()
+            self._stretch, self._rows = stretch, dict(zip(people, itertools.count(first)))
+        row = self._rows.get(person)
+        if row is None:
+            if self._used == len(self._bins):
+                self._bins = np.concatenate([self._bins, np.zeros(_MORE_BINS, _BIN)])
+            row = self._rows[person] = self._used
+            self._bins[row]["stretch"], self._bins[row]["person"] = stretch, person
+            self._used += 1
+        return self._bins[row]
 
     def _replay(self):
-        """(seconds, room, readings by id) of every stretch of time, with the present weights; leaves the levels at its end."""
+        """(seconds, lengths by id, room, readings by id) of every stretch of time, with the present weights; leaves the levels
+        at its end. The length of _EVERYBODY is for how long somebody was there."""
         last: dict[int, float] = {}
         for person in self._people.values():
             person.level = Level()
-        for number in sorted(self._stretches):
+        bins = self._bins[: self._used]
+        columns = (bins[name].tolist() for name in ("stretch", "person", "frames", "seconds"))
+        for number, group in itertools.groupby(zip(*columns, bins["weighted"]), itemgetter(0)):
             seconds = (self._start or 0.0) + (number + 0.5) * self._width
-            readings = {}
-            for id_, bin_ in self._stretches[number].people.items():
+            lengths, readings = {}, {}
+            for _, id_, frames, length, weighted in group:
+                lengths[id_] = length
+                if id_ == _EVERYBODY:
+                    continue
                 person = self._people[id_]
-                if bin_.seconds > 0:
-                    mean = bin_.weighted / bin_.seconds
-                    person.level.update(mean, self._vector, seconds - last.get(id_, seconds), bin_.seconds, bin_.frames)
+                if length > 0:
+                    gap = seconds - last.get(id_, seconds)
+                    person.level.update(weighted / length, self._vector, gap, length, frames)
                 last[id_] = seconds
                 readings[id_] = self._reading(person)
             if readings:
-                yield seconds, combine(readings.values()), readings
+                yield seconds, lengths, combine(readings.values()), readings
 
 
 def _mean(readings: list[Reading]) -> list[float]:

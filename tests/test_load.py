@@ -1,12 +1,14 @@
 """The load benchmark, small: many visitors, vanishing, slow and hostile clients against the running page."""
 
 import asyncio
+import gc
 import json
 import platform
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -102,6 +104,30 @@ def test_threads_that_have_long_been_idle_are_ended(monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         busy, idle = pool.submit(asyncio.run, visit()).result()
     assert busy == 12 and idle <= 1
+
+
+def test_what_ended_in_circles_is_forgotten_although_nothing_new_is_made(monkeypatch):
+    monkeypatch.setattr(guard, "TRIM_SECONDS", 0)
+    monkeypatch.setattr(guard, "SWEEP_SECONDS", 0.1)
+    monkeypatch.setattr(guard, "_forget_calls", lambda page, ended: None)  # there is no page
+
+    async def visit() -> bool:
+        async with guard.tidy(None, PhotoStore()):
+            ended = threading.Event()
+            ended.itself = ended
+            left = weakref.ref(ended)
+            del ended
+            deadline = time.monotonic() + 10
+            while left() and time.monotonic() < deadline:
+                await asyncio.sleep(0.1)
+            return left() is None
+
+    gc.disable()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(asyncio.run, visit()).result()
+    finally:
+        gc.enable()
 
 
 def test_the_table_has_a_row_for_each_phase(result):

@@ -154,12 +154,18 @@ def test_photos_nobody_asks_about_are_forgotten(page, photo, monkeypatch):
     wait_until(lambda: PhotoInput.photos.get(path) is None)
 
 
+def test_the_values_of_an_open_page_are_forgotten_when_it_has_its_answer(page, photo):
+    for _ in range(2):
+        assert b"ifade-face" in ask_as_page(page, send(page, photo), "values")
+        wait_until(lambda: "values" not in page.app.state_holder.session_data)
+
+
 def test_answers_are_forgotten(page, photo, monkeypatch):
     """Those that were read, and those that nobody fetches."""
     monkeypatch.setattr(guard, "UNREAD_SECONDS", 1)
     ask_as_page(page, send(page, photo), "forgotten")
     event = ask_as_program(page, send(page, photo))
-    assert event in page._queue.pending_messages_per_session and "forgotten" in page.app.state_holder.session_data
+    assert event in page._queue.pending_messages_per_session
     wait_until(lambda: not any(name in store for store in held(page) for name in ("forgotten", event)))
     gc.collect()
     left = [thing for thing in gc.get_objects() if type(thing).__name__ == "ProcessCompletedMessage"]

@@ -5,6 +5,7 @@ import json
 import math
 import numpy as np
 import pytest
+import sys
 from io import BytesIO, StringIO
 from PIL import Image
 
@@ -272,10 +273,21 @@ def test_hours_of_crowds_stay_within_their_bounds(monkeypatch):
         timeline.add(number / 4, people)
     report = timeline.report()
     assert len(report["people"]) <= 20 and report["people_forgotten"] == 201 - 20
-    assert sum(len(stretch.people) for stretch in timeline._stretches.values()) <= 200
+    assert timeline._used <= 200
     assert report["people"][0]["id"] == 1 and report["people"][0]["seconds"] == pytest.approx(2000, rel=0.01)
     assert report["room"]["mean"] == pytest.approx(0.74, abs=0.05)
     assert len(timeline.curve(50)) <= 50
+
+
+def test_hours_are_kept_in_one_piece():
+    """The memory of many small objects, scattered among others, does not return to the system."""
+    timeline, people = Timeline(), [person(MIXED, id_) for id_ in range(1, 4)]
+    for number in range(3600):
+        timeline.add(number / 2, people)
+        if number == 100:
+            begun = sys.getallocatedblocks()
+    assert sys.getallocatedblocks() - begun < 500
+    assert len(timeline.curve()) == 600
 
 
 # Rows

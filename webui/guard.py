@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import gc
 import gradio as gr
 import logging
 import mimetypes
@@ -314,6 +315,8 @@ async def tidy(page: gr.Blocks, photos: PhotoStore):
     """
     ended: dict[str, float] = {}
     trimmed = time.monotonic()
+    gc.collect()
+    gc.freeze()  # What is there now stays, and need not be looked through again and again.
 
     async def sweep() -> None:
         nonlocal trimmed
@@ -330,6 +333,7 @@ async def tidy(page: gr.Blocks, photos: PhotoStore):
         yield
     finally:
         task.cancel()
+        gc.unfreeze()
 
 
 def return_large_blocks() -> None:
@@ -343,21 +347,23 @@ def return_large_blocks() -> None:
 
 
 def _return_memory() -> None:
-    """Give freed memory back to the system, which glibc keeps where many threads have worked."""
+    """Give memory back to the system: what connections and errors that have ended hold in circles, which Python looks for
+    where much is made anew and not where nobody asks any more, and what glibc keeps where many threads have worked."""
+    gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def _forget_calls(page: gr.Blocks, ended: dict[str, float]) -> None:
-    """Forget the sessions that have had no call for UNREAD_SECONDS; `ended` is when this first saw each without one."""
+    """Forget the values of sessions that have no call at the moment, and the answers of those that have had none for
+    UNREAD_SECONDS; `ended` is when this first saw each without one."""
     queue, states, now = page._queue, page.app.state_holder, time.monotonic()
-    stores = (
-        queue.pending_messages_per_session,
-        queue.pending_event_ids_session,
-        states.session_data,
-        states.time_last_used,
-    )
     busy = {event.session_hash for event in queue.event_ids_to_events.values()}
+    for store in (states.session_data, states.time_last_used):
+        for session in list(store):
+            if session not in busy:
+                store.pop(session, None)
+    stores = queue.pending_messages_per_session, queue.pending_event_ids_session
     idle = {session for store in stores for session in list(store)} - busy
     for session in list(ended):
         if session not in idle:
