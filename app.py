@@ -37,7 +37,7 @@ from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
 from webui.live import LiveServer, live_tab
 from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
-from webui.results import face_cards, message, summary
+from webui.results import face_cards, held_ages, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
 from webui.video import VideoServer, video_tab
@@ -152,6 +152,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         except (ImageError, DetectorError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 
+    held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
     with Page(title="Ifade", analytics_enabled=False) as page:
         language_links()
         gr.Markdown(I18N("page_introduction"))
@@ -187,9 +188,9 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             status = gr.HTML(message(str(I18N("page_welcome"))), elem_id="ifade-status", js_on_load=DESCRIBE)
             cards = gr.HTML()
         with gr.Tab(I18N("page_live")):
-            live_tab(age_gender=analyzer.estimator is not None)
+            live_tab(held)
         with gr.Tab(I18N("page_video")):
-            video_tab(age_gender=analyzer.estimator is not None)
+            video_tab(held)
         shown = {
             "fn": show,
             "inputs": [photo, age_gender, language],

@@ -55,7 +55,7 @@ def _figures(utkface: dict, fairface: dict) -> list[str]:
 def runs_table() -> list[str]:
     """The runs kept in DOCS, as lines of Markdown."""
     lines = [
-        "| run | recipe | began with | taught by | epochs | best epoch | validation: gender | exact group | mean error, years | minutes |",
+        "| run | recipe | began with | taught by | epochs | best epoch | validation: gender | likeliest group | mean error, years | minutes |",
         "|---" * 10 + "|",
     ]
     for file in sorted(DOCS.glob("*/run.json")):
@@ -111,7 +111,8 @@ def section(reports: list[dict]) -> str:
             f"{served['dataset']} ({served['terms']}). Epoch, calibration and this choice were made on faces taken from "
             "the training parts; nothing was chosen on the faces below, measured by `python -m export.age_gender`, which "
             f"writes [models/{served['model'].replace('.onnx', '_metrics.json')}]"
-            f"(models/{served['model'].replace('.onnx', '_metrics.json')}).",
+            f"(models/{served['model'].replace('.onnx', '_metrics.json')}). An age group is right where the age that is "
+            "shown lies in it.",
             "",
             f"Median milliseconds a face on one thread of {processor()}: {speed(served)}.",
             "",

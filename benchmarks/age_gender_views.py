@@ -82,7 +82,7 @@ def figures(choice: Choice, measured: dict, faces: Portraits) -> dict:
 
     Returns:
         milliseconds: a face, the sum over the views; accuracy: 0 to 1, the mean of the parts whose gender and whose group is
-        right, by which training chooses the epoch; and for each source those of `training.demographic_report.score`.
+        right; and for each source those of `training.demographic_report.score`.
     """
     answers = {
         name: np.mean([measured[view][0][name] for view in choice], axis=0) for name in ("age_distribution", "gender")

@@ -20,7 +20,7 @@ from inference.age_gender import AgeGenderEstimator
 from inference.alignment import align_face
 from inference.model_files import MODELS
 from inference.session import CPU
-from training.demographic_report import age_group
+from training.demographic_report import likeliest_group
 from training.demographics import (
     AGE_GROUPS,
     DemographicsError,
@@ -96,7 +96,9 @@ def measure(portraits: Portraits) -> dict[str, dict[str, float]]:
         known, asked = features(crops(training)), features(crops(validation))
         rows[title] = right(*(probe(known, labels, asked) for labels in (training.genders, training.age_groups)))
     answers = AgeGenderEstimator(threads=1).answers(validation.images)
-    rows["the age and gender network"] = right(answers["gender"].argmax(axis=1), age_group(answers["age_distribution"]))
+    rows["the age and gender network"] = right(
+        answers["gender"].argmax(axis=1), likeliest_group(answers["age_distribution"])
+    )
     return rows
 
 

@@ -12,6 +12,10 @@ integers, which take two thirds of the time (`export.quantize`). The file is com
 on the test faces, and the figures go into its metadata and into a file beside it: age_gender.onnx and
 age_gender_metrics.json, say. Nothing is written where the comparison fails, or where the integers cost more than half a
 point of accuracy on the validation faces.
+
+    python -m export.age_gender --again models/age_gender.onnx --fairface DIR --utkface DIR
+
+measures a file that was exported before once more, where what is measured has changed.
 """
 
 import argparse
@@ -30,11 +34,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 
 from export.quantize import LARGEST_LOSS, quantize
 from export.to_onnx import convert, fold_batch_norm
 from export.verify import VerificationError, verify
-from inference.model_files import MODELS, write_checksums
+from inference.model_files import MODELS, ModelError, write_checksums
 from inference.types import AGE_COVERAGE, AGES, GENDERS
 from training.age_gender import AreaResize, look_of, read_settings
 from training.demographic_report import Predictor, covered, disturbed, evaluate, predictor, score
@@ -209,14 +214,14 @@ def score_part(predict: Predictor, faces: Portraits) -> dict:
 
 
 def accuracy(predict: Predictor, faces: Portraits) -> float:
-    """The mean of the parts whose gender and whose age group is right, by which training chooses the epoch."""
+    """The mean of the parts whose gender and whose age group is right."""
     figures = score(predict(faces.images), faces)
     return (figures["gender"] + figures["exact_group"]) / 2
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.age_gender", description="Export a network to ONNX.")
-    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.keras")
+    parser.add_argument("models", nargs="*", type=Path, metavar="MODEL.keras")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
     parser.add_argument(
         "--views",
@@ -227,15 +232,23 @@ def main() -> int:
     parser.add_argument(
         "--int8", action="store_true", help="in 8-bit integers: faster, smaller, a little less accurate"
     )
+    parser.add_argument("--again", action="store_true", help="measure OUT.onnx, which was exported before, once more")
     add_demographics_arguments(parser)
     args = parser.parse_args()
+    if args.again == bool(args.models):
+        parser.error("name the networks, or with --again the exported file alone")
     if args.views and len(args.views) != len(args.models):
         parser.error(f"--views names those of {len(args.views)} networks, and there are {len(args.models)}")
     try:
         settings = [read_settings(model) for model in args.models]
         portraits, _ = load_portraits(args.fairface, args.utkface, args.crops)
+        if args.again:
+            graph, predict = onnx.load(args.out), predictor(args.out)
+            metadata = {entry.key: entry.value for entry in graph.metadata_props if entry.key != "metrics"}
+            write_measured(graph, metadata, predict, portraits, args.out, " --again")
+            return 0
         networks = [keras.models.load_model(model, compile=False) for model in args.models]
-    except (DemographicsError, ValueError, OSError) as error:
+    except (DemographicsError, ModelError, DecodeError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     data = [name for name in SOURCES if any(name in each["data"] for each in settings)]
@@ -286,29 +299,37 @@ def main() -> int:
                 print("error: not exported: the integers cost too much accuracy.", file=sys.stderr)
                 return 1
             graph = onnx.load(candidate)
-        predict = predictor(candidate)
-        chosen_on = {source: score_part(predict, portraits.part("validation", source)) for source in SOURCES}
-        results, disturbances = evaluate(predict, portraits), disturbed(predict, portraits)
-    metrics = {source: figures["all"] for source, figures in results.items()}
-    onnx.helper.set_model_props(graph, {**metadata, "metrics": json.dumps(results)})
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph, args.out)
-    if args.out.resolve().parent == MODELS:
-        write_checksums()
-    report = {
-        "model": args.out.name,
-        "command": "python -m export.age_gender" + " --int8" * args.int8,
-        **metadata,
-        "labels": GENDERS,
-    }
-    report |= {"validation": chosen_on, "metrics": results, "disturbed": disturbances}
-    args.out.with_name(f"{args.out.stem}_metrics.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(
-        f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB, temperatures {temperature:.3f} and {gender_temperature:.3f}"
-    )
-    for source, figures in metrics.items():
-        print(f"{source}: " + ", ".join(f"{name} {value}" for name, value in figures.items()))
+        write_measured(graph, metadata, predictor(candidate), portraits, args.out, " --int8" * args.int8)
     return 0
+
+
+def write_measured(
+    graph: onnx.ModelProto, metadata: dict[str, str], predict: Predictor, portraits: Portraits, out: Path, options: str
+) -> None:
+    """Write an exported network with its metadata and its figures, and the report beside it.
+
+    Args:
+        graph: the network.
+        metadata: all but the figures.
+        predict: the same network.
+        portraits: the faces on which it is measured.
+        out: the file.
+        options: of this command, for the report.
+    """
+    chosen_on = {source: score_part(predict, portraits.part("validation", source)) for source in SOURCES}
+    results, disturbances = evaluate(predict, portraits), disturbed(predict, portraits)
+    onnx.helper.set_model_props(graph, {**metadata, "metrics": json.dumps(results)})
+    out.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(graph, out)
+    if out.resolve().parent == MODELS:
+        write_checksums()
+    report = {"model": out.name, "command": f"python -m export.age_gender{options}", **metadata, "labels": GENDERS}
+    report |= {"validation": chosen_on, "metrics": results, "disturbed": disturbances}
+    out.with_name(f"{out.stem}_metrics.json").write_text(json.dumps(report, indent=2) + "\n")
+    temperatures = " and ".join(metadata[name] for name in ("temperature", "gender_temperature"))
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, temperatures {temperatures}")
+    for source, figures in results.items():
+        print(f"{source}: " + ", ".join(f"{name} {value}" for name, value in figures["all"].items()))
 
 
 if __name__ == "__main__":

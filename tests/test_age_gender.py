@@ -27,7 +27,7 @@ from inference.model_files import CHECKSUMS, MODELS, ModelError
 from inference.types import AGE_COVERAGE, AGES, GENDERS, Detection, Face, age_range, central_age
 from training import age_gender, demographic_report, evaluate
 from training.age_gender import COMPONENTS, RECIPES, AgeDistribution, AgeGenderRun, AreaResize, draw, interval_loss
-from training.demographic_report import age_group, by_groups, covered, disturbed, score
+from training.demographic_report import by_groups, covered, disturbed, likeliest_group, score, shown_group
 from training.demographics import AGE_GROUPS, PARTS, RACES, SIZE, SOURCES, Portraits, load_portraits
 from training.train import read_history
 
@@ -543,6 +543,40 @@ class TestExport:
             assert np.abs(before[name] - after[name]).max() < 0.15, name
         assert np.abs(before["age_distribution"] - after["age_distribution"]).max() > 0
 
+    def test_an_exported_file_is_measured_again(self, exported_file, demographics_arguments, portraits, tmp_path, call):
+        file = tmp_path / "age_gender.onnx"
+        graph = onnx.load(exported_file)
+        (metrics,) = [entry for entry in graph.metadata_props if entry.key == "metrics"]
+        wanted, metrics.value = json.loads(metrics.value), "{}"
+        onnx.save(graph, file)
+        assert call(export_age_gender.main, "--again", file, *demographics_arguments) == 0
+        before, after = (
+            {entry.key: entry.value for entry in onnx.load(each).metadata_props} for each in (exported_file, file)
+        )
+        assert json.loads(after.pop("metrics")) == wanted and before.pop("metrics") and before == after
+        first, again = (
+            json.loads((each / "age_gender_metrics.json").read_text()) for each in (exported_file.parent, tmp_path)
+        )
+        assert again.pop("command") == "python -m export.age_gender --again" != first.pop("command")
+        assert first == again
+        faces = portraits.images[:8]
+        one, other = (AgeGenderEstimator(each).answers(faces)["gender"] for each in (exported_file, file))
+        np.testing.assert_array_equal(one, other)
+
+    @pytest.mark.parametrize("content", [b"not a graph", None])
+    def test_what_cannot_be_measured_again(self, content, demographics_arguments, tmp_path, call, capsys):
+        file = tmp_path / "age_gender.onnx"
+        if content:
+            file.write_bytes(content)
+        assert call(export_age_gender.main, "--again", file, *demographics_arguments) == 1
+        assert capsys.readouterr().err.startswith("error: ") and not (tmp_path / "age_gender_metrics.json").exists()
+
+    @pytest.mark.parametrize("arguments", [("--again", "model.keras", "out.onnx"), ("out.onnx",)])
+    def test_networks_or_again(self, arguments, call, capsys):
+        with pytest.raises(SystemExit):
+            call(export_age_gender.main, *arguments)
+        assert "name the networks, or with --again the exported file alone" in capsys.readouterr().err
+
     def test_nothing_is_written_where_the_integers_cost_too_much(
         self, trained_run, demographics_arguments, tmp_path, call, monkeypatch, capsys
     ):
@@ -678,7 +712,18 @@ class TestReport:
     def test_most_probable_group(self):
         """The group with the largest sum, not that of the most probable year."""
         spread = 0.4 * years(70)[0] + sum(0.06 * years(year)[0] for year in range(20, 30))
-        assert list(AGE_GROUPS)[age_group(spread[None])[0]] == "20-29"
+        assert list(AGE_GROUPS)[likeliest_group(spread[None])[0]] == "20-29"
+
+    def test_the_group_that_counts_is_that_of_the_age_that_is_shown(self):
+        """Not the most probable one, which here lies two groups off for most."""
+        spread = 0.4 * years(25)[0] + 0.3 * years(39)[0] + 0.3 * years(45)[0]
+        faces = portraits_of([25, 35, 45], [25, 35, 45])
+        answers = {"age_distribution": np.stack([spread] * 3), "gender": np.eye(2)[[0, 0, 0]]}
+        assert list(AGE_GROUPS)[likeliest_group(spread[None])[0]] == "20-29"
+        figures = score(answers, faces)
+        assert (figures["exact_group"], figures["within_one_group"]) == (pytest.approx(1 / 3, abs=1e-4), 1)
+        edges = np.concatenate([years(first) for first, _ in AGE_GROUPS.values()])
+        assert shown_group(edges).tolist() == list(range(len(AGE_GROUPS)))
 
     def test_gap_counts_large_groups_only(self):
         ages = [25] * 130
@@ -783,7 +828,7 @@ class TestEstimator:
         page = app.build_page(analyzer)
         (box,) = [block for block in page.blocks.values() if block.elem_id == "ifade-age-gender"]
         assert box.visible is False
-        assert '"ageGender": false' in live_tab(age_gender=False).js_on_load
+        assert '"heldAges": null' in live_tab(None).js_on_load
         assert call(command_line.main, EXAMPLES / "astronaut.jpg", "--age-gender") == 1
         assert "age_gender.onnx" in capsys.readouterr().err
         # One that is asked for by name and missing is an error.

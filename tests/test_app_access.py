@@ -169,8 +169,11 @@ def page(request, browser, page_address, clip):
     page.get_by_label(text(page.language, "page_age_gender")).check()
     page.set_input_files("input[type=file]", EXAMPLES / "astronaut.jpg")
     expect(page.locator(".ifade-apparent")).to_be_visible(timeout=60_000)
+    page.apparent_note = page.locator(".ifade-faces ~ .ifade-note").last.inner_text()
     page.get_by_role("tab").nth(1).click()
     page.locator("#ifade-live .ifade-age-gender").check()
+    # It says there what it says below a photo, in figures of the same language.
+    expect(page.locator("#ifade-live .ifade-apparent-note")).to_have_text(page.apparent_note)
     page.read |= set(page.evaluate(READ_ALL))
     page.click("#ifade-live .ifade-start")
     expect(page.locator("#ifade-live .ifade-card-apparent")).not_to_be_empty(timeout=60_000)

@@ -293,6 +293,12 @@ def section(page, name: str):
 def test_a_video_in_the_page(page, clips):
     box = page.locator(".ifade-film").get_by_label("Apparent age and gender")
     expect(box).not_to_be_checked()
+    note = page.locator(".ifade-film .ifade-apparent-note")
+    expect(note).to_be_hidden()
+    box.check()
+    expect(note).to_contain_text("not what the person is")
+    box.uncheck()
+    expect(note).to_be_hidden()
     box.check()
     choose(page, clips / "clip.mp4")
     status = page.locator(".ifade-film-status")

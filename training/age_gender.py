@@ -22,7 +22,7 @@ from keras import layers
 
 from inference.types import AGES, GENDERS, central_age
 from training.augment import Augmentation, augment
-from training.demographic_report import age_group
+from training.demographic_report import likeliest_group
 from training.demographics import (
     AGE_GROUPS,
     RACES,
@@ -350,14 +350,14 @@ class AgeGenderRun(Run):
         return images, mixed_targets(targets, {name: each[index] for name, each in self.teaching.items()})
 
     def validate(self, validation: Portraits) -> dict[str, float]:
-        """The loss; the part whose gender and whose age group is right; the mean error in years where years are known."""
+        """The loss; the part whose gender and whose likeliest age group is right; the mean error in years where years are known."""
         answers = self.answers(validation.images)
         years, distribution = admitted_years(validation), answers["age_distribution"]
         of_age = np.maximum((distribution * years).sum(axis=1), 1e-9)
         of_gender = answers["gender"][np.arange(len(validation)), validation.genders]
         exact = validation.first_years == validation.last_years
         error = np.abs(central_age(distribution) - validation.first_years)[exact].mean() if exact.any() else np.nan
-        groups = age_group(distribution)
+        groups = likeliest_group(distribution)
         gender, group = (of_gender > 0.5).mean(), (groups == validation.age_groups).mean()
         loss = -np.log(of_age).mean() - GENDER_WEIGHT * np.log(np.maximum(of_gender, 1e-9)).mean()
         return {

@@ -52,9 +52,17 @@ def in_batches(answers: Predictor, images: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
 
-def age_group(distribution: np.ndarray) -> np.ndarray:
+def likeliest_group(distribution: np.ndarray) -> np.ndarray:
     """The most probable of AGE_GROUPS, whose probability is the sum of its years: int (N,) for distributions (N, AGES)."""
     return np.add.reduceat(distribution, FIRST_YEARS, axis=1).argmax(axis=1)
+
+
+def shown_group(distribution: np.ndarray) -> np.ndarray:
+    """The one of AGE_GROUPS in which the age lies that is shown, `central_age`: int (N,) for distributions (N, AGES).
+
+    As a median it is the guess with the least expected distance, where `likeliest_group` is most often exactly right.
+    """
+    return np.searchsorted(FIRST_YEARS, np.floor(central_age(distribution)), side="right") - 1
 
 
 def score(answers: dict[str, np.ndarray], faces: Portraits) -> dict:
@@ -65,7 +73,8 @@ def score(answers: dict[str, np.ndarray], faces: Portraits) -> dict:
         faces: their labels.
 
     Returns:
-        faces: how many; gender, exact_group, within_one_group: the part whose answer is right, and at most one group off;
+        faces: how many; gender, exact_group, within_one_group: the part whose answer is right, and whose `shown_group` is
+        right or at most one off;
         standard errors are at most half of 1 / sqrt(faces). Where years are known also mae (the mean absolute error of
         `inference.types.central_age` in years), within_5_years, and coverage: the part whose age lies in
         `inference.types.age_range`, which is to be AGE_COVERAGE. Where only groups are known coverage takes the ages to
@@ -74,7 +83,7 @@ def score(answers: dict[str, np.ndarray], faces: Portraits) -> dict:
     count = len(faces)
     if not count:
         return {"faces": 0}
-    distance = np.abs(age_group(answers["age_distribution"]) - faces.age_groups)
+    distance = np.abs(shown_group(answers["age_distribution"]) - faces.age_groups)
     figures = {
         "faces": count,
         "gender": _share(answers["gender"].argmax(axis=1) == faces.genders),

@@ -35,6 +35,20 @@ function fillCard({root, bars, answer, index, apparent}, id, data, percent, with
   root.setAttribute("aria-label", t("person_answer", {id, answer: words}));
 }
 
+// Offer the apparent age and gender, where there is a network for them, and say what they are where they are wanted.
+function offerAgeGender(checkbox, note) {
+  checkbox.parentElement.hidden = !SETTINGS.heldAges;
+  const say = () => setText(note, checkbox.checked ? apparentNote() : "");
+  checkbox.addEventListener("change", say);
+  say();
+}
+
+function apparentNote() {
+  const words = t("apparent_note", {limit: percentOf(SETTINGS.genderSure), aim: percentOf(SETTINGS.ageCoverage)});
+  const measured = Object.entries(SETTINGS.heldAges).map(([dataset, part]) => `${percentOf(part)} (${dataset})`);
+  return measured.length ? `${words} ${t("apparent_measured", {measured: measured.join(", ")})}` : words;
+}
+
 // What is said of the apparent age and gender: {age, age_range, age_sure, apparent_gender, gender_sure, gender}, or nothing.
 function apparentLines(apparent) {
   if (!apparent) return [];

@@ -555,7 +555,7 @@ function end() {
 }
 
 enable(false);
-find("age-gender").parentElement.hidden = !SETTINGS.ageGender;
+offerAgeGender(find("age-gender"), find("apparent-note"));
 drawLive();
 drawSession();
 comeBack();

@@ -28,7 +28,7 @@ from inference.report import figure_png, frame_values
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE, Reading
 from inference.session import usable_processors
 from inference.tracker import TrackedFace
-from inference.types import ADULT, EMOTIONS, GENDERS
+from inference.types import ADULT, AGE_COVERAGE, EMOTIONS, GENDER_SURE, GENDERS
 from webui.language import request_language
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SWEEP_SECONDS, Session, SessionError, SessionStore
 from webui.texts import figure_words, translated
@@ -409,10 +409,14 @@ def _read_camera(request: Request) -> tuple[int, int]:
     return int(size[1]), int(size[2])
 
 
-def live_tab(age_gender: bool = True) -> gr.HTML:
-    """The Live tab's component, which offers age and gender or not; the routes of a LiveServer must be there."""
+def live_tab(held: dict[str, float] | None = None) -> gr.HTML:
+    """The Live tab's component; the routes of a LiveServer must be there.
+
+    Args:
+        held: of the estimator of age and gender, `webui.results.held_ages`; where it is None, they are not offered.
+    """
     settings = {
-        "ageGender": age_gender,
+        "heldAges": held,
         "baselineSeconds": BASELINE_SECONDS,
         "idleSeconds": IDLE_SECONDS,
         "leftSeconds": LEFT_SECONDS,
@@ -426,6 +430,8 @@ def scripted_html(name: str, settings: dict) -> gr.HTML:
         "emotions": EMOTIONS,
         "genders": GENDERS,
         "adult": ADULT,
+        "genderSure": GENDER_SURE,
+        "ageCoverage": AGE_COVERAGE,
         "valence": VALENCE,
         "formula": FORMULA,
         "neutralZone": NEUTRAL_ZONE,

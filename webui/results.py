@@ -57,18 +57,23 @@ def face_cards(faces: list[Face], language: str = "en", age_gender_metrics: dict
     cards = "".join(_card(number, face, language) for number, face in enumerate(faces, 1))
     notes = [text(language, "two_answers")] * any(face.crowd is not None for face in faces)
     notes += [text(language, "unsure", limit=percent(language, NOT_SURE))] * any(not face.sure for face in faces)
-    notes += [_apparent_note(age_gender_metrics or {}, language)] * any(face.apparent for face in faces)
+    notes += [_apparent_note(held_ages(age_gender_metrics or {}), language)] * any(face.apparent for face in faces)
     return f"<div class='ifade-faces'>{cards}</div>" + "".join(f"<p class='ifade-note'>{note}</p>" for note in notes)
 
 
-def _apparent_note(metrics: dict, language: str) -> str:
-    """What apparent age and gender are; how often the range of years holds the age differs from one data set to the next."""
-    note = text(language, "apparent_note", limit=percent(language, GENDER_SURE), aim=percent(language, AGE_COVERAGE))
-    measured = [
-        f"{percent(language, figures['all']['coverage'])} ({escape(dataset)})"
+def held_ages(metrics: dict) -> dict[str, float]:
+    """Of how many people the range of years held the age, 0 to 1 by data set, where the metrics of an estimator say it."""
+    return {
+        dataset: figures["all"]["coverage"]
         for dataset, figures in metrics.items()
         if "coverage" in figures.get("all", {})
-    ]
+    }
+
+
+def _apparent_note(held: dict[str, float], language: str) -> str:
+    """What apparent age and gender are; how often the range of years holds the age differs from one data set to the next."""
+    note = text(language, "apparent_note", limit=percent(language, GENDER_SURE), aim=percent(language, AGE_COVERAGE))
+    measured = [f"{percent(language, part)} ({escape(dataset)})" for dataset, part in held.items()]
     return f"{note} {text(language, 'apparent_measured', measured=', '.join(measured))}" if measured else note
 
 

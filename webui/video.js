@@ -27,7 +27,7 @@ find("limits").textContent = t("video_limits", SETTINGS);
 chooser.accept = ["video/*", ...SETTINGS.suffixes].join(",");
 for (const rate of SETTINGS.rates) rateSelect.append(make("option", {value: rate, text: String(rate)}));
 rateSelect.value = SETTINGS.rate;
-ageGender.parentElement.hidden = !SETTINGS.ageGender;
+offerAgeGender(ageGender, find("apparent-note"));
 const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
   const state = await call("POST", "live/weights", {body: {weights: wanted}});
   weights.show(state.weights);

@@ -248,11 +248,14 @@ def _read_rate(request: Request) -> float:
     return rate
 
 
-def video_tab(age_gender: bool = True) -> gr.HTML:
-    """The Video tab's component, which offers age and gender or not; the routes of a VideoServer and its LiveServer must be
-    there."""
+def video_tab(held: dict[str, float] | None = None) -> gr.HTML:
+    """The Video tab's component; the routes of a VideoServer and its LiveServer must be there.
+
+    Args:
+        held: see `webui.live.live_tab`.
+    """
     settings = {
-        "ageGender": age_gender,
+        "heldAges": held,
         "megabytes": MAX_BYTES // 2**20,
         "rates": RATES,
         "rate": RATE,
