@@ -50,6 +50,8 @@ _MAX_CHUNKS, _MAX_DATA_CHUNKS = 500, 100_000
 _MAX_BLOCKS = 4096
 _MAX_TAGS, _MAX_TAG_NUMBERS, _MAX_TAG_BYTES = 2**12, 2**18, 2**25
 _MAX_COPIES = 10**9
+_MAX_SAMPLES = 100_000
+_SIZE_TAGS = {256, 257, 258, 259, 273, 277, 278, 279, 322, 323, 324, 325}
 
 
 class ImageError(ValueError):
@@ -78,8 +80,8 @@ def check_structure(data: bytes, format: str) -> None:
     Raises:
         ImageError: it is such a file.
     """
-    check = {"JPEG": _check_jpeg, "PNG": _check_png, "GIF": _check_gif, "HEIF": _check_heif}.get(format)
-    if check:
+    checks = {"JPEG": _check_jpeg, "PNG": _check_png, "GIF": _check_gif, "HEIF": _check_heif, "AVIF": _check_avif_boxes}
+    if check := checks.get(format):
         check(data)
 
 
@@ -150,6 +152,36 @@ def _check_heif(data: bytes) -> None:
         raise _refuse("too many parts")
 
 
+# The boxes by whose numbers FFmpeg makes room, with that number; also where one begins within another.
+_COUNTS = re.compile(rb"(?=(?:st(?:sz|z2).{8}|(?:trun|stco|co64).{4})(.{4})|stsc.{4}(.{4})|(cmov))", re.DOTALL)
+
+
+def _check_avif_boxes(data: bytes) -> None:
+    """FFmpeg makes room for as many samples as a box says that there are, even if none of them is there.
+
+    It looks for these boxes in most others; here they are sought in all bytes but those of the pictures themselves.
+    """
+    position = boxes = samples = 0
+    while position + 8 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, position)
+        start = position + 8
+        if size == 1:
+            size, start = int.from_bytes(data[start : start + 8]), start + 8
+        end = min(position + size, len(data)) if size else len(data)
+        boxes += 1
+        if end < start or boxes > _MAX_CHUNKS:
+            raise _refuse("too many parts")
+        for found in () if name == b"mdat" else _COUNTS.finditer(data, start, end + 16):
+            number, rows, compressed = found.groups()
+            if rows:  # first chunk, samples in each chunk, description
+                table = data[found.end(2) : found.end(2) + 12 * min(int.from_bytes(rows), _MAX_SAMPLES)]
+                samples += sum(row[1] for row in struct.iter_unpack(">3I", table[: len(table) // 12 * 12]))
+            samples += int.from_bytes(number or b"")
+            if samples > _MAX_SAMPLES or compressed:
+                raise _refuse("too many parts")
+        position = end
+
+
 def check_opened(image: Image.Image, data: bytes, max_pixels: int) -> None:
     """Refuse an opened picture that is decoded in parts which are larger or more than the picture.
 
@@ -210,7 +242,11 @@ def _load_checked_directory(self: ImageFileDirectory_v2, fp: BinaryIO) -> None:
     entries = fp.read(tags * entry_form.size)
     whole = len(entries) // entry_form.size * entry_form.size
     numbers = size = 0
-    for _, kind, count in entry_form.iter_unpack(entries[:whole]):
+    seen = set()
+    for tag, kind, count in entry_form.iter_unpack(entries[:whole]):
+        if tag in seen:  # Pillow takes the last one, the decoder the first
+            raise _refuse("parts that do not fit its size")
+        seen |= {tag} & _SIZE_TAGS
         unit = self._load_dispatch[kind][0] if kind in self._load_dispatch else 0
         size += count * unit
         numbers += count if unit and kind not in (1, 2, 7) else 0  # bytes and texts stay as they are

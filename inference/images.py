@@ -5,6 +5,7 @@ import numpy as np
 import os
 import stat
 import warnings
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from PIL import ExifTags, Image, ImageCms
@@ -112,7 +113,7 @@ def _to_rgb(image: Image.Image) -> np.ndarray:
     image.load()
     orientation = _orientation(image)
     if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_to_uint8(np.asarray(image)))
+        image = Image.fromarray(_to_uint8(image))
     profile = image.info.get("icc_profile")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -152,10 +153,18 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert("RGB")
 
 
-def _to_uint8(grey: np.ndarray) -> np.ndarray:
-    """Grey of 16 or 32 bits or floating point to 8 bits."""
-    if grey.dtype.kind == "u" and grey.dtype.itemsize == 2:
-        return (grey >> 8).astype(np.uint8)
-    grey = np.nan_to_num(grey.astype(np.float64), posinf=0, neginf=0)
-    top = next((limit for limit in (1, 255, 65535) if grey.max() <= limit), grey.max())
-    return np.clip(grey / top * 255, 0, 255).astype(np.uint8)
+def _to_uint8(image: Image.Image) -> np.ndarray:
+    """Grey of 16 or 32 bits or floating point to 8 bits: uint8 (H, W)."""
+
+    def bands() -> Iterator[np.ndarray]:  # as one array, and in double precision, it would take several times the room
+        for top in range(0, image.height, 256):
+            yield np.asarray(image.crop((0, top, image.width, min(top + 256, image.height))))
+
+    def finite(band: np.ndarray) -> np.ndarray:
+        return np.nan_to_num(band.astype(np.float64), posinf=0, neginf=0)
+
+    if image.mode.startswith("I;16"):
+        return np.concatenate([(band >> 8).astype(np.uint8) for band in bands()])
+    largest = max(finite(band).max() for band in bands())
+    top = next((limit for limit in (1, 255, 65535) if largest <= limit), largest)
+    return np.concatenate([np.clip(finite(band) / top * 255, 0, 255).astype(np.uint8) for band in bands()])
