@@ -38,17 +38,21 @@ class AgeGenderEstimator:
         model = model or os.environ.get("AGE_GENDER_MODEL") or DEFAULT_MODEL
         self.session = Session(model, threads, cuda)
         metadata, inputs, outputs = self.session.metadata, self.session.inputs, self.session.outputs
-        if (
-            [node.name for node in inputs] != ["image"]
-            or not set(OUTPUTS) <= {node.name for node in outputs}
-            or tuple(json.loads(metadata.get("labels", "[]"))) != GENDERS
-            or next(node.shape[-1] for node in outputs if node.name == "age_distribution") != AGES
-        ):
+        try:
+            fits = (
+                [node.name for node in inputs] == ["image"]
+                and set(OUTPUTS) <= {node.name for node in outputs}
+                and tuple(json.loads(metadata["labels"])) == GENDERS
+                and next(node.shape[-1] for node in outputs if node.name == "age_distribution") == AGES
+            )
+            self.input_size = int(metadata["input_size"])
+            self.metrics = json.loads(metadata.get("metrics", "{}"))
+        except (KeyError, ValueError):
+            fits = False
+        if not fits:
             raise ModelError(
                 f"{model} is not an age and gender model of this project: its inputs, outputs or labels differ."
             )
-        self.input_size = int(metadata["input_size"])
-        self.metrics = json.loads(metadata.get("metrics", "{}"))
         self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
 
     def crop(self, image: np.ndarray, detection: Detection) -> np.ndarray:

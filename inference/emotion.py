@@ -38,19 +38,24 @@ class EmotionClassifier:
         self.session = Session(model, threads, cuda)
         metadata = self.session.metadata
         inputs, outputs = self.session.inputs, [node.name for node in self.session.outputs]
-        labels = tuple(json.loads(metadata.get("labels", "[]")))
-        crowd_labels = tuple(json.loads(metadata.get("crowd_labels", json.dumps(CROWD))))
-        if (
-            [node.name for node in inputs] != ["image"]
-            or "probabilities" not in outputs
-            or labels != EMOTIONS
-            or ("crowd" in outputs and crowd_labels != CROWD)
-        ):
+        try:
+            fits = (
+                [node.name for node in inputs] == ["image"]
+                and "probabilities" in outputs
+                and tuple(json.loads(metadata["labels"])) == EMOTIONS
+                and (
+                    "crowd" not in outputs
+                    or tuple(json.loads(metadata.get("crowd_labels", json.dumps(CROWD)))) == CROWD
+                )
+            )
+            self.input_size = int(metadata["input_size"])
+            self.temperature = float(metadata.get("temperature", 1))
+            self.metrics = json.loads(metadata.get("metrics", "{}"))
+        except (KeyError, ValueError):
+            fits = False
+        if not fits:
             raise ModelError(f"{model} is not an emotion model of this project: its inputs, outputs or labels differ.")
         self.outputs = tuple(name for name in OUTPUTS if name in outputs)
-        self.input_size = int(metadata["input_size"])
-        self.temperature = float(metadata.get("temperature", 1))
-        self.metrics = json.loads(metadata.get("metrics", "{}"))
         self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
 
     def preprocess(self, faces: np.ndarray) -> np.ndarray:

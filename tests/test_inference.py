@@ -18,6 +18,7 @@ from pathlib import Path
 
 import inference.model_files
 import inference.session
+from inference.age_gender import AgeGenderEstimator
 from inference.alignment import align_face, crop_geometry
 from inference.analyzer import FaceAnalyzer, reading_order
 from inference.detector import FaceDetector
@@ -433,6 +434,21 @@ def test_files_that_are_no_emotion_model(tmp_path):
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(ModelError, match="text.onnx"):
         EmotionClassifier(tmp_path / "text.onnx")
+
+
+@pytest.mark.parametrize("load", [EmotionClassifier, AgeGenderEstimator])
+@pytest.mark.parametrize(
+    ("key", "value"), [("input_size", None), ("input_size", "many"), ("labels", "one, two"), ("labels", None)]
+)
+def test_a_model_whose_metadata_are_damaged_is_named(tmp_path, load, key, value):
+    released = "emotion.onnx" if load is EmotionClassifier else "age_gender.onnx"
+    model = onnx.load(MODELS / released)
+    metadata = {entry.key: entry.value for entry in model.metadata_props} | {key: value}
+    del model.metadata_props[:]
+    helper.set_model_props(model, {name: text for name, text in metadata.items() if text is not None})
+    onnx.save(model, tmp_path / "damaged.onnx")
+    with pytest.raises(ModelError, match="damaged.onnx is not an"):
+        load(tmp_path / "damaged.onnx")
 
 
 def test_cuda_is_used_only_where_a_run_on_it_succeeds(monkeypatch):
