@@ -4,10 +4,14 @@ import av
 import cv2
 import math
 import numpy as np
+import os
+import subprocess
+import sys
+import time
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Discard, Disposition
 from av.video.reformatter import ColorTrc, Interpolation, VideoReformatter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -50,6 +54,14 @@ MAX_DURATION = 30 * 86400
 """Seconds; a longer duration in a header is damage."""
 MAX_FAILURES = 100
 """Attempts in a row to find the next readable part of a damaged file."""
+MAX_PACKETS = 10_000
+"""Of pictures within one second of the video. Where more come its time does not move on, and reading stops: the decoder would
+be busy for hours with what no second needs, the fastest cameras included."""
+
+MAX_INDEX_BYTES = 2**29
+"""Of memory in which a process finds all pictures of a video, its own 60 MB included; an hour takes a few MB."""
+INDEX_SECONDS = 60
+"""What it may take; 500 MB take about one."""
 
 TIME_BASE = 90_000
 """Ticks a second of a written video."""
@@ -70,6 +82,8 @@ def _standard_of_pq() -> np.ndarray:
 STANDARD_OF_PQ = _standard_of_pq()
 
 CHOOSE = "Choose a video in MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg or GIF format."
+
+ENDED = "Reading was ended before the first picture."
 
 
 class VideoError(ValueError):
@@ -106,30 +120,40 @@ class VideoReader:
         rate: pictures per second of video, above 0.
         longest: longest side of the pictures in pixels.
         max_pixels: a video with more pixels (width times height) is refused.
+        should_stop: asked before every step of the decoding, which may be long before the next picture is due; where it
+            says True, reading ends.
 
     Raises:
-        VideoError: there is no such file, or nothing in it can be decoded as a video.
+        VideoError: there is no such file, nothing in it can be decoded as a video, or reading ended before that was known.
         ValueError: the rate or a size is not above 0.
 
     Attributes:
         width, height: of the pictures, in pixels.
         duration: seconds that the file claims to have, or None where it does not say.
         position: seconds up to which it was decoded.
+        finished: whether there is no more to read.
         incomplete: None when every picture was read; else sentences that say which were not, and why.
     """
 
     def __init__(
-        self, source: str | Path | BinaryIO, rate: float = RATE, longest: int = LONGEST, max_pixels: int = MAX_PIXELS
+        self,
+        source: str | Path | BinaryIO,
+        rate: float = RATE,
+        longest: int = LONGEST,
+        max_pixels: int = MAX_PIXELS,
+        should_stop: Callable[[], bool] = lambda: False,
     ):
         if not (0 < rate < math.inf and longest > 0 and max_pixels > 0):
             raise ValueError(f"rate ({rate}), longest ({longest}) and max_pixels ({max_pixels}) must be above 0")
         self.rate = rate
         self.position = 0.0
-        self._finished = False
+        self.finished = False
+        self._should_stop, self._ended = should_stop, False
         self._reformatter = VideoReformatter()
         self._file = _open(Path(source)) if isinstance(source, str | Path) else source
         self._container = None
         try:
+            _check_memory(self._file, should_stop)
             self._container = _open_container(self._file, max_pixels)
             self._stream = _video_stream(self._container, max_pixels)
             self._clock = _Clock(self._stream)
@@ -140,8 +164,11 @@ class VideoReader:
             self._damage: list[tuple[float, float]] = []  # from the last good picture to the next, in seconds
             self._damaged_from = self._damaged_to = None  # of the part from which no good picture has come yet
             self._stopped = False
+            self._second = self._packets = 0  # of the latest picture, and the packets of pictures in it so far
             self._pictures = self._decode()
             self._first = next(self._pictures, None)
+            if self._ended:
+                raise VideoError(ENDED)
             if self._first is None:
                 raise VideoError("No picture of the video can be decoded: it is damaged or cut off. Get it again.")
             width, height = _display_size(self._first[1], self._stream)
@@ -163,7 +190,7 @@ class VideoReader:
                 taken = part
                 yield VideoFrame(self._to_rgb(picture), self.position)
             entry = next(self._pictures, None)
-        self._finished = True
+        self.finished = not self._ended
 
     def close(self) -> None:
         """Free the decoder and the file; nothing can be read afterwards."""
@@ -184,10 +211,15 @@ class VideoReader:
             try:
                 for packet in self._container.demux():
                     failures = 0
+                    if self._should_stop():
+                        self._ended = True
+                        return
                     if packet.size == 0 and packet.dts is None:  # marks the end of the file
                         continue
                     self._follow(packet)
                     if packet.stream_index == self._stream.index:
+                        if self._stands_still():
+                            break
                         if packet.is_corrupt:
                             self._suspect(packet.pts)
                         yield from self._decode_packet(packet)
@@ -196,7 +228,7 @@ class VideoReader:
                 failures += 1
             except IndexError:  # PyAV's, at the end of a file in which damage looked like one more stream
                 break
-        self._stopped = failures > 0
+        self._stopped = failures > 0 or self._packets > MAX_PACKETS
         # What the decoder still holds. Each picture that it cannot decode ends a call.
         failures = 0
         while failures < MAX_FAILURES and self._stream.codec_context.is_open:
@@ -208,6 +240,14 @@ class VideoReader:
             except av.FFmpegError:
                 self._suspect(math.inf)
                 failures += 1
+
+    def _stands_still(self) -> bool:
+        """Count a packet of pictures; whether there are too many of them for the second in which they are."""
+        second = math.floor(self._clock.last or 0.0)
+        if second > self._second:
+            self._second, self._packets = second, 0
+        self._packets += 1
+        return self._packets > MAX_PACKETS
 
     def _follow(self, packet: av.Packet) -> None:
         """Note how far the file was read, and what FFmpeg jumped over without a word, as it does in Matroska."""
@@ -297,7 +337,7 @@ class VideoReader:
             sentences.append(
                 f"The file is damaged from {start:.1f} to {end:.1f} seconds{places}; pictures are missing there."
             )
-        if not self._finished:
+        if not self.finished:
             sentences.append(f"Reading was ended after {self.position:.1f}{of_all} seconds.")
         elif self._stopped:
             sentences.append(f"Reading stopped after {self.position:.1f}{of_all} seconds: the file is damaged there.")
@@ -437,6 +477,43 @@ def _open(path: Path) -> BinaryIO:
         raise VideoError(f"{path}: no such file.") from None
     except OSError as error:
         raise VideoError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def _check_memory(file: BinaryIO, should_stop: Callable[[], bool]) -> None:
+    """Refuse a file for whose index FFmpeg would fill the memory: it makes room for as many pictures as the file says.
+
+    Another process reads the file to its end first, without decoding, and is watched. On Linux and for files on disk alone.
+    """
+    try:
+        number = file.fileno()
+    except OSError:
+        return
+    if not Path("/proc/self/statm").exists():
+        return
+    begun = time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", _DEMUX, FORMATS], stdin=number, stderr=subprocess.DEVNULL) as process:
+        try:
+            while process.poll() is None:
+                pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
+                if pages * os.sysconf("SC_PAGE_SIZE") > MAX_INDEX_BYTES or time.monotonic() > begun + INDEX_SECONDS:
+                    raise VideoError("The video's index is too large. Convert the video to MP4 and try again.")
+                if should_stop():
+                    raise VideoError(ENDED)
+                time.sleep(0.005)
+        finally:
+            process.kill()
+    file.seek(0)
+
+
+_DEMUX = """
+import av, sys
+def refuse(*_):
+    raise PermissionError
+options = {"format_whitelist": sys.argv[1], "codec_whitelist": "none"}
+with av.open(open(0, "rb", buffering=0), container_options=options, metadata_errors="replace", io_open=refuse) as container:
+    for packet in container.demux():
+        pass
+"""
 
 
 def _open_container(file: BinaryIO, max_pixels: int) -> av.container.InputContainer:

@@ -10,6 +10,7 @@ import pytest
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from PIL import Image
 from starlette.applications import Starlette
@@ -112,7 +113,7 @@ def test_age_and_gender_only_while_asked_for(visitor, portrait):
     assert asked[""] is asked["0"] is None
     said = asked["1"]
     first, last = said["age_range"]
-    assert 15 <= first <= said["age"] <= last + 1 and said["age_sure"] == (last - first <= WIDEST_AGE_RANGE)
+    assert 10 <= first <= said["age"] <= last + 1 and said["age_sure"] == (last - first <= WIDEST_AGE_RANGE)
     assert said["apparent_gender"] == "female" and sum(said["gender"].values()) == pytest.approx(1, abs=1e-4)
     assert said["gender_sure"] == (said["gender"]["female"] >= GENDER_SURE)
     # The table says it of that frame alone.
@@ -310,6 +311,73 @@ def test_a_frame_waits_while_a_report_is_made(live, client, portrait):
         assert answers == []
     thread.join(20)
     assert answers[0].status_code == 200
+
+
+@pytest.fixture
+def slow_reports(monkeypatch):
+    """What is called to let reports be finished; the list says how many were in the making at each one's beginning."""
+    go_on, making, begun = threading.Event(), [], []
+
+    def slow(*_):
+        making.append(True)
+        begun.append(len(making))
+        assert go_on.wait(20)
+        making.pop()
+        return b"picture"
+
+    monkeypatch.setattr(live_module, "figure_png", slow)
+    yield go_on, begun
+    go_on.set()
+
+
+def until(condition) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_reports_keep_nobody_from_beginning(live, client, slow_reports):
+    """One at a time of a session, a few in waiting; those of a session that was deleted are not made."""
+    go_on, begun = slow_reports
+    visitor, other = Visitor(client), Visitor(client)
+    with ThreadPoolExecutor(50) as pool:
+        asked = [pool.submit(visitor.get, "report.png") for _ in range(40)]
+        until(lambda: begun and sum(answer.done() for answer in asked) == 40 - live_module.MAX_SESSION_REPORTS)
+        started = pool.submit(Visitor, client)
+        assert started.result(timeout=10).state["curve"] == []
+        assert pool.submit(other.get, "curve").result(timeout=10).status_code == 200
+        assert begun == [1]
+        visitor.post("delete")
+        go_on.set()
+        answers = [answer.result(timeout=20) for answer in asked]
+    count = live_module.MAX_SESSION_REPORTS
+    assert sorted(answer.status_code for answer in answers) == [200] + [404] * (count - 1) + [409] * (40 - count)
+    assert all("still being made" in answer.json()["error"] for answer in answers if answer.status_code == 409)
+    assert begun == [1] and not live._reports_wanted and not live._report_turns and live._reporting == 0
+
+
+def test_a_bounded_number_of_reports(client, slow_reports, monkeypatch):
+    go_on, begun = slow_reports
+    monkeypatch.setattr(live_module, "MAX_REPORTS", 1)
+    visitor, other = Visitor(client), Visitor(client)
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(visitor.get, "report.png") for _ in range(2)]
+        until(lambda: begun)
+        answer = other.get("report.json")
+        assert answer.status_code == 503 and answer.json()["error"] == "The page is busy. Try again in a moment."
+        go_on.set()
+        assert [answer.result(timeout=20).status_code for answer in asked] == [200, 200]
+    assert other.get("report.json").status_code == 200
+
+
+def test_the_threads_end_with_the_server():
+    live = live_module.LiveServer(sessions_module.SessionStore(lambda: None))
+    with TestClient(Starlette(routes=live.routes(), lifespan=live.lifespan)) as client:
+        assert Visitor(client).get("curve").status_code == 200
+    for pool in (live._pool, live._report_pool):
+        with pytest.raises(RuntimeError):
+            pool.submit(print)
 
 
 def test_a_file_of_rows_is_that_of_the_moment_it_was_asked_for(live, portrait):

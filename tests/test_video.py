@@ -7,6 +7,7 @@ import numpy as np
 import os
 import pytest
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 import inference.video
-from clips import HEIGHT, WIDTH, number_in, scene, write_clip
+from clips import HEIGHT, WIDTH, claim_samples, number_in, scene, write_clip
 from inference.video import VideoError, VideoFrame, VideoReader, VideoWriter
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -355,6 +356,40 @@ def test_reading_can_stop_anywhere(tmp_path):
     clip.unlink()
 
 
+def crowded(path: Path) -> Path:
+    """Ten pictures a second apart, then 140 of the same moment, which is in the middle of a second."""
+    return write_clip(path, [*range(9), *(8.4 + number / 90_000 for number in range(141))])
+
+
+def test_pictures_without_progress_of_time_end_the_reading(tmp_path, monkeypatch):
+    monkeypatch.setattr("inference.video.MAX_PACKETS", 30)
+    decoded = []
+    to_seconds = inference.video._Clock.seconds
+    monkeypatch.setattr("inference.video._Clock.seconds", lambda *it: decoded.append(it) or to_seconds(*it))
+    for suffix in (".mp4", ".mkv"):  # the second rounds all of these times to one
+        decoded.clear()
+        frames, reader = read(crowded(tmp_path / f"clip{suffix}"))
+        assert [number_in(frame.image) for frame in frames] == list(range(10)) and len(decoded) < 50
+        assert re.fullmatch(
+            r"Reading stopped after 8\.4 of \d\.\d seconds: the file is damaged there\.", reader.incomplete
+        )
+    # Not so where it goes on, whatever the length.
+    assert numbers_and_times(write_clip(tmp_path / "clip.mp4", STEADY), rate=25)[0] == list(range(150))
+
+
+def test_reading_can_be_stopped_where_no_picture_is_due(tmp_path):
+    clip, stop = crowded(tmp_path / "clip.mkv"), threading.Event()
+    with VideoReader(clip, should_stop=stop.is_set) as reader:
+        for frame in reader:
+            if number_in(frame.image) == 9:  # the last that is due
+                stop.set()
+        assert not reader.finished and reader.incomplete.startswith("Reading was ended after 8.4 of")
+    file = io.BytesIO(clip.read_bytes())
+    with pytest.raises(VideoError, match="ended before the first picture"):
+        VideoReader(file, should_stop=lambda: True)
+    assert file.closed
+
+
 def picture_file(format: str) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(scene(0)).save(buffer, format)
@@ -590,6 +625,21 @@ def test_an_error_on_the_way_leaves_a_complete_file(tmp_path):
             writer.write(scene(number), number / 10)
         raise KeyboardInterrupt
     assert numbers_and_times(tmp_path / "out.mp4", rate=25)[0] == list(range(30))
+
+
+@pytest.mark.parametrize("options", [{}, {"movflags": "frag_keyframe+empty_moov"}])
+def test_a_file_that_claims_more_pictures_than_fit_into_memory(tmp_path, options):
+    with av.open(tmp_path / "whole.mp4", "w", options=options) as video:
+        stream = video.add_stream("mpeg4", 25, width=WIDTH, height=HEIGHT, pix_fmt="yuv420p")
+        for number in range(3):
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(scene(number))))
+        video.mux(stream.encode())
+    (tmp_path / "claims.mp4").write_bytes(claim_samples((tmp_path / "whole.mp4").read_bytes()))
+    assert numbers_and_times(tmp_path / "whole.mp4", rate=25)[0] == [0, 1, 2]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(VideoError, match="index is too large"):
+        VideoReader(tmp_path / "claims.mp4")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB; it would take 2 GB
 
 
 def test_no_picture_is_an_empty_file(tmp_path):

@@ -9,21 +9,25 @@ import os
 import pytest
 import re
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from playwright.sync_api import expect
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from types import SimpleNamespace
 
 import app
+import inference.video
 from clips import face_at, write_clip, write_face_clip
 from inference.report import APPARENT_COLUMNS, FRAME_COLUMNS
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from test_app_page import VIEWS
+from webui import sessions as sessions_module
 from webui import video as video_module
 from webui.live import Refusal
-from webui.video import VideoServer
+from webui.video import VideoJob, VideoServer
 
 TIMES = [number / 25 for number in range(100)]
 
@@ -180,6 +184,51 @@ def test_work_ends_with_its_session(server, client, long_clip, end, stored, monk
     assert visitor.get("/video/progress").status_code == 404
 
 
+class Endless:
+    """A container whose packets of pictures come again and again, and never at a later time."""
+
+    def __init__(self, real, first: int, begun: threading.Event):
+        self.real, self.first, self.begun = real, first, begun
+
+    def demux(self):
+        self.begun.set()
+        packets = [packet for packet in self.real.demux() if packet.size][self.first :]
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            yield from packets
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+
+@pytest.mark.parametrize("end", ["/video/stop", "/live/delete"])
+@pytest.mark.parametrize("decodable", [True, False])
+def test_work_ends_where_no_picture_is_due(server, visitor, end, decodable, stored, monkeypatch, tmp_path):
+    """Also before the first picture, of which packets behind the key frame alone give none."""
+    open_container, begun = inference.video._open_container, threading.Event()
+    monkeypatch.setattr(
+        inference.video, "_open_container", lambda *arguments: Endless(open_container(*arguments), not decodable, begun)
+    )
+    monkeypatch.setattr(inference.video, "MAX_PACKETS", 10**9)
+    clip = write_clip(tmp_path / "clip.mkv", TIMES[:20]).read_bytes()
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(visitor.send, clip)
+        if decodable:
+            assert sending.result().status_code == 200
+            until(lambda: visitor.get("/video/progress").json()["frames"] == 8)  # and no more come
+        else:
+            assert begun.wait(10)
+        asked = time.monotonic()
+        visitor.post(end)
+        until(lambda: not server._jobs and stored() == 0, 5)
+        answer = sending.result()
+        assert time.monotonic() - asked < 5
+    if not decodable:
+        assert answer.status_code == 422 and "ended before" in answer.json()["error"]
+    elif end == "/video/stop":
+        assert "Reading was ended after" in visitor.wait("stopped")["incomplete"]
+
+
 def test_a_broken_file_says_where_it_ends(visitor, clip):
     assert visitor.send(clip[: int(len(clip) * 0.6)]).status_code == 200
     state = visitor.wait("done")
@@ -238,6 +287,30 @@ def test_an_upload_that_stands_still_is_given_up(server, monkeypatch):
     # In a thread of its own: Playwright keeps an event loop running in this one.
     with ThreadPoolExecutor(1) as pool, pytest.raises(Refusal, match="stood still"):
         pool.submit(lambda: asyncio.run(server._receive(Request(), io.BytesIO()))).result(timeout=20)
+
+
+def test_a_slow_upload_keeps_its_session(server, visitor, monkeypatch):
+    """At 25 kB/s, of which 16 MB take longer than a session that nobody uses is kept."""
+    clock = SimpleNamespace(now=time.monotonic())
+    clock.monotonic = lambda: clock.now
+    for module in (video_module, sessions_module):
+        monkeypatch.setattr(module, "time", clock)
+    session = server._live.sessions.get(visitor.headers["X-Session"])
+    session.video = VideoJob(False)  # as `analyze` does
+    session.live_on()
+
+    class Request:
+        headers = {"x-session": session.token}
+
+        async def stream(self):
+            for _ in range(9):
+                clock.now += 100
+                yield bytes(2_500_000)
+
+    file = io.BytesIO()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(server._receive(Request(), file))).result(timeout=20)
+    assert len(file.getbuffer()) == 9 * 2_500_000
 
 
 def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkeypatch):

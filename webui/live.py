@@ -6,6 +6,7 @@ of its own and gets the answer as JSON. What is kept is in `webui.sessions`, in 
 
 import asyncio
 import contextlib
+import functools
 import gradio as gr
 import json
 import logging
@@ -13,6 +14,7 @@ import math
 import orjson
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +23,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Scope
+from typing import TypeVar
 
 from inference.detector import DetectorError
 from inference.images import ImageError, load_image
@@ -35,6 +38,7 @@ from webui.texts import figure_words, translated
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "/live"
+T = TypeVar("T")
 
 MAX_FRAME_BYTES, MAX_FRAME_PIXELS = 2 * 2**20, 1_000_000
 """Limits of a frame; the page sends at most 640 x 640 pixels, some 40 kB."""
@@ -43,6 +47,11 @@ UPLOAD_SECONDS = 15
 MAX_JSON_BYTES = 4096
 MAX_WAITING = 48
 """Frames that may wait for a processor. A page has one in flight, so this is the number of pages that run at once."""
+REPORT_WORKERS = 2
+"""Curves and reports that are made at the same time."""
+MAX_REPORTS, MAX_SESSION_REPORTS = 16, 8
+"""Sessions of which a curve or report may be in the making or wait for that, and how many of one session; a browser asks for
+six at the same time at most."""
 
 
 class Refusal(Exception):
@@ -68,6 +77,11 @@ class LiveServer:
         self.sessions = sessions
         self._pool = ThreadPoolExecutor(workers or usable_processors(), thread_name_prefix="live")
         self._waiting = 0
+        # Threads of their own: a picture of a report takes a second, and new sessions and uploads are not to wait for it.
+        self._report_pool = ThreadPoolExecutor(REPORT_WORKERS, thread_name_prefix="report")
+        self._reporting = 0
+        self._reports_wanted: Counter[Session] = Counter()
+        self._report_turns: dict[Session, asyncio.Lock] = {}
 
     def routes(self) -> list[Route]:
         """For Starlette or FastAPI, with `lifespan`."""
@@ -101,6 +115,7 @@ class LiveServer:
         finally:
             task.cancel()
             self._pool.shutdown(wait=False, cancel_futures=True)
+            self._report_pool.shutdown(wait=False, cancel_futures=True)
 
     async def start(self, request: Request) -> Response:
         """A new session, or, for a page that was reloaded, the old one: {resume: token}."""
@@ -202,7 +217,7 @@ class LiveServer:
                     raise Refusal(422, str(error)) from None
             return _state(session)
 
-        return json_response(await asyncio.to_thread(change))
+        return json_response(await self._in_turn(session, change))
 
     async def baseline(self, request: Request) -> Response:
         """{on: true}: take everybody's neutral from the next seconds; {on: false}: forget it. Gives the state."""
@@ -213,15 +228,17 @@ class LiveServer:
                 session.timeline.calibrate() if wanted.get("on") else session.timeline.forget_baseline()
             return _state(session)
 
-        return json_response(await asyncio.to_thread(change))
+        return json_response(await self._in_turn(session, change))
 
     async def curve(self, request: Request) -> Response:
         """The state: the curve of the whole session, its markers and weights."""
-        return json_response(await asyncio.to_thread(_state, self.session(request)))
+        session = self.session(request)
+        return json_response(await self._in_turn(session, functools.partial(_state, session)))
 
     async def report_json(self, request: Request) -> Response:
         """`inference.satisfaction.Timeline.report`."""
-        return json_response(await asyncio.to_thread(_report, self.session(request)))
+        session = self.session(request)
+        return json_response(await self._in_turn(session, functools.partial(_report, session)))
 
     async def report_csv(self, request: Request) -> Response:
         """`inference.report.FRAME_COLUMNS`, a row for each face of each frame."""
@@ -231,14 +248,35 @@ class LiveServer:
             with _locked(session):
                 return session.rows.csv()
 
-        return StreamingResponse(await asyncio.to_thread(snapshot), media_type="text/csv", headers=NOT_CACHED)
+        return StreamingResponse(await self._in_turn(session, snapshot), media_type="text/csv", headers=NOT_CACHED)
 
     async def report_png(self, request: Request) -> Response:
         """`inference.report.figure_png`."""
         session = self.session(request)
         words = figure_words(request_language(request.headers))
-        picture = await asyncio.to_thread(lambda: figure_png(_report(session), words))
+        picture = await self._in_turn(session, lambda: figure_png(_report(session), words))
         return Response(picture, media_type="image/png", headers=NOT_CACHED)
+
+    async def _in_turn(self, session: Session, work: Callable[[], T]) -> T:
+        """The result of work that goes through a whole session: one at a time of a session, in the order of asking."""
+        if self._reports_wanted[session] >= MAX_SESSION_REPORTS:
+            raise Refusal(409, "What this page asked for before is still being made. Try again in a moment.")
+        self._reports_wanted[session] += 1
+        try:
+            async with self._report_turns.setdefault(session, asyncio.Lock()):
+                if not self.sessions.holds(session):
+                    raise Refusal(404, "This session has ended.")
+                if self._reporting >= MAX_REPORTS:
+                    raise Refusal(503, BUSY)
+                self._reporting += 1
+                try:
+                    return await asyncio.get_running_loop().run_in_executor(self._report_pool, work)
+                finally:
+                    self._reporting -= 1
+        finally:
+            self._reports_wanted[session] -= 1
+            if not self._reports_wanted[session]:
+                del self._reports_wanted[session], self._report_turns[session]
 
     async def leave(self, request: Request) -> Response:
         """The page is closed or reloaded: {session: token} in the body, because a beacon has no headers."""
@@ -263,6 +301,7 @@ class LiveServer:
 
 
 NOT_CACHED = {"Cache-Control": "no-store"}
+BUSY = "The page is busy. Try again in a moment."
 
 
 def json_response(value: dict, status: int = 200) -> Response:
@@ -303,7 +342,7 @@ def guarded(handler: Callable) -> Callable:
 @contextlib.contextmanager
 def _locked(session: Session) -> Iterator[None]:
     if not session.lock.acquire(timeout=5):
-        raise Refusal(503, "The page is busy. Try again in a moment.")
+        raise Refusal(503, BUSY)
     try:
         yield
     finally:

@@ -455,6 +455,8 @@ SENTENCES: dict[str, str] = {
     "This is not a video that can be read, whatever its name says.": "Adı ne olursa olsun, bu okunabilen bir video değil.",
     "No picture of the video can be decoded: it is damaged or cut off. Get it again.": "Videonun hiçbir karesi çözülemiyor: "
     "bozuk ya da eksik. Videoyu yeniden edinin.",
+    "The video's index is too large. Convert the video to MP4 and try again.": "Videonun dizini çok büyük. Videoyu MP4 biçimine "
+    "dönüştürüp yeniden deneyin.",
     "The file's index is missing: it was not downloaded or recorded to its end, and nothing of it can be read. Get it again.": (
         "Dosyanın dizini eksik: sonuna kadar indirilmemiş ya da kaydedilmemiş, hiçbir şeyi okunamıyor. Yeniden edinin."
     ),
@@ -464,6 +466,7 @@ SENTENCES: dict[str, str] = {
     "arasında ve {} yerde daha bozuk; oralarda kareler eksik.",
     "Reading was ended after {} of {} seconds.": "Okuma {} saniye sonra bitirildi, toplam süre {} saniye.",
     "Reading was ended after {} seconds.": "Okuma {} saniye sonra bitirildi.",
+    "Reading was ended before the first picture.": "Okuma ilk kareden önce bitirildi.",
     "Reading stopped after {} of {} seconds: the file is damaged there.": "Okuma {} saniye sonra durdu, toplam süre {} "
     "saniye: dosya orada bozuk.",
     "Reading stopped after {} seconds: the file is damaged there.": "Okuma {} saniye sonra durdu: dosya orada bozuk.",
@@ -488,6 +491,8 @@ SENTENCES: dict[str, str] = {
     "That is too large; at most {} MB are read.": "Bu çok büyük; en çok {} MB okunur.",
     "This session has ended.": "Bu oturum sona erdi.",
     "The frame before this one is still being worked on.": "Bundan önceki kare hâlâ işleniyor.",
+    "What this page asked for before is still being made. Try again in a moment.": "Bu sayfanın daha önce istedikleri hâlâ "
+    "hazırlanıyor. Birazdan yeniden deneyin.",
     "The frame took too long to arrive.": "Karenin ulaşması çok uzun sürdü.",
     "That is too large; at most {} kB are read.": "Bu çok büyük; en çok {} kB okunur.",
     "Something went wrong with this. It goes on with the next frame.": "Bunda bir sorun oldu. Sonraki kareyle devam eder.",

@@ -6,6 +6,7 @@ session of `webui.sessions`, and the routes of `webui.live` give its curve and r
 
 import asyncio
 import contextlib
+import functools
 import gradio as gr
 import logging
 import tempfile
@@ -42,6 +43,8 @@ SILENT_SECONDS = 30
 """How long an upload may stand still."""
 SLOWEST = 20_000
 """Bytes a second that an upload must bring on the average: it holds the place of others."""
+KEEP_SECONDS = 30
+"""How often an upload keeps its session: well within IDLE_SECONDS, however slowly it comes."""
 
 
 class VideoJob:
@@ -52,7 +55,7 @@ class VideoJob:
         reader: from the moment at which the file was received.
         work: the same of what does the work.
         age_gender: whether age and gender are estimated too.
-        stopping: set it to end the work at the next frame.
+        stopping: set it to end the work at the next step of the decoder.
         error: a sentence for the visitor where something went wrong here.
     """
 
@@ -110,12 +113,16 @@ class VideoServer:
             self._end(job)
 
     def _end(self, job: VideoJob) -> None:
-        """End work: at its next frame, or at once where it has not begun."""
+        """End work: at the decoder's next step, or at once where it has not begun."""
         job.stopping.set()
         if job.work is not None and job.work.cancel():
             job.reader.close()
             job.state = "stopped"
             self._jobs.pop(job, None)
+
+    def _is_over(self, session: Session, job: VideoJob) -> bool:
+        """Whether nobody wants the rest of the work."""
+        return job.stopping.is_set() or not self._live.sessions.holds(session)
 
     async def analyze(self, request: Request) -> Response:
         """A video file as the body, with the frames a second to analyse in X-Rate: starts the work, and answers like
@@ -134,7 +141,10 @@ class VideoServer:
         try:
             file = await asyncio.to_thread(tempfile.TemporaryFile)
             await self._receive(request, file)
-            job.reader = await asyncio.to_thread(VideoReader, file, rate, max_pixels=MAX_PIXELS)
+            should_stop = functools.partial(self._is_over, session, job)
+            job.reader = await asyncio.to_thread(
+                VideoReader, file, rate, max_pixels=MAX_PIXELS, should_stop=should_stop
+            )
             session.follower = self._new_follower()
             job.state = "waiting"
             job.work = self._pool.submit(self._work, session, job)
@@ -154,8 +164,8 @@ class VideoServer:
 
     async def _receive(self, request: Request, file: BinaryIO) -> None:
         stream = request.stream()
-        size = told = 0
-        begun = time.monotonic()
+        size = 0
+        begun = kept = time.monotonic()
         while True:
             if size < (time.monotonic() - begun - SILENT_SECONDS) * SLOWEST:
                 raise Refusal(408, "The upload is too slow. Try again on a faster line, or make the video smaller.")
@@ -171,8 +181,8 @@ class VideoServer:
             if size > MAX_BYTES:
                 raise Refusal(413, TOO_LARGE)
             await asyncio.to_thread(file.write, part)
-            if size > told + 2**24:  # a long upload keeps its session
-                told = size
+            if time.monotonic() > kept + KEEP_SECONDS:
+                kept = time.monotonic()
                 self._live.session(request)
         file.seek(0)
 
@@ -182,7 +192,7 @@ class VideoServer:
             with reader:
                 job.state = "reading"
                 for frame in reader:
-                    if job.stopping.is_set() or not self._live.sessions.holds(session):
+                    if self._is_over(session, job):
                         break
                     with session.lock:
                         try:
@@ -194,7 +204,7 @@ class VideoServer:
                         room, readings = session.timeline.add(frame.seconds, people)
                         session.rows.add(frame_values(frame.seconds, people, room, readings))
                         session.seconds = frame.seconds
-                else:
+                if reader.finished:
                     job.state = "done"
         except Exception:
             logging.getLogger(__name__).exception("a video failed")
