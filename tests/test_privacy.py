@@ -13,6 +13,7 @@ import socket
 import tempfile
 import threading
 import time
+from gradio_client import Client, handle_file
 from pathlib import Path
 from PIL import Image
 from playwright.sync_api import expect
@@ -77,11 +78,19 @@ def send(page, photo: bytes, name: str = "photo.png") -> str:
     return json.loads(answer)[0]
 
 
-def ask_as_page(page, path: str | None, session: str, language: str = "en") -> bytes:
-    show = next(call["id"] for call in page.config["dependencies"] if len(call["outputs"]) == 3)
+def join(
+    page, session: str, path: str | None = None, function: int | None = None, language: str = "en"
+) -> tuple[int, bytes]:
+    """A call as the page makes it, whose answer nobody reads yet."""
+    if function is None:
+        function = next(call["id"] for call in page.config["dependencies"] if len(call["outputs"]) == 3)
     shown = {"path": path, **META} if path else None
-    body = json.dumps({"data": [shown, False, language], "fn_index": show, "session_hash": session}).encode()
-    status, answer = request(page, "POST", "/gradio_api/queue/join", body, JSON)
+    body = json.dumps({"data": [shown, False, language], "fn_index": function, "session_hash": session}).encode()
+    return request(page, "POST", "/gradio_api/queue/join", body, JSON)
+
+
+def ask_as_page(page, path: str | None, session: str, language: str = "en") -> bytes:
+    status, answer = join(page, session, path, language=language)
     assert status == 200, answer
     return request(page, "GET", f"/gradio_api/queue/data?session_hash={session}")[1]
 
@@ -98,6 +107,15 @@ def held(page) -> list:
     queue, states = page._queue, page.app.state_holder
     stores = [queue.pending_messages_per_session, queue.pending_event_ids_session, queue.event_ids_to_events]
     return stores + [states.session_data, states.time_last_used]
+
+
+def begin(page, path: str, length: int, body: bytes = b"") -> socket.socket:
+    """A connection with a request that has got so far."""
+    host = urlsplit(page.local_url)
+    client = socket.create_connection((host.hostname, host.port), timeout=20)
+    head = f"POST /gradio_api/{path} HTTP/1.1\r\nHost: page\r\nContent-Length: {length}\r\n"
+    client.sendall((head + "Content-Type: multipart/form-data; boundary=x\r\n\r\n").encode() + body)
+    return client
 
 
 def wait_until(condition) -> None:
@@ -172,6 +190,59 @@ def test_answers_are_forgotten(page, photo, monkeypatch):
     assert not [message for message in left if message.event_id == event]
     status, answer = request(page, "GET", f"/gradio_api/call/analyze/{event}")
     assert status == 404 and b"Ask again" in answer
+
+
+def wait_until_answered(page) -> None:
+    """Until no call waits or runs."""
+    wait_until(lambda: not page._queue.event_ids_to_events)
+
+
+def test_who_does_not_read_the_answers_gets_no_more(page, monkeypatch):
+    monkeypatch.setattr(guard, "MAX_UNREAD_EACH", 2)
+    for _ in range(2):
+        assert join(page, "greedy")[0] == 200
+        wait_until_answered(page)
+    status, answer = join(page, "greedy")
+    assert status == 429 and json.loads(answer)["detail"].startswith("session_hash has 2 answers that nobody has read")
+    assert b"process_completed" in ask_as_page(page, None, "other")
+    read = request(page, "GET", "/gradio_api/queue/data?session_hash=greedy")[1]
+    assert read.count(b'"process_completed"') == 2
+    assert b"process_completed" in ask_as_page(page, None, "greedy")
+
+
+def test_all_answers_that_nobody_reads_are_bounded(page, photo, monkeypatch):
+    """The newest stay, and those of programs, which ask for many and then read one after the other."""
+    wait_until_answered(page)
+    monkeypatch.setattr(guard, "MAX_UNREAD", 0)
+    join(page, "earlier")  # and what other tests have left is forgotten
+    wait_until_answered(page)
+    monkeypatch.setattr(guard, "MAX_UNREAD", 3)
+    event = ask_as_program(page, send(page, photo))
+    for session in ("twice", "twice", "once", "late", "latest", "now"):
+        assert join(page, session)[0] == 200
+        wait_until_answered(page)
+    assert request(page, "GET", "/gradio_api/queue/data?session_hash=twice")[0] == 404
+    assert request(page, "GET", "/gradio_api/queue/data?session_hash=earlier")[0] == 404
+    for session in ("once", "late", "latest", "now"):
+        assert b"process_completed" in request(page, "GET", f"/gradio_api/queue/data?session_hash={session}")[1]
+    assert b"event: complete" in request(page, "GET", f"/gradio_api/call/analyze/{event}")[1]
+
+
+def test_an_answer_is_asked_for_by_one_session(page):
+    """Of two, Gradio would read another than was looked up."""
+    assert join(page, "known")[0] == 200
+    for second in ("stranger", ""):
+        status, answer = request(page, "GET", f"/gradio_api/queue/data?session_hash=known&session_hash={second}")
+        assert status == 404 and b"Ask again" in answer
+    answer = request(page, "GET", "/gradio_api/queue/data?session_hash=stranger&session_hash=known")[1]
+    assert b"process_completed" in answer
+
+
+def test_photos_of_a_program_do_not_replace_each_other(page):
+    """Its client has one session, and asks about the next before the last was read."""
+    client = Client(page.local_url, verbose=False)
+    jobs = [client.submit(handle_file(EXAMPLE), api_name="/analyze") for _ in range(6)]
+    assert [len(job.result(60)["faces"]) for job in jobs] == [1] * 6
 
 
 def test_others_find_nothing_by_any_address(page, photo):
@@ -257,6 +328,31 @@ def test_a_body_that_trickles_is_given_up(page, monkeypatch):
             assert answer.startswith(b"HTTP/1.1 408")
 
 
+def test_bodies_that_stop_half_way_keep_nobody_out(page, monkeypatch):
+    """Those that have hardly begun take no place; of the others the one that has been silent longest makes room."""
+    monkeypatch.setattr(guard, "MAX_ARRIVING", 2)
+    large = b'--x\r\nContent-Disposition: form-data; name="files"; filename="p"\r\n\r\n' + bytes(200_000)
+    large += b"\r\n--x--\r\n"
+    with contextlib.ExitStack() as opened:
+        for path in ("upload", "queue/join", "cancel"):
+            opened.enter_context(begin(page, path, 1000))
+        assert b"process_completed" in ask_as_page(page, send(page, b"small"), "passing")
+        silent, going = (opened.enter_context(begin(page, "upload", len(large), large[:100_000])) for _ in range(2))
+        time.sleep(0.3)
+        going.sendall(large[100_000:150_000])
+        time.sleep(0.3)
+        assert send(page, bytes(200_000))
+        assert silent.recv(4096).startswith(b"HTTP/1.1 503")
+        going.sendall(large[150_000:])
+        assert going.recv(4096).startswith(b"HTTP/1.1 200")
+        # Nor do they by their size.
+        monkeypatch.setattr(guard, "MAX_HELD_BYTES", 250_000)
+        silent = opened.enter_context(begin(page, "upload", len(large), large[:100_000]))
+        time.sleep(0.3)
+        assert send(page, bytes(200_000))
+        assert silent.recv(4096).startswith(b"HTTP/1.1 503")
+
+
 @pytest.mark.parametrize("path", ["live/start", "gradio_api/queue/join"])
 def test_a_request_of_two_lengths_hides_no_other(page, path):
     host = urlsplit(page.local_url)
@@ -309,7 +405,7 @@ def test_whoever_finds_no_room_is_told_so(page, photo, monkeypatch):
             status, answer = request(page, "POST", f"/gradio_api/{path}", body, headers)
             assert status == 503 and says in json.loads(answer)["detail"], address
     monkeypatch.setattr(guard, "MAX_ARRIVING", 0)
-    status, answer = request(page, "POST", "/gradio_api/upload", bytes(100), BOUNDARY)
+    status, answer = request(page, "POST", "/gradio_api/upload", bytes(guard.MAX_BODY_BYTES + 1), BOUNDARY)
     assert status == 503 and b"photos are arriving" in answer
     monkeypatch.undo()
     monkeypatch.setattr(photos, "MAX_HELD_BYTES", len(photo))
@@ -354,6 +450,35 @@ def test_the_page_shows_its_place_and_says_when_it_is_full(page, browser, monkey
             tab.close()
 
 
+def test_a_call_that_is_refused_changes_nothing(page, photo, monkeypatch):
+    shown, session = send(page, photo), "refused"
+    assert b"ifade-face" in ask_as_page(page, shown, session)
+    monkeypatch.setattr(photos, "UNUSED_SECONDS", 0.5)
+    other = send(page, photo)
+    assert join(page, session, other, function=9999)[0] >= 400
+    assert PhotoInput.photos.get(shown) == photo
+    wait_until(lambda: PhotoInput.photos.get(other) is None)
+
+
+def test_a_photo_whose_turn_is_still_to_come_is_safe_from_newer_ones(page, photo, monkeypatch):
+    """While two are held on the way to the network."""
+    held = threading.Event()
+    analyze = FaceAnalyzer.analyze
+    monkeypatch.setattr(FaceAnalyzer, "analyze", lambda *arguments: held.wait(60) and analyze(*arguments))
+    try:
+        for session in ("first", "second"):
+            assert join(page, session, send(page, photo))[0] == 200
+        waiting, left = send(page, photo), send(page, photo)
+        event = ask_as_program(page, waiting)
+        monkeypatch.setattr(photos, "ABANDONED_SECONDS", 0)
+        monkeypatch.setattr(photos, "MAX_PHOTOS", 4)
+        assert send(page, photo)
+        assert PhotoInput.photos.get(waiting) == photo and PhotoInput.photos.get(left) is None
+    finally:
+        held.set()
+    assert b"event: complete" in request(page, "GET", f"/gradio_api/call/analyze/{event}")[1]
+
+
 def test_the_store_is_bounded(monkeypatch):
     monkeypatch.setattr(photos, "MAX_HELD_BYTES", 100)
     monkeypatch.setattr(photos, "MAX_PHOTOS", 3)
@@ -367,6 +492,18 @@ def test_the_store_is_bounded(monkeypatch):
     store.read(third, once=True)
     assert store.held_bytes == 40 and store.put(b"a") and store.put(b"b") and store.put(b"c") is None
     assert len(store) == 3
+
+
+def test_photos_that_nobody_asks_about_make_room_after_a_while(monkeypatch):
+    """Before those that a page shows."""
+    monkeypatch.setattr(photos, "MAX_PHOTOS", 3)
+    store = PhotoStore()
+    shown, first, second = (store.put(b"photo") for _ in range(3))
+    store.read(shown, once=False)
+    monkeypatch.setattr(photos, "ABANDONED_SECONDS", 0)
+    time.sleep(0.01)
+    assert store.put(b"new", waiting={first}) and store.get(second) is None
+    assert store.get(shown) and store.get(first)
 
 
 def test_a_photo_stays_while_its_page_comes_back_and_goes_when_it_does_not(monkeypatch):

@@ -13,16 +13,18 @@ import mimetypes
 import orjson
 import re
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from urllib.parse import parse_qs
 
 from inference.images import MAX_BYTES
 from webui.live import NOT_CACHED, Refusal, json_response, refuse
+from webui.photo_input import PhotoInput
 from webui.photos import MAX_HELD_BYTES, PhotoStore
 from webui.sessions import SWEEP_SECONDS
 
@@ -41,12 +43,15 @@ MAX_CALL_BYTES = 42 * 2**20
 MAX_BODY_BYTES = 65536
 """Of any other body."""
 MAX_ARRIVING = 64
-"""Bodies that may be on their way at the same time."""
+"""Bodies of more than MAX_BODY_BYTES that may be on their way at the same time."""
 GRACE_SECONDS, SLOWEST = 20, 8000
 """A body must have arrived after GRACE_SECONDS and a second for every SLOWEST bytes."""
 MAX_SESSION_CHARACTERS = 64
 UNREAD_SECONDS = 60
 """How long an answer waits for the one who asked."""
+MAX_UNREAD, MAX_UNREAD_EACH = 32, 8
+"""Answers that may wait, of all sessions together and of one before it asks again; one takes up to 4 MB. A page reads as soon
+as it has asked."""
 TRIM_SECONDS = 30
 """How often memory that is free is given back to the system."""
 LARGE_BLOCK = 65536
@@ -55,6 +60,15 @@ M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
 PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp", "image/avif")
 PHOTO_HEADERS = NOT_CACHED | {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+
+
+@dataclass(eq=False)
+class _Arrival:
+    """A body on its way."""
+
+    heard: float
+    size: int = 0
+    limit: asyncio.Timeout | None = None
 
 
 class Guard:
@@ -73,7 +87,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, page: gr.Blocks, photos: PhotoStore, own: set[str]):
         self._app, self._page, self._photos, self._own = app, page, photos, own
-        self._arriving: dict[int, int] = {}
+        self._arriving: set[_Arrival] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -154,11 +168,11 @@ class Guard:
             await json_response([await self._keep(Headers(scope=scope), body)])(scope, receive, send)
             return
         value = _check(body, call and "/v2/" not in path)
-        if path.endswith("/join") and value.get("session_hash"):
-            # Each call of a page names the photo that it shows now.
-            shown = value["data"][0] if value["data"] else None
-            name = shown.get("path") if isinstance(shown, dict) else None
-            self._photos.keep_only(value["session_hash"], name if isinstance(name, str) else None)
+        if call and (session := value.get("session_hash")):
+            _bound_unread(queue, session)
+            if path.endswith("/join") and self._is_of_page(value.get("fn_index")):
+                # Each call of a page names the photo that it shows now.
+                send = _when_accepted(send, lambda: self._photos.keep_only(session, _first_path(value["data"])))
         if call and len(body) > MAX_BODY_BYTES:
             waiting = sum(int(event.request.headers["content-length"]) for event in queue.event_ids_to_events.values())
             if waiting + len(body) > MAX_HELD_BYTES:
@@ -176,6 +190,12 @@ class Guard:
             return next(messages, None) or await receive()
 
         await self._app(scope | {"headers": kept + told}, read_again, send)
+
+    def _is_of_page(self, number: object) -> bool:
+        """Whether a function is the page's: programs, which call the other one, ask about many photos in one session."""
+        function = self._page.fns.get(number) if isinstance(number, int) else None
+        first = function.inputs[0] if function and function.inputs else None
+        return isinstance(first, PhotoInput) and not first.once
 
     def _photo(self, path: str) -> Response | None:
         """The picture that the page shows of what was uploaded; None where the path is no photo's."""
@@ -197,31 +217,46 @@ class Guard:
         """A request's body.
 
         Raises:
-            Refusal: it is too large, too slow, or there are too many of them.
+            Refusal: it is too large, too slow, or there are too many of them and others have been heard of since.
             ClientDisconnect: the client went away.
         """
-        if len(self._arriving) >= MAX_ARRIVING:
-            raise Refusal(503, f"The page is busy: {MAX_ARRIVING} photos are arriving. Try again in a minute.")
-        parts, begun, key = [], time.monotonic(), id(receive)
-        self._arriving[key] = 0
+        now = asyncio.get_running_loop().time
+        begun, parts = now(), []
+        arrival = _Arrival(begun)
+        self._arriving.add(arrival)
         try:
-            while True:
-                left = begun + GRACE_SECONDS + self._arriving[key] / SLOWEST - time.monotonic()
-                message = await asyncio.wait_for(receive(), max(left, 0))
-                if message["type"] == "http.disconnect":
-                    raise ClientDisconnect
-                parts.append(message.get("body", b""))
-                self._arriving[key] += len(parts[-1])
-                if self._arriving[key] > limit:
-                    raise Refusal(413, f"That is too large; at most {limit // 2**20 or 1} MB are read.")
-                if sum(self._arriving.values()) > MAX_HELD_BYTES:
-                    raise Refusal(503, "Too many large photos are arriving. Try again in a minute.")
-                if not message.get("more_body"):
-                    return b"".join(parts)
+            async with asyncio.timeout(GRACE_SECONDS) as arrival.limit:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientDisconnect
+                    parts.append(message.get("body", b""))
+                    arrival.heard, arrival.size = now(), arrival.size + len(parts[-1])
+                    if arrival.size > limit:
+                        raise Refusal(413, f"That is too large; at most {limit // 2**20 or 1} MB are read.")
+                    self._bound_arriving()
+                    if arrival not in self._arriving:
+                        raise TimeoutError
+                    if not message.get("more_body"):
+                        return b"".join(parts)
+                    arrival.limit.reschedule(begun + GRACE_SECONDS + arrival.size / SLOWEST)
         except TimeoutError:
+            if arrival not in self._arriving:
+                raise Refusal(503, "Too many large photos are arriving. Try again in a minute.") from None
             raise Refusal(408, "The photo took too long to arrive. Try again, or make it smaller.") from None
         finally:
-            del self._arriving[key]
+            self._arriving.discard(arrival)
+
+    def _bound_arriving(self) -> None:
+        """Give up bodies where there are too many large ones: first those of which nothing has come for the longest time, so
+        that clients that stop half-way keep nobody out."""
+        large = [arrival for arrival in self._arriving if arrival.size > MAX_BODY_BYTES]
+        large.sort(key=lambda arrival: arrival.heard, reverse=True)
+        while len(large) > MAX_ARRIVING or sum(arrival.size for arrival in large) > MAX_HELD_BYTES:
+            silent = large.pop()
+            self._arriving.discard(silent)
+            if not silent.limit.expired():
+                silent.limit.reschedule(0)
 
     async def _keep(self, headers: Headers, body: bytes) -> str:
         """Put the file of an upload into the store; its path there."""
@@ -244,7 +279,9 @@ class Guard:
         await form.close()
         if len(data) > MAX_BYTES:
             raise Refusal(413, f"The file is too large; at most {MAX_BYTES // 2**20} MB are read.")
-        path = self._photos.put(data, suffix if re.fullmatch(r"\.\w{1,5}", suffix, re.ASCII) else "")
+        suffix = suffix if re.fullmatch(r"\.\w{1,5}", suffix, re.ASCII) else ""
+        waiting = {_first_path(event.data.data) for event in self._page._queue.event_ids_to_events.values()}
+        path = self._photos.put(data, suffix, waiting)
         if path is None:
             raise Refusal(503, "The page is busy: it holds as many photos as it can. Try again in a minute.")
         return path
@@ -274,7 +311,8 @@ def _require_answer(queue, scope: Scope) -> None:
     """Whether somebody asked for what is to be read."""
     path = scope["path"]
     if path.endswith("/queue/data"):
-        session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+        # Read as Gradio reads it, which takes the last of several.
+        session = QueryParams(scope["query_string"]).get("session_hash")
         known = session in queue.pending_messages_per_session
     elif "/call/" in path:
         event = path.rpartition("/")[2]
@@ -283,6 +321,52 @@ def _require_answer(queue, scope: Scope) -> None:
         return
     if not known:
         raise Refusal(404, "There is no such answer, or its time is over. Ask again.")
+
+
+def _bound_unread(queue, session: str) -> None:
+    """Before a session asks again: whether it reads its answers. Where all sessions together leave too many, those that leave
+    most lose theirs, and of these first who asked longest ago.
+
+    Raises:
+        Refusal: it leaves too many.
+    """
+    messages, asked = queue.pending_messages_per_session, queue.pending_event_ids_session
+    working = queue.event_ids_to_events
+    unread = {
+        name: sum(event not in working for event in asked.get(name, ()))
+        for name, left in messages.items()
+        # A call that names no session gets one for itself, with one answer, which is small.
+        if not left.empty() and asked.get(name) != {name}
+    }
+    if (count := unread.get(session, 0)) >= MAX_UNREAD_EACH:
+        raise Refusal(429, f"session_hash has {count} answers that nobody has read. Read /gradio_api/queue/data first.")
+    while sum(unread.values()) > MAX_UNREAD:
+        name = max(unread, key=unread.get)
+        del unread[name]
+        while not messages[name].empty():
+            messages[name].get_nowait()
+        asked[name].intersection_update(working)
+        if not asked[name]:
+            del messages[name], asked[name]
+    if session in messages:
+        messages.move_to_end(session)
+
+
+def _first_path(data: list) -> str | None:
+    """The path of the photo that a call's data begin with."""
+    path = data[0].get("path") if data and isinstance(data[0], dict) else None
+    return path if isinstance(path, str) else None
+
+
+def _when_accepted(send: Send, act: Callable[[], None]) -> Send:
+    """A `send` that does something before it says that a request was accepted."""
+
+    async def tell(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            act()
+        await send(message)
+
+    return tell
 
 
 async def _discard(receive: Receive) -> None:

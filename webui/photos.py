@@ -3,6 +3,7 @@
 import secrets
 import threading
 import time
+from collections.abc import Set
 from dataclasses import dataclass
 from gradio.utils import get_upload_folder
 from pathlib import Path
@@ -14,11 +15,14 @@ MAX_HELD_BYTES = 256 * 2**20
 """Of all photos together."""
 UNUSED_SECONDS = 120
 """A photo that was sent and never asked about is deleted then; until then it waits for its turn in the queue."""
+ABANDONED_SECONDS = 10
+"""How long such a photo is safe from newer ones where there is no room; a page asks as soon as it has sent it."""
 
 
 @dataclass
 class _Photo:
     data: bytes
+    sent: float
     expires: float
     session: str | None = None
     used: bool = False
@@ -43,17 +47,27 @@ class PhotoStore:
         with self._lock:
             return sum(len(photo.data) for photo in self._photos.values())
 
-    def put(self, data: bytes, suffix: str = "") -> str | None:
-        """Keep a photo; its path, or None where there is no room. Photos that were read before make room, oldest first."""
+    def put(self, data: bytes, suffix: str = "", waiting: Set[str | None] = frozenset()) -> str | None:
+        """Keep a photo; its path, or None where there is no room.
+
+        Photos that nobody asked about in ABANDONED_SECONDS make room, then those that were read before, each oldest first;
+        not those of the paths in `waiting`, whose turn is still to come.
+        """
         path = str(Path(get_upload_folder()) / secrets.token_urlsafe(24) / f"photo{suffix}")
+        now = time.monotonic()
         with self._lock:
             held = sum(len(photo.data) for photo in self._photos.values())
-            used = [path for path, photo in self._photos.items() if photo.used]
+            spare = [
+                (photo.used, number, other)
+                for number, (other, photo) in enumerate(self._photos.items())
+                if other not in waiting and (photo.used or now - photo.sent > ABANDONED_SECONDS)
+            ]
+            spare.sort(reverse=True)
             while len(self._photos) >= MAX_PHOTOS or held + len(data) > MAX_HELD_BYTES:
-                if not used:
+                if not spare:
                     return None
-                held -= len(self._photos.pop(used.pop(0)).data)
-            self._photos[path] = _Photo(data, time.monotonic() + UNUSED_SECONDS)
+                held -= len(self._photos.pop(spare.pop()[-1]).data)
+            self._photos[path] = _Photo(data, now, now + UNUSED_SECONDS)
         return path
 
     def get(self, path: str) -> bytes | None:

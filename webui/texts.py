@@ -482,7 +482,6 @@ SENTENCES: dict[str, str] = {
     "var. Yer açılır açılmaz kendiliğinden devam eder.",
     "The page is full at the moment. Try again in a few minutes.": "Sayfa şu anda dolu. Birkaç dakika sonra yeniden deneyin.",
     "The page is busy: {} photos are waiting. Try again in a minute.": "Sayfa meşgul: {} fotoğraf bekliyor. Bir dakika sonra yeniden deneyin.",
-    "The page is busy: {} photos are arriving. Try again in a minute.": "Sayfa meşgul: {} fotoğraf gönderiliyor. Bir dakika sonra yeniden deneyin.",
     "Too many large photos are waiting. Try again in a minute.": "Çok fazla büyük fotoğraf bekliyor. Bir dakika sonra yeniden deneyin.",
     "Too many large photos are arriving. Try again in a minute.": "Çok fazla büyük fotoğraf gönderiliyor. Bir dakika sonra yeniden deneyin.",
     "The page is busy: it holds as many photos as it can. Try again in a minute.": "Sayfa meşgul: tutabileceği kadar fotoğraf tutuyor. Bir dakika sonra yeniden deneyin.",
