@@ -310,7 +310,7 @@ def test_a_slow_upload_keeps_its_session(server, visitor, monkeypatch):
     file = io.BytesIO()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: asyncio.run(server._receive(Request(), file))).result(timeout=20)
-    assert len(file.getbuffer()) == 9 * 2_500_000
+    assert len(file.getbuffer()) == 9 * 2_500_000 and server._live.sessions.holds(session)
 
 
 def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkeypatch):
