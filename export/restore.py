@@ -1,7 +1,7 @@
 """Make a trainable network of an exported one for age and gender, to train on from it or to learn from it.
 
     python -m export.restore models/age_gender.onnx runs/released/model.keras --fairface DIR --utkface DIR
-    python -m training.age_gender --recipe both-64 --start runs/released/model.keras --out runs/further
+    python -m training.age_gender --recipe both-wide-64-further --start runs/released/model.keras --out runs/further
 
 An exported file has its batch norms folded into the convolutions. Here they get back the means and variances that they see
 on training faces, and the network answers as the file does, or, where the file computes in 8-bit integers, as its rounded
