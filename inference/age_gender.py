@@ -47,11 +47,11 @@ class AgeGenderEstimator:
             )
             self.input_size = int(metadata["input_size"])
             self.metrics = json.loads(metadata.get("metrics", "{}"))
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError):
             fits = False
         if not fits:
             raise ModelError(
-                f"{model} is not an age and gender model of this project: its inputs, outputs or labels differ."
+                f"{model} is not an age and gender model of this project: its inputs, outputs or metadata differ."
             )
         self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
 

@@ -93,15 +93,15 @@ class TestDistribution:
         def step():
             with tf.GradientTape() as tape:
                 loss = tf.reduce_sum(interval_loss(admitted, AgeDistribution()(parameters)))
-            parameters.assign_sub(0.5 * tape.gradient(loss, parameters))
+            parameters.assign_sub(0.1 * tape.gradient(loss, parameters))
 
-        for _ in range(400):
+        for _ in range(800):
             step()
         distribution = AgeDistribution()(parameters).numpy()
         assert (np.maximum(first - central_age(distribution), central_age(distribution) - last) <= 1.5).all()
         inside = (distribution * admitted).sum(axis=1)
-        # A year alone is narrower than the components, but for the youngest and the oldest; evenly it would have 0.01.
-        assert (inside > [0.9, 0.05, 0.05, 0.9, 0.9, 0.9, 0.9, 0.9]).all()
+        # A year alone is narrower than the components, but for the youngest and the oldest.
+        assert (inside > [0.9, 0.1, 0.1, 0.9, 0.9, 0.9, 0.9, 0.9]).all()
 
 
 class TestAgesOfADistribution:

@@ -438,7 +438,8 @@ def test_files_that_are_no_emotion_model(tmp_path):
 
 @pytest.mark.parametrize("load", [EmotionClassifier, AgeGenderEstimator])
 @pytest.mark.parametrize(
-    ("key", "value"), [("input_size", None), ("input_size", "many"), ("labels", "one, two"), ("labels", None)]
+    ("key", "value"),
+    [("input_size", None), ("input_size", "many"), ("labels", "one, two"), ("labels", "7"), ("labels", None)],
 )
 def test_a_model_whose_metadata_are_damaged_is_named(tmp_path, load, key, value):
     released = "emotion.onnx" if load is EmotionClassifier else "age_gender.onnx"

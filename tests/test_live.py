@@ -6,6 +6,7 @@ import gc
 import io
 import json
 import numpy as np
+import os
 import pytest
 import threading
 import time
@@ -126,6 +127,17 @@ def test_age_and_gender_only_while_asked_for(visitor, portrait):
     assert (row["age_sure"], row["gender_sure"]) == (str(said["age_sure"]), str(said["gender_sure"]))
     assert row["apparent_gender"] == likelier
     assert float(row["gender_female"]) == pytest.approx(said["gender"]["female"], abs=1e-5)
+
+
+def test_age_and_gender_of_a_clear_face(visitor):
+    picture = Path(os.environ.get("PHOTOS_DIR", "")) / "obama_official.jpg"
+    if not picture.is_file():
+        pytest.skip("set PHOTOS_DIR to a folder with obama_official.jpg, the portrait of 2012")
+    frame = cv2.resize(load_image(picture)[:640], (480, 338), interpolation=cv2.INTER_AREA)
+    (person,) = visitor.send(frame, **{"X-Age-Gender": "1"}).json()["people"]
+    said = person["apparent"]
+    assert said["apparent_gender"] == "male" and said["gender_sure"] and said["gender"]["male"] > 0.9
+    assert said["age_range"][0] <= 51 <= said["age_range"][1] and said["age_sure"]
 
 
 def test_two_people_each_with_a_curve_of_their_own(visitor, portrait):
