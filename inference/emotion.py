@@ -54,7 +54,9 @@ class EmotionClassifier:
         except (KeyError, TypeError, ValueError):
             fits = False
         if not fits:
-            raise ModelError(f"{model} is not an emotion model of this project: its inputs, outputs or metadata differ.")
+            raise ModelError(
+                f"{model} is not an emotion model of this project: its inputs, outputs or metadata differ."
+            )
         self.outputs = tuple(name for name in OUTPUTS if name in outputs)
         self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
 
