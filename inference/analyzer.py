@@ -15,7 +15,7 @@ class FaceAnalyzer:
     """Detect, align and classify; may be shared by threads.
 
     Args:
-        detector: default: full range with tiles, for photographs.
+        detector: default: one that searches.
         classifier: default: models/emotion.onnx.
         estimator: default: models/age_gender.onnx where that is present; without one, age and gender stay unsaid.
 
@@ -31,7 +31,7 @@ class FaceAnalyzer:
     ):
         self.classifier = classifier or EmotionClassifier()
         self.estimator = estimator or find_estimator()
-        self.detector = detector or FaceDetector("full_range", tiled=True)
+        self.detector = detector or FaceDetector()
 
     def analyze(self, image: np.ndarray, age_gender: bool = False) -> Analysis:
         """Find and classify all faces of a picture, with one detector pass and one ONNX Runtime call for each model.

@@ -78,13 +78,21 @@ class FaceSearch:
         Returns:
             Candidates in pixels of the picture, from the highest score to the lowest, none twice.
         """
+        return suppress(self.see_scaled(image, COARSE_SIDE / max(image.shape[:2])) + self.fine(image))
+
+    def fine(self, image: np.ndarray) -> list[Detection]:
+        """Small faces of a picture: what is seen at full size, up to MAX_PIXELS, of small pictures at FINE_SIDE."""
         longer = max(image.shape[:2])
-        fine = min(max(longer, FINE_SIDE), 2 * longer) / longer
-        fine = min(fine, math.sqrt(MAX_PIXELS / image[..., 0].size))
-        found = self.see_scaled(image, fine)
-        if (coarse := COARSE_SIDE / longer) < fine:
-            found += self.see_scaled(image, coarse)
-        return suppress(found)
+        factor = min(max(longer, FINE_SIDE), 2 * longer) / longer
+        return self.see_scaled(image, min(factor, math.sqrt(MAX_PIXELS / image[..., 0].size)))
+
+    def turns(self, image: np.ndarray, longer: int) -> list[list[Detection]]:
+        """What is seen in a picture scaled to a longer side in pixels and turned by 0 to 3 quarters, counterclockwise: places
+        in pixels of the picture (not scaled) turned so."""
+        factor = longer / max(image.shape[:2])
+        picture = scaled(image, factor)
+        upright, turned = (self.see([np.rot90(picture, first), np.rot90(picture, first + 2)]) for first in (0, 1))
+        return [[place.scaled(1 / factor) for place in places] for pair in zip(upright, turned) for places in pair]
 
     def see_scaled(self, image: np.ndarray, factor: float) -> list[Detection]:
         """What the model sees in a picture scaled by a factor, in tiles where that is large, in the picture's pixels."""
