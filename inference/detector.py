@@ -238,7 +238,9 @@ class FaceDetector:
         for place, look in zip(near, looks):
             score = place.score if place.search == "yunet" else look.score if look else 0.0
             if score >= min_score:
-                seen = look is not None and look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE
+                seen = look is not None and (
+                    place.search != "yunet" or (look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE)
+                )
                 found.append(replace(look if seen else place, score=score, search=place.search))
         return suppress(found)
 
