@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from inference.alignment import cut_square
 from inference.model_files import ModelError, read_model
-from inference.search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, TURN_SCORE, FaceSearch, suppress
+from inference.search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
 from inference.session import native_stderr
 from inference.types import Detection
 
@@ -63,7 +63,12 @@ LOWERED = {"left_eye": 0.01, "right_eye": 0.01, "nose": 0.016, "mouth": 0.038}
 FOLLOW_SIDE = 960
 """Longer side in pixels, at most, at which a frame of a stream is searched."""
 CLEAR = 0.2
-"""Sum of what scores exceed `search.TURN_SCORE` by, from which the coarse search has seen how a picture is turned."""
+"""Sum of what scores exceed TURN_SCORE by, from which it is seen how a picture is turned."""
+TURN_SCORE = 0.5
+TURN_PIXELS = 12
+"""Side of the smallest faces that tell it, in pixels as they are searched; smaller ones are seen in any turn."""
+SURELY_UPRIGHT = 0.8
+"""Score that no face has that is seen upside down."""
 MAX_FAILED = 20
 """MediaPipe detectors that may be given up in the life of a FaceDetector; each leaves 5 MB and four threads behind."""
 
@@ -152,13 +157,21 @@ class FaceDetector:
             By how many quarters, counterclockwise as numpy.rot90 does, the picture is to be turned to be upright, and the
             places in pixels of the picture turned so, none twice.
         """
+        longer = max(image.shape[:2])
         coarse = self.searcher.turns(image, COARSE_SIDE)
-        sums = [clearness(places) for places in coarse]
-        if max(sums) < CLEAR and max(image.shape[:2]) > COARSE_SIDE:
-            sums = [clearness(places) for places in self.searcher.turns(image, FINE_SIDE)]
-        turn = int(np.argmax(sums))
+        turn, fine = clearest(coarse, COARSE_SIDE / longer), None
+        if turn is None and longer > COARSE_SIDE:
+            turn = clearest(self.searcher.turns(image, FINE_SIDE), FINE_SIDE / longer)
+        if turn is None:
+            # A crowd, perhaps: where upright faces are seen surely the other turns need not be tried.
+            turn, fine = 0, self.searcher.fine(image)
+            if longer > FINE_SIDE and fine and fine[0].score < SURELY_UPRIGHT:
+                turn = clearest(self.searcher.turns(image, TILE_SIDE), TILE_SIDE / longer) or 0
         upright = np.rot90(image, turn)
-        places = suppress(coarse[turn] + self.searcher.fine(upright))
+        if fine is None or turn:
+            fine = self.searcher.fine(upright)
+        places = coarse[turn] + fine + self.searcher.see_scaled(upright, NEAREST_SIDE / longer)
+        places = suppress(places)
         lying = [
             quarter_turned(place, turn - other, upright.shape if (turn - other) % 2 == 0 else upright.shape[1::-1])
             for other in range(4)
@@ -324,9 +337,22 @@ def as_near(place: Detection) -> Detection:
     return replace(place, box=(x - half, y - half, x + half, y + half), **points)
 
 
-def clearness(places: list[Detection]) -> float:
-    """How surely a picture is upright: the sum, over the places, of what their scores exceed TURN_SCORE by."""
-    return sum(max(place.score - TURN_SCORE, 0.0) for place in places)
+def clearest(turns: list[list[Detection]], factor: float) -> int | None:
+    """The turn in which faces are seen most surely: that of the largest sum of what their scores exceed TURN_SCORE by.
+
+    Args:
+        turns: what was seen in each turn, in pixels of the picture.
+        factor: by which it was scaled to be searched.
+
+    Returns:
+        The index, or None where the sum says nothing.
+    """
+    smallest = TURN_PIXELS / factor
+    sums = [
+        sum(max(place.score - TURN_SCORE, 0.0) for place in places if place.box[3] - place.box[1] >= smallest)
+        for places in turns
+    ]
+    return int(np.argmax(sums)) if max(sums) >= CLEAR else None
 
 
 def quarter_turned(place: Detection, turn: int, shape: tuple[int, ...]) -> Detection:

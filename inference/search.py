@@ -24,6 +24,8 @@ SURE_SCORE = 0.7
 """Score from which a face rules out faces much smaller inside its box: in a near face the model sees several."""
 COARSE_SIDE = 320
 """Longer side in pixels at which every picture is searched: faces from a thirtieth of it up to those that fill it."""
+NEAREST_SIDE = 160
+"""The same for faces that fill it or are larger, which the coarse search sees in part."""
 FINE_SIDE = 640
 """Longer side to which smaller pictures are enlarged, up to twice their size, for their small faces."""
 MAX_PIXELS = 4_000_000
@@ -33,8 +35,6 @@ TILE_SIDE = 1280
 """Longest side of what is searched in one run, which bounds the memory."""
 TILE_OVERLAP = 160
 """Pixels that neighbouring tiles share; a face that a tile's edge cuts is seen whole in the next one, or at COARSE_SIDE."""
-TURN_SCORE = 0.5
-"""What the scores of faces exceed is summed up to tell which way a picture is turned."""
 
 
 class FaceSearch:
@@ -70,7 +70,7 @@ class FaceSearch:
         return [self._decode(outputs, number, width, min_score) for number in range(len(images))]
 
     def search(self, image: np.ndarray) -> list[Detection]:
-        """All places that may be an upright face, at two sizes of the picture, the larger one in tiles.
+        """All places that may be an upright face, at three sizes of the picture, the largest one in tiles.
 
         Args:
             image: uint8 (H, W, 3), RGB, any size.
@@ -78,7 +78,9 @@ class FaceSearch:
         Returns:
             Candidates in pixels of the picture, from the highest score to the lowest, none twice.
         """
-        return suppress(self.see_scaled(image, COARSE_SIDE / max(image.shape[:2])) + self.fine(image))
+        longer = max(image.shape[:2])
+        near = [place for side in (NEAREST_SIDE, COARSE_SIDE) for place in self.see_scaled(image, side / longer)]
+        return suppress(near + self.fine(image))
 
     def fine(self, image: np.ndarray) -> list[Detection]:
         """Small faces of a picture: what is seen at full size, up to MAX_PIXELS, of small pictures at FINE_SIDE."""

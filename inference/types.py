@@ -231,6 +231,7 @@ class Face:
         fields = {
             "box": [round(value) for value in self.detection.box],
             "score": round(self.detection.score, 4),
+            "search": self.detection.search,
             "emotion": self.emotion,
             "probabilities": _by_label(EMOTIONS, self.probabilities),
             "shown": self.shown,
