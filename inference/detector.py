@@ -158,20 +158,22 @@ class FaceDetector:
             places in pixels of the picture turned so, none twice.
         """
         longer = max(image.shape[:2])
-        coarse = self.searcher.turns(image, COARSE_SIDE)
-        turn, fine = clearest(coarse, COARSE_SIDE / longer), None
-        if turn is None and longer > COARSE_SIDE:
-            turn = clearest(self.searcher.turns(image, FINE_SIDE), FINE_SIDE / longer)
-        if turn is None:
-            # A crowd, perhaps: where upright faces are seen surely the other turns need not be tried.
-            turn, fine = 0, self.searcher.fine(image)
-            if longer > FINE_SIDE and fine and fine[0].score < SURELY_UPRIGHT:
-                turn = clearest(self.searcher.turns(image, TILE_SIDE), TILE_SIDE / longer) or 0
-        upright = np.rot90(image, turn)
-        if fine is None or turn:
-            fine = self.searcher.fine(upright)
-        places = coarse[turn] + fine + self.searcher.see_scaled(upright, NEAREST_SIDE / longer)
-        places = suppress(places)
+        coarse, fine = self.searcher.turns(image, COARSE_SIDE), self.searcher.fine(image)
+        # Where upright faces are seen surely in the fine search and none coarsely, it is a crowd, and upright.
+        turn = clearest(coarse, COARSE_SIDE / longer)
+        for side in (FINE_SIDE, TILE_SIDE):
+            if turn is None and longer > side / 2 and fine and fine[0].score < SURELY_UPRIGHT:
+                turn = clearest(self.searcher.turns(image, side), side / longer)
+        upright = np.rot90(image, turn or 0)
+        if turn:
+            turned = self.searcher.fine(upright)
+            # One thing that looks like a face in another turn does not outweigh a crowd.
+            if clearness(fine) > 2 * clearness(turned):
+                turn, upright = 0, image
+            else:
+                fine = turned
+        turn = turn or 0
+        places = suppress(coarse[turn] + fine + self.searcher.see_scaled(upright, NEAREST_SIDE / longer))
         lying = [
             quarter_turned(place, turn - other, upright.shape if (turn - other) % 2 == 0 else upright.shape[1::-1])
             for other in range(4)
@@ -347,12 +349,13 @@ def clearest(turns: list[list[Detection]], factor: float) -> int | None:
     Returns:
         The index, or None where the sum says nothing.
     """
-    smallest = TURN_PIXELS / factor
-    sums = [
-        sum(max(place.score - TURN_SCORE, 0.0) for place in places if place.box[3] - place.box[1] >= smallest)
-        for places in turns
-    ]
+    sums = [clearness(places, TURN_PIXELS / factor) for places in turns]
     return int(np.argmax(sums)) if max(sums) >= CLEAR else None
+
+
+def clearness(places: list[Detection], smallest: float = 0.0) -> float:
+    """The sum of what the scores of places exceed TURN_SCORE by; of boxes of a height in pixels and more."""
+    return sum(max(place.score - TURN_SCORE, 0.0) for place in places if place.box[3] - place.box[1] >= smallest)
 
 
 def quarter_turned(place: Detection, turn: int, shape: tuple[int, ...]) -> Detection:

@@ -31,6 +31,8 @@ FINE_SIDE = 640
 MAX_PIXELS = 4_000_000
 """Larger pictures are searched scaled down to so many pixels, which bounds the work: the smallest face that is found grows
 with the root of the picture's pixels from there on."""
+CROWD_PIXELS = 28
+"""Height of a face, as it is searched, below which there may be others so small that they are not seen."""
 TILE_SIDE = 1280
 """Longest side of what is searched in one run, which bounds the memory."""
 TILE_OVERLAP = 160
@@ -83,10 +85,15 @@ class FaceSearch:
         return suppress(near + self.fine(image))
 
     def fine(self, image: np.ndarray) -> list[Detection]:
-        """Small faces of a picture: what is seen at full size, up to MAX_PIXELS, of small pictures at FINE_SIDE."""
-        longer = max(image.shape[:2])
-        factor = min(max(longer, FINE_SIDE), 2 * longer) / longer
-        return self.see_scaled(image, min(factor, math.sqrt(MAX_PIXELS / image[..., 0].size)))
+        """Small faces of a picture: what is seen at full size, of small pictures at FINE_SIDE; where there are very small
+        ones also at twice that size, because where a few are seen there are more. Up to MAX_PIXELS in all."""
+        longer, most = max(image.shape[:2]), math.sqrt(MAX_PIXELS / image[..., 0].size)
+        factor = min(max(longer, FINE_SIDE) / longer, 2.0, most)
+        found = self.see_scaled(image, factor)
+        finer = min(2 * factor, most)
+        if finer > 1.2 * factor and any(place.box[3] - place.box[1] < CROWD_PIXELS / factor for place in found):
+            found += self.see_scaled(image, finer)
+        return sorted(found, key=lambda place: -place.score)
 
     def turns(self, image: np.ndarray, longer: int) -> list[list[Detection]]:
         """What is seen in a picture scaled to a longer side in pixels and turned by 0 to 3 quarters, counterclockwise: places
