@@ -158,8 +158,9 @@ class FaceDetector:
             places in pixels of the picture turned so, none twice.
         """
         longer = max(image.shape[:2])
-        coarse, fine = self.searcher.turns(image, COARSE_SIDE), self.searcher.fine(image)
-        # Where upright faces are seen surely in the fine search and none coarsely, it is a crowd, and upright.
+        near, coarse = (self.searcher.turns(image, side) for side in (NEAREST_SIDE, COARSE_SIDE))
+        coarse, fine = [suppress(a + b) for a, b in zip(near, coarse)], self.searcher.fine(image)
+        # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
         turn = clearest(coarse, COARSE_SIDE / longer)
         for side in (FINE_SIDE, TILE_SIDE):
             if turn is None and longer > side / 2 and fine and fine[0].score < SURELY_UPRIGHT:
@@ -173,7 +174,7 @@ class FaceDetector:
             else:
                 fine = turned
         turn = turn or 0
-        places = suppress(coarse[turn] + fine + self.searcher.see_scaled(upright, NEAREST_SIDE / longer))
+        places = suppress(coarse[turn] + fine)
         lying = [
             quarter_turned(place, turn - other, upright.shape if (turn - other) % 2 == 0 else upright.shape[1::-1])
             for other in range(4)
@@ -238,7 +239,7 @@ class FaceDetector:
             if best is not None and _iou(near[best].box, face.box) >= SAME_FACE:
                 new.remove(best)
                 if number != verified or self._confirm(image, [places[best]], self.min_score * KEEP_PART):
-                    found.append(replace(near[best], score=face.score))
+                    found.append(replace(near[best], box=_clip(*near[best].box, image.shape), score=face.score))
         if search:
             known = [face.box for face in found]
             unknown = [places[index] for index in new if not any(_overlap(near[index].box, box) for box in known)]
@@ -256,7 +257,8 @@ class FaceDetector:
                 seen = look is not None and (
                     place.search != "yunet" or (look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE)
                 )
-                found.append(replace(look if seen else place, score=score, search=place.search))
+                face = look if seen else place
+                found.append(replace(face, box=_clip(*face.box, image.shape), score=score, search=place.search))
         return suppress(found)
 
     def _check(self, image: np.ndarray) -> None:
