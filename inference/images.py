@@ -8,10 +8,22 @@ import warnings
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageChops
+from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif import register_heif_opener
 
-from inference.image_checks import CHOOSE, SUFFIXES, ImageError, check_opened, check_structure, find_format
+from inference.image_checks import (
+    CHOOSE,
+    SUFFIXES,
+    ImageError,
+    check_opened,
+    check_structure,
+    find_format,
+    jpeg_end,
+    png_picture,
+)
+from inference.image_color import ColorSignal, by_signal, convert, read_signal
+from inference.tiff_pages import find_picture
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "MAX_SIDE", "SUFFIXES", "ImageError", "load_image"]
 
@@ -23,7 +35,6 @@ MAX_SIDE = 30_000
 Image.init()  # registers every format; by itself Pillow knows a few until one is missing
 register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
-_SRGB = ImageCms.createProfile("sRGB")
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -35,14 +46,21 @@ _UPRIGHT = {
 }
 """What makes a picture upright, by its EXIF orientation."""
 
+_TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
+_MISSING = 128
+"""Grey of what libjpeg did not find in a file."""
+_FILLER = bytes(range(254, 0, -1)) * 16
+"""Stands in for missing data of a JPEG picture, for which libjpeg takes zeros; behind a complete one it is skipped."""
+
 
 def load_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decode a picture.
 
     The content decides what it is, not the name. The first frame of an animation, the first page of a TIFF file and the
-    main picture of a HEIC file is used, transparency is laid on white, 16-bit grey is reduced to its upper 8 bits, colours
-    are converted to sRGB where the file holds a usable profile of others, and the picture is turned as it is meant to be
-    seen.
+    main picture of a HEIC file is used; where a TIFF file begins with a preview, as those of cameras do, the full picture.
+    Colors are converted to sRGB by what the file says of them: an ICC profile, the code points that videos have too, or
+    primaries and gamma; high dynamic range becomes standard. Transparency is laid on white, 16-bit grey is reduced to its
+    upper 8 bits, and the picture is turned as it is meant to be seen.
 
     Args:
         source: a path, or the bytes of a file.
@@ -60,16 +78,31 @@ def load_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.n
         raise ImageError(f"The file is empty. {CHOOSE}")
     if len(data) > MAX_BYTES:
         raise ImageError(f"The file has more than {MAX_BYTES // 2**20} MB, which is the most that is read.")
+    return _decode(data, max_pixels)
+
+
+def _decode(data: bytes, max_pixels: int, orientation: int | None = None) -> np.ndarray:
+    """Of the content of a file; an orientation that is given goes before the file's own."""
     format = find_format(data)
     check_structure(data, format)
     try:
         with warnings.catch_warnings():
             # Pillow warns of large pictures and of odd metadata; the limits here are ours.
             warnings.simplefilter("ignore")
-            with Image.open(BytesIO(data), formats=[format]) as image:
+            if format == "TIFF":
+                page = find_picture(data)
+                if find_format(page.data) != format:
+                    return _decode(page.data, max_pixels, page.orientation)
+                data, orientation = page.data, page.orientation
+            with _open(data, format) as image:
                 _check_size(image, max_pixels)
-                check_opened(image, data, max_pixels)
-                return _to_rgb(image)
+                coded = check_opened(image, data, max_pixels)
+                signal = read_signal(image, data, coded)
+                image.load()
+                if format == "JPEG":
+                    _check_rows(image, data)
+                pixels = _to_rgb(image, signal)
+                return np.ascontiguousarray(_turn(pixels, orientation or _orientation(image)))
     except ImageError:
         raise
     except (Image.DecompressionBombError, MemoryError):
@@ -109,21 +142,60 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _to_rgb(image: Image.Image) -> np.ndarray:
-    image.load()
-    orientation = _orientation(image)
+def _open(data: bytes, format: str) -> Image.Image:
+    if format == "JPEG":  # by its own class: a list of further pictures, which may be odd, does not matter
+        end = b"" if jpeg_end(data) is not None else b"\xff\xd9"
+        return JpegImageFile(BytesIO(data + end))
+    return Image.open(BytesIO(png_picture(data) if format == "PNG" else data), formats=[format])
+
+
+def _check_rows(image: Image.Image, data: bytes) -> None:
+    """Refuse a JPEG picture of which the end is missing, with an end marker or without: libjpeg leaves that grey, silently.
+
+    Where other data in place of what is missing make another picture, something was missing.
+    """
+    end = jpeg_end(data)
+    corner = np.ravel(image.getpixel((image.width - 1, image.height - 1)))
+    if end is not None and np.abs(corner - _MISSING).max() > 1:
+        return
+    if end is None:
+        data = data[: len(data.rstrip(b"\0")) + 4]  # more zeros are room that was never written
+        data = data.rstrip(b"\xff")  # half an end marker
+    else:
+        data = data[:end]
+    with JpegImageFile(BytesIO(data + _FILLER + b"\xff\xd9")) as filled:
+        if ImageChops.difference(image, filled).getbbox() is not None:
+            raise ValueError("picture rows are missing")
+
+
+def _to_rgb(image: Image.Image, signal: ColorSignal | None) -> Image.Image:
+    """Mode RGB, sRGB, on white."""
+    transparency, alpha = image.info.get("transparency"), None
     if image.mode.startswith("I") or image.mode == "F":
-        image = Image.fromarray(_to_uint8(image))
-    profile = image.info.get("icc_profile")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
+        grey = _to_grey(image)
+        if isinstance(transparency, int):
+            alpha = Image.fromarray(np.where(grey == transparency, 0, 255).astype(np.uint8))
+        if signal and signal.profile is None:
+            image = Image.fromarray(by_signal(np.dstack([grey] * 3), signal))
+        else:
+            image = convert(Image.fromarray((grey >> 8).astype(np.uint8) if grey.dtype == np.uint16 else grey), signal)
+    else:
+        if image.mode in _TRANSPARENT or transparency is not None:
+            grey = image.mode in ("1", "L", "LA", "La")
+            format, image = image.format, image.convert("LA" if grey else "RGBA")
+            alpha, image = image.getchannel("A"), image.convert("L" if grey else "RGB")
+            if format == "BMP" and alpha.getextrema() == (0, 0):  # the fourth byte was never set, though called alpha
+                alpha = None
+        image = convert(image, signal)
+    if alpha:
         background = Image.new("RGB", image.size, "white")
-        background.paste(image, mask=image.getchannel("A"))
+        background.paste(image, mask=alpha)
         image = background
-    image = _to_srgb(image, profile)
-    if orientation in _UPRIGHT:
-        image = image.transpose(_UPRIGHT[orientation])
-    return np.ascontiguousarray(image)
+    return image
+
+
+def _turn(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
 def _orientation(image: Image.Image) -> int:
@@ -139,32 +211,29 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Mode RGB, converted from the color profile of the file, unless that is sRGB, damaged or for another kind of picture."""
-    if image.mode not in ("RGB", "L", "CMYK"):
-        image = image.convert("RGB")
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(BytesIO(profile))
-            if "sRGB" not in ImageCms.getProfileDescription(source):
-                return ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            logging.getLogger(__name__).debug("unusable color profile", exc_info=True)
-    return image.convert("RGB")
+def _to_grey(image: Image.Image) -> np.ndarray:
+    """Grey of 16 or 32 bits or floating point: uint16 (H, W) of 16 bits, else uint8 (H, W)."""
+    tags = getattr(image, "tag_v2", {})
+    bits, white_is_zero = tags.get(258, (16,))[0], image.format == "TIFF" and tags.get(262, 0) == 0
+    if image.mode.startswith("I;16"):
+        grey = np.asarray(image).astype(np.uint16) << (16 - bits)
+        return ~grey if white_is_zero else grey
 
-
-def _to_uint8(image: Image.Image) -> np.ndarray:
-    """Grey of 16 or 32 bits or floating point to 8 bits: uint8 (H, W)."""
+    signed = tags.get(339, (2,))[0] == 2
 
     def bands() -> Iterator[np.ndarray]:  # as one array, and in double precision, it would take several times the room
         for top in range(0, image.height, 256):
-            yield np.asarray(image.crop((0, top, image.width, min(top + 256, image.height))))
+            band = np.asarray(image.crop((0, top, image.width, min(top + 256, image.height))))
+            if image.mode == "I" and not signed:  # Pillow has no mode for these
+                band = band.view(np.uint32)
+            yield np.nan_to_num(band.astype(np.float32), posinf=0, neginf=0)
 
-    def finite(band: np.ndarray) -> np.ndarray:
-        return np.nan_to_num(band.astype(np.float64), posinf=0, neginf=0)
-
-    if image.mode.startswith("I;16"):
-        return np.concatenate([(band >> 8).astype(np.uint8) for band in bands()])
-    largest = max(finite(band).max() for band in bands())
-    top = next((limit for limit in (1, 255, 65535) if largest <= limit), largest)
-    return np.concatenate([np.clip(finite(band) / top * 255, 0, 255).astype(np.uint8) for band in bands()])
+    largest = max(band.max() for band in bands())
+    if image.mode == "I" and signed and bits == 16:
+        white = 2**15 - 1
+    else:
+        # Sharpening leaves numbers beyond white, and linear light has brighter lamps than that.
+        beyond = {1: 16, 255: 1.25 * 255, 65535: 1.25 * 65535} if image.mode == "F" else {1: 1, 255: 255, 65535: 65535}
+        white = next((white for white, most in beyond.items() if largest <= most), largest)
+    grey = np.concatenate([np.clip(band / white * 255, 0, 255).astype(np.uint8) for band in bands()])
+    return ~grey if white_is_zero else grey
