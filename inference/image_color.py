@@ -135,9 +135,10 @@ def _signal_of_box(image: Image.Image, data: bytes, coded: tuple[int, int] | Non
             info = pillow_heif.open_heif(data).info
         except Exception:
             logging.getLogger(__name__).debug("unreadable boxes", exc_info=True)
-    if box := info.get("nclx_profile"):
-        coded = box["color_primaries"], box["transfer_characteristics"]
-    return _signal_of_cicp(*coded, True) if coded else None
+    box = info.get("nclx_profile", {})
+    primaries, transfer = coded or (2, 2)  # 2 is unspecified
+    told = box.get("color_primaries", 2), box.get("transfer_characteristics", 2)
+    return _signal_of_cicp(primaries if told[0] == 2 else told[0], transfer if told[1] == 2 else told[1], True)
 
 
 def _signal_of_png(data: bytes) -> ColorSignal | None:

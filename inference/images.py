@@ -101,7 +101,7 @@ def _decode(data: bytes, max_pixels: int, orientation: int | None = None) -> np.
                 image.load()
                 if format == "JPEG":
                     _check_rows(image, data)
-                pixels = _to_rgb(image, signal)
+                pixels = _to_rgb(image, data, signal)
                 return np.ascontiguousarray(_turn(pixels, orientation or _orientation(image)))
     except ImageError:
         raise
@@ -168,7 +168,7 @@ def _check_rows(image: Image.Image, data: bytes) -> None:
             raise ValueError("picture rows are missing")
 
 
-def _to_rgb(image: Image.Image, signal: ColorSignal | None) -> Image.Image:
+def _to_rgb(image: Image.Image, data: bytes, signal: ColorSignal | None) -> Image.Image:
     """Mode RGB, sRGB, on white."""
     transparency, alpha = image.info.get("transparency"), None
     if image.mode.startswith("I") or image.mode == "F":
@@ -176,9 +176,18 @@ def _to_rgb(image: Image.Image, signal: ColorSignal | None) -> Image.Image:
         if isinstance(transparency, int):
             alpha = Image.fromarray(np.where(grey == transparency, 0, 255).astype(np.uint8))
         if signal and signal.profile is None:
-            image = Image.fromarray(by_signal(np.dstack([grey] * 3), signal))
+            bands = (grey[top : top + 256] for top in range(0, len(grey), 256))  # to take no more room than it must
+            image = Image.fromarray(np.concatenate([by_signal(np.dstack([band] * 3), signal) for band in bands]))
         else:
             image = convert(Image.fromarray((grey >> 8).astype(np.uint8) if grey.dtype == np.uint16 else grey), signal)
+    elif bands := _sixteen_bit_bands(image, data) if transparency or signal and signal.profile is None else None:
+        alpha = image.getchannel("A") if image.mode == "RGBA" else Image.new("L", image.size, 255)
+        image = convert(image.convert("RGB"), signal if signal and signal.profile else None)
+        for top, band in bands:
+            if transparency:
+                alpha.paste(Image.fromarray(np.where((band == transparency).all(2), 0, 255).astype(np.uint8)), (0, top))
+            if signal and signal.profile is None:
+                image.paste(Image.fromarray(by_signal(band, signal)), (0, top))
     else:
         if image.mode in _TRANSPARENT or transparency is not None:
             grey = image.mode in ("1", "L", "LA", "La")
@@ -192,6 +201,24 @@ def _to_rgb(image: Image.Image, signal: ColorSignal | None) -> Image.Image:
         background.paste(image, mask=alpha)
         image = background
     return image
+
+
+def _sixteen_bit_bands(image: Image.Image, data: bytes) -> Iterator[tuple[int, np.ndarray]] | None:
+    """Rows with their number, uint16 (H, W, 3), of a PNG picture of 16 bits a color, of which Pillow decodes 8; else None."""
+    if image.format != "PNG" or (data[24], data[25]) not in ((16, 2), (16, 6)):
+        return None
+
+    def bands() -> Iterator[tuple[int, np.ndarray]]:
+        with _open(data, "PNG") as lower:
+            # In the other order of bytes what Pillow takes for the upper 8 bits are the lower ones.
+            lower.tile = [tile._replace(args=tile.args.replace(";16B", ";16L")) for tile in lower.tile]
+            lower.load()
+            for top in range(0, image.height, 256):
+                box = (0, top, image.width, min(top + 256, image.height))
+                upper, rest = (np.asarray(part.crop(box))[..., :3].astype(np.uint16) for part in (image, lower))
+                yield top, upper << 8 | rest
+
+    return bands()
 
 
 def _turn(image: Image.Image, orientation: int) -> Image.Image:

@@ -10,6 +10,7 @@ import struct
 import zlib
 from PIL import Image, ImageCms
 
+from color_profiles import icc_profile
 from inference.images import MAX_BYTES, ImageError, load_image
 
 RED, GREEN = (200, 30, 40), (20, 180, 60)
@@ -243,22 +244,6 @@ def test_paths_and_bytes_give_the_same(tmp_path):
     path.write_bytes(encode(two_colors(), "PNG"))
     assert (load_image(path) == load_image(path.read_bytes())).all()
     assert (load_image(str(path)) == load_image(path)).all()
-
-
-def icc_profile(space: bytes, tags: dict[bytes, bytes], connection: bytes = b"XYZ ") -> bytes:
-    """A color profile of version 2 (ICC.1:2001-04)."""
-    text = lambda kind, words: kind + bytes(4) + words  # noqa: E731
-    white = struct.pack(">4s4x3i", b"XYZ ", 63190, 65536, 54061)
-    tags = {b"desc": text(b"desc", struct.pack(">I", 5) + b"test\0" + bytes(78)), b"wtpt": white, **tags}
-    table, body = struct.pack(">I", len(tags)), b""
-    for name, data in tags.items():
-        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(body), len(data))
-        body += data + bytes(-len(data) % 4)
-    header = struct.pack(
-        ">I4sI4s4s4s12x4s", 132 + len(table) - 4 + len(body), b"", 0x02400000, b"prtr", space, connection, b"acsp"
-    )
-    header += bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
-    return header.ljust(128, b"\0") + table + body
 
 
 def test_wide_gamut_photos_are_converted_to_srgb():
