@@ -53,7 +53,6 @@ _MAX_CHUNKS, _MAX_DATA_CHUNKS = 500, 100_000
 _MAX_TEXT = 2**19
 _PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"}
 _EXIF_TEXTS, _XMP_TEXT = {b"Raw profile type exif", b"Raw profile type APP1"}, b"XML:com.adobe.xmp"
-_MAX_BLOCKS = 4096
 _MAX_TAGS, _MAX_TAG_NUMBERS, _MAX_TAG_BYTES = 2**12, 2**18, 2**25
 _MAX_COPIES = 10**9
 _MAX_SAMPLES = 100_000
@@ -87,7 +86,7 @@ def check_structure(data: bytes, format: str) -> None:
     Raises:
         ImageError: it is such a file.
     """
-    checks = {"JPEG": _check_jpeg, "PNG": _check_png, "GIF": _check_gif, "HEIF": _check_heif, "AVIF": _check_avif_boxes}
+    checks = {"JPEG": _check_jpeg, "PNG": _check_png, "HEIF": _check_heif, "AVIF": _check_avif_boxes}
     if check := checks.get(format):
         check(data)
 
@@ -187,20 +186,21 @@ def _tells_orientation(chunk: bytes) -> bool:
     return len(text) < _MAX_TEXT and not (chunk[4:8] == b"iTXt" and text[:1] != b"\0")
 
 
-def _check_gif(data: bytes) -> None:
-    """All extensions before the first frame are read by Python, and comments are joined block by block."""
+def gif_picture(data: bytes) -> bytes:
+    """A GIF file without what stands before the first frame but its control: comments and XMP, which Pillow joins in Python
+    block by block."""
     flags = data[10] if len(data) > 10 else 0
-    position, blocks = 13 + (6 << (flags & 7) if flags & 128 else 0), 0
+    start = position = 13 + (6 << (flags & 7) if flags & 128 else 0)
+    control = b""
     while data[position : position + 1] == b"!":
+        extension = position
         position += 2
-        while True:
-            blocks += 1
-            if blocks > _MAX_BLOCKS:
-                raise _refuse("too many parts")
-            length = int.from_bytes(data[position : position + 1])
+        while length := int.from_bytes(data[position : position + 1]):
             position += 1 + length
-            if not length:
-                break
+        position += 1
+        if data[extension + 1 : extension + 2] == b"\xf9":
+            control = data[extension:position]
+    return data[:start] + control + data[position:]
 
 
 def _check_heif(data: bytes) -> None:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from PIL import ExifTags, Image, ImageChops
+from PIL import ExifTags, Image, ImageChops, TiffImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif import register_heif_opener
 
@@ -19,6 +19,7 @@ from inference.image_checks import (
     check_opened,
     check_structure,
     find_format,
+    gif_picture,
     jpeg_end,
     png_picture,
 )
@@ -34,6 +35,15 @@ MAX_SIDE = 30_000
 
 Image.init()  # registers every format; by itself Pillow knows a few until one is missing
 register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+
+for (order, light, *kind), modes in list(TiffImagePlugin.OPEN_INFO.items()):
+    if light == 1 and modes[0] in (
+        "I",
+        "F",
+        "I;16",
+        "I;16B",
+    ):  # with white as 0 Pillow knows some of these; see _to_grey
+        TiffImagePlugin.OPEN_INFO.setdefault((order, 0, *kind), modes)
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -146,26 +156,29 @@ def _open(data: bytes, format: str) -> Image.Image:
     if format == "JPEG":  # by its own class: a list of further pictures, which may be odd, does not matter
         end = b"" if jpeg_end(data) is not None else b"\xff\xd9"
         return JpegImageFile(BytesIO(data + end))
-    return Image.open(BytesIO(png_picture(data) if format == "PNG" else data), formats=[format])
+    bare = {"PNG": png_picture, "GIF": gif_picture}.get(format)
+    return Image.open(BytesIO(bare(data) if bare else data), formats=[format])
 
 
 def _check_rows(image: Image.Image, data: bytes) -> None:
-    """Refuse a JPEG picture of which the end is missing, with an end marker or without: libjpeg leaves that grey, silently.
-
-    Where other data in place of what is missing make another picture, something was missing.
-    """
+    """Refuse a JPEG picture of which the end is missing, with an end marker or without: libjpeg leaves that grey, silently."""
     end = jpeg_end(data)
-    corner = np.ravel(image.getpixel((image.width - 1, image.height - 1)))
-    if end is not None and np.abs(corner - _MISSING).max() > 1:
-        return
-    if end is None:
-        data = data[: len(data.rstrip(b"\0")) + 4]  # more zeros are room that was never written
-        data = data.rstrip(b"\xff")  # half an end marker
-    else:
-        data = data[:end]
-    with JpegImageFile(BytesIO(data + _FILLER + b"\xff\xd9")) as filled:
-        if ImageChops.difference(image, filled).getbbox() is not None:
+    if end is not None:
+        corner = np.ravel(image.getpixel((image.width - 1, image.height - 1)))
+        if np.abs(corner - _MISSING).max() <= 1 and not _is_whole(image, data[:end]):
             raise ValueError("picture rows are missing")
+        return
+    # Zeros may be room that was never written, or belong to the picture, the last of which need them all.
+    data = data.rstrip(b"\xff")  # half an end marker
+    bare = data[: len(data.rstrip(b"\0")) + 4]
+    if not (_is_whole(image, bare) or bare != data and _is_whole(image, data) and not _is_whole(image, data[:-8])):
+        raise ValueError("picture rows are missing")
+
+
+def _is_whole(image: Image.Image, data: bytes) -> bool:
+    """Whether this part of a JPEG file holds all of the picture: what follows in place of more does not change it then."""
+    with JpegImageFile(BytesIO(data + _FILLER + b"\xff\xd9")) as filled:
+        return ImageChops.difference(image, filled).getbbox() is None
 
 
 def _to_rgb(image: Image.Image, data: bytes, signal: ColorSignal | None) -> Image.Image:
