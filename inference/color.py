@@ -115,10 +115,8 @@ def to_srgb(
         if light is hlg_light:
             luminance = linear @ source[1].astype(np.float32)
             linear *= (1000 / WHITE * luminance**0.2)[..., None]
-        linear = cv2.transform(linear, matrix * (len(_SRGB_OF_LIGHT) - 1))
-        result[first : first + step] = _SRGB_OF_LIGHT[
-            np.clip(linear + 0.5, 0, len(_SRGB_OF_LIGHT) - 1).astype(np.uint16)
-        ]
+        linear = cv2.transform(linear, matrix * 65535)
+        result[first : first + step] = cv2.LUT(np.clip(linear + 0.5, 0, 65535).astype(np.uint16), _SRGB_OF_LIGHT)
     return result
 
 

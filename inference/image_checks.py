@@ -86,7 +86,7 @@ def check_structure(data: bytes, format: str) -> None:
     Raises:
         ImageError: it is such a file.
     """
-    checks = {"JPEG": _check_jpeg, "PNG": _check_png, "HEIF": _check_heif, "AVIF": _check_avif_boxes}
+    checks = {"JPEG": _check_jpeg, "PNG": _check_png, "HEIF": _check_heif, "AVIF": _check_avif}
     if check := checks.get(format):
         check(data)
 
@@ -109,7 +109,7 @@ def _jpeg_markers(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 def _check_jpeg(data: bytes) -> None:
     """Every scan goes over all pixels anew, even if it is a few bytes long, and EXIF is copied anew for each of its parts."""
-    segments = exif = pixels = scans = 0
+    code = segments = exif = pixels = scans = 0
     for code, junk, end in _jpeg_markers(data):
         segments += 1
         exif += data.startswith(b"Exif", end + 2)
@@ -121,6 +121,8 @@ def _check_jpeg(data: bytes) -> None:
         scans += code == 0xDA
         if scans * pixels > _MAX_SCANNED_PIXELS:
             raise _refuse("too many scans for its size")
+    if code != 0xD9 and 4 * scans * pixels > _MAX_SCANNED_PIXELS:  # what is missing is found by decoding again
+        raise _refuse("too many scans for its size")
 
 
 def jpeg_end(data: bytes) -> int | None:
@@ -214,11 +216,12 @@ def _check_heif(data: bytes) -> None:
 _COUNTS = re.compile(rb"(?=(?:st(?:sz|z2).{8}|(?:trun|stco|co64).{4})(.{4})|stsc.{4}(.{4})|(cmov))", re.DOTALL)
 
 
-def _check_avif_boxes(data: bytes) -> None:
+def _check_avif(data: bytes) -> None:
     """FFmpeg makes room for as many samples as a box says that there are, even if none of them is there.
 
     It looks for these boxes in most others; here they are sought in all bytes but those of the pictures themselves.
     """
+    _check_heif(data)  # libheif reads what the file says of its colors
     position = boxes = samples = 0
     while position + 8 <= len(data):
         size, name = struct.unpack_from(">I4s", data, position)
@@ -254,10 +257,10 @@ def check_opened(image: Image.Image, data: bytes, max_pixels: int) -> tuple[int,
     parts = sum((right - left) * (bottom - top) for _, (left, top, right, bottom), *_ in image.tile)
     if tile_width * tile_height > max_pixels or parts > 8 * image.width * image.height:
         raise _refuse("parts that do not fit its size")
-    return _check_avif(data, image.width * image.height, max_pixels) if image.format == "AVIF" else None
+    return _check_avif_frames(data, image.width * image.height, max_pixels) if image.format == "AVIF" else None
 
 
-def _check_avif(data: bytes, pixels: int, max_pixels: int) -> tuple[int, int] | None:
+def _check_avif_frames(data: bytes, pixels: int, max_pixels: int) -> tuple[int, int] | None:
     """Pillow's decoder allows 268 megapixels for every part and scales them down to the size that the file tells.
 
     dav1d has a limit, which FFmpeg passes on: a larger frame is refused before there is room for it.

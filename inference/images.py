@@ -204,9 +204,10 @@ def _to_rgb(image: Image.Image, data: bytes, signal: ColorSignal | None) -> Imag
     else:
         if image.mode in _TRANSPARENT or transparency is not None:
             grey = image.mode in ("1", "L", "LA", "La")
-            format, image = image.format, image.convert("LA" if grey else "RGBA")
+            unset = image.format == "BMP" or image.format == "TIFF" and 338 not in image.tag_v2
+            image = image.convert("LA" if grey else "RGBA")
             alpha, image = image.getchannel("A"), image.convert("L" if grey else "RGB")
-            if format == "BMP" and alpha.getextrema() == (0, 0):  # the fourth byte was never set, though called alpha
+            if unset and alpha.getextrema() == (0, 0):  # a fourth byte that was never meant to be seen through
                 alpha = None
         image = convert(image, signal)
     if alpha:

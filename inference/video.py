@@ -97,8 +97,8 @@ class VideoReader:
     Time is divided at the multiples of 1/rate seconds, and the first picture of each part is taken: at most `rate` a
     second, none twice, and no more than there are. The others are decoded, since later ones build on them, but not
     converted. All pictures have one size: turned and mirrored as the file says, with square pixels, scaled down to
-    `longest`; where a stream changes its size, what follows is fitted in. Other primaries and high dynamic range become sRGB, damaged
-    pictures are left out. Memory does not grow with the length of a video.
+    `longest`; where a stream changes its size, what follows is fitted in. Other primaries and high dynamic range become
+    sRGB, damaged pictures are left out. Memory does not grow with the length of a video.
 
     Nothing but the file itself is read: what refers to other files or to the network (a playlist, an address) is no
     video here.

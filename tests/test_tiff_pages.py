@@ -193,6 +193,13 @@ def test_the_first_directory_tells_what_is_up(orientation):
         assert np.abs(found.astype(int) - np.rot90(PLAIN, turns)).mean() < 3
 
 
+def test_a_fourth_number_that_is_called_nothing_and_zero_everywhere_is_no_transparency():
+    four = np.dstack([PLAIN, np.zeros(PLAIN.shape[:2], np.uint8)])
+    page = rgb(PHOTO) | {258: [8, 8, 8, 8], 277: 4, "data": four.tobytes()}
+    assert (load_image(tiff(page)) == PLAIN).all()
+    assert (load_image(tiff(page | {338: 2})) == 255).all()
+
+
 def test_directories_that_lead_to_one_another_end():
     data = tiff(rgb(SMALL, 1), rgb(PHOTO))
     first = struct.unpack_from("<I", data, 4)[0]
