@@ -6,6 +6,7 @@ stay far below every limit here.
 """
 
 import av
+import itertools
 import re
 import struct
 import zlib
@@ -131,13 +132,11 @@ def jpeg_end(data: bytes) -> int | None:
 
 
 def jpeg_frame(data: bytes) -> tuple[bool, int, int] | None:
-    """Whether a whole JPEG file is without loss, as the numbers of sensors are stored, and its width and height in pixels;
-    None for what is no such file."""
+    """Whether the JPEG file that begins so is without loss, as the numbers of sensors are stored, and its width and height in
+    pixels; None for what is no such file."""
     frame = None
     if data.startswith(b"\xff\xd8\xff"):
-        for code, junk, end in _jpeg_markers(data):
-            if junk > _MAX_JUNK:
-                break
+        for code, _, end in itertools.islice(_jpeg_markers(data), _MAX_SEGMENTS):
             if code in _FRAMES and len(data) >= end + 8:
                 height, width, parts = struct.unpack_from(">HHB", data, end + 3)
                 lossless = code in (0xC3, 0xC7, 0xCB, 0xCF)
@@ -153,6 +152,8 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     while position + 8 <= len(data):
         length, name = struct.unpack_from(">I4s", data, position)
         yield name, data[position : position + length + 12]
+        if name == b"IEND":
+            break
         position += length + 12
 
 

@@ -54,7 +54,7 @@ def read_signal(image: Image.Image, data: bytes, coded: tuple[int, int] | None =
     if image.format == "PNG":
         return _signal_of_png(data)
     profile = image.info.get("icc_profile")
-    if image.format == "BMP" and data[70:74] == b"DEBM":
+    if image.format == "BMP" and len(data) >= 138 and data[14] >= 124 and data[70:74] == b"DEBM":
         offset, size = struct.unpack_from("<2I", data, 126)
         profile = data[14 + offset :][:size]
     if signal := _signal_of_profile(profile):
@@ -182,17 +182,17 @@ def _signal_of_measures(chromaticities: Chromaticities, exponent: float) -> Colo
     if np.abs(np.array(chromaticities) - SRGB).max() < _CHROMATICITY_TOLERANCE:
         chromaticities = SRGB
     light = srgb_light
-    if exponent and abs(exponent / 2.2 - 1) > _GAMMA_TOLERANCE:
+    if 0.1 < exponent < 10 and abs(exponent / 2.2 - 1) > _GAMMA_TOLERANCE:
         light = lambda signal: signal**exponent  # noqa: E731
     return None if chromaticities is SRGB and light is srgb_light else ColorSignal(None, chromaticities, light)
 
 
 def _signal_of_bmp(data: bytes) -> ColorSignal | None:
     """LCS_CALIBRATED_RGB: the XYZ of red, green and blue, and exponents (BITMAPV4HEADER)."""
-    if len(data) < 122 or int.from_bytes(data[14:18], "little") < 108 or data[70:74] != bytes(4):
+    if len(data) < 122 or data[14] < 108 or data[70:74] != bytes(4):
         return None
     ends = np.array(struct.unpack_from("<9i", data, 74)).reshape(3, 3) / 2**30
-    if (ends.sum(axis=1) <= 0).any():
+    if (ends.sum(axis=1) <= 0).any() or abs(ends[:, 1].sum() - 1) > 0.1:  # programs write other measures here
         return None
     points = [(x / (x + y + z), y / (x + y + z)) for x, y, z in (*ends, ends.sum(axis=0))]
     return _signal_of_measures(tuple(points), struct.unpack_from("<I", data, 114)[0] / 65536)

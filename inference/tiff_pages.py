@@ -14,7 +14,7 @@ _SENSOR = (32803, 34892, 52527)
 """Photometric interpretations of what a sensor has measured: a color filter array, linear raw, depth."""
 _SENSOR_COMPRESSIONS = (34713, 32767, 32769, 32770, 65535, 34892, 52546)
 """Of Nikon, Sony, Epson, Samsung, Pentax and DNG."""
-_MAX_DIRECTORIES = 64
+_MAX_DIRECTORIES, _MAX_HEAD = 64, 2**20
 _FULL = 0.85
 """Part of the sensor's pixels from which on a picture is the full one: cameras cut the margins off."""
 
@@ -41,8 +41,8 @@ class _Directory:
     reduced: bool
     sensor: bool
     orientation: int | None
-    jpeg: bytes
-    """The whole JPEG file that it points to, if it does."""
+    jpeg: slice | None
+    """Where the JPEG file is that it points to, if it does."""
 
 
 def find_picture(data: bytes) -> TiffPicture:
@@ -69,7 +69,7 @@ def find_picture(data: bytes) -> TiffPicture:
         )
     orientation = best.orientation or first.orientation
     if best.jpeg:
-        return TiffPicture(best.jpeg, orientation)
+        return TiffPicture(data[best.jpeg], orientation)
     if best is first:
         return TiffPicture(data)
     form, place = _pointer(data)
@@ -109,14 +109,14 @@ def _directory(data: bytes, place: int, tags: ImageFileDirectory_v2, below: bool
 
     kind, pixels, strips = number(_NEW_SUBFILE), number(_WIDTH) * number(_HEIGHT), _numbers(tags, _STRIPS)
     sensor = number(_PHOTOMETRIC) in _SENSOR or number(_COMPRESSION) in _SENSOR_COMPRESSIONS
-    start, end, jpeg = 0, 0, b""
+    start, end, jpeg = 0, 0, None
     if number(_COMPRESSION) == 6 or not (strips or _TILES in tags):
         start, end = number(_JPEG), number(_JPEG) + number(_JPEG_BYTES)
         if not start and len(strips) == 1:
             start, end = strips[0], strips[0] + number(_STRIP_BYTES)
-    if start and not sensor and (frame := jpeg_frame(data[start:end])):
+    if start and not sensor and (frame := jpeg_frame(data[start : min(end, start + _MAX_HEAD)])):
         sensor, width, height = frame  # Canon's files do not say otherwise what is a sensor's
-        pixels, jpeg = width * height, b"" if sensor else data[start:end]
+        pixels, jpeg = width * height, None if sensor else slice(start, end)
     orientation = number(_ORIENTATION)
     return _Directory(
         place=place,

@@ -258,7 +258,23 @@ READ = {
         (64, 64, 3),
     ),
     "tiff of sixty pages with large tags": (lambda: paged_tiff(), (8, 8, 3)),
+    "tiff of sixty previews in what looks like JPEG": (lambda: junk_tiff(), (8, 8, 3)),
 }
+
+
+def junk_tiff() -> bytes:
+    """Directories all of which point to the same megabytes of markers as their JPEG file, before the picture."""
+    body = bytearray(b"\xff\xd8\xff\xe0\0\2" + b"\xff\xfe\0\2" * 10**6 + b"\xff\0" * 10**6)
+    size = len(body)
+    for page in range(60):
+        tags = [(254, 4, 1, 1), (259, 3, 1, 6), (513, 4, 1, 8), (514, 4, 1, size)]
+        if page == 59:
+            tags = [(254, 4, 1, 0), (256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+            tags += [(273, 4, 1, 8), (278, 4, 1, 8), (279, 4, 1, 64)]
+        start = 8 + len(body)
+        body += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        body += struct.pack("<I", start + 2 + 12 * len(tags) + 4 if page < 59 else 0)
+    return b"II*\0" + struct.pack("<I", 8 + size) + bytes(body)
 
 
 def paged_tiff() -> bytes:

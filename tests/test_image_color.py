@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from color_profiles import ADOBE_D50, BT2020_D50, P3_D50, SRGB_D50, curve, gamma, icc_profile, rgb_profile, srgb_curve
+from inference.color import SRGB
 from inference.images import load_image
 
 PHOTO = Image.open(Path(__file__).parent.parent / "examples" / "astronaut.jpg").convert("RGB").resize((160, 160))
@@ -297,5 +298,7 @@ def test_colors_of_bmp():
     assert_same(bmp(np.asarray(eight(stored(P3_D50))), b"DEBM", profile))
     p3_d65 = (0.48657, 0.22897, 0.0, 0.26567, 0.69174, 0.04511, 0.19822, 0.07929, 1.04394)
     assert_same(bmp(np.asarray(eight(stored(P3_D50, lambda light: light ** (1 / 1.8)))), bytes(4), b"", p3_d65, 1.8))
+    imagemagick = tuple(value / 2**14 for point in (*SRGB[:3],) for value in (*point, 1 - sum(point)))
+    assert (load_image(bmp(PLAIN, bytes(4), b"", imagemagick, 0.4545)) == PLAIN).all()
     for space in (b"BGRs", b" niW", bytes(4)):
         assert (load_image(bmp(PLAIN, space)) == PLAIN).all()
