@@ -98,7 +98,7 @@ def _refuse(what: str) -> ImageError:
 
 def _jpeg_markers(data: bytes) -> Iterator[tuple[int, int, int]]:
     """The markers of the first picture up to its end: code, bytes of junk before it where no scan has begun, end."""
-    position, scans, marker = 2, 0, re.compile(rb"\xff+([^\x00\xff\xd0-\xd8])")
+    position, scans, marker = 2, 0, re.compile(rb"\xff([^\x00\xff\xd0-\xd8])")
     while found := marker.search(data, position):
         code, end = found[1][0], found.end()
         yield code, 0 if scans else found.start() - position, end

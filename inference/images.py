@@ -154,8 +154,7 @@ def _check_size(image: Image.Image, max_pixels: int) -> None:
 
 def _open(data: bytes, format: str) -> Image.Image:
     if format == "JPEG":  # by its own class: a list of further pictures, which may be odd, does not matter
-        end = b"" if jpeg_end(data) is not None else b"\xff\xd9"
-        return JpegImageFile(BytesIO(data + end))
+        return JpegImageFile(BytesIO(data + b"\xff\xd9"))  # an end, in case that it lacks its own
     bare = {"PNG": png_picture, "GIF": gif_picture}.get(format)
     return Image.open(BytesIO(bare(data) if bare else data), formats=[format])
 
