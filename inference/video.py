@@ -5,12 +5,13 @@ import cv2
 import math
 import numpy as np
 import os
+import struct
 import subprocess
 import sys
 import time
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Discard, Disposition
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +20,7 @@ from typing import BinaryIO
 
 from inference.color import from_cicp
 from inference.session import usable_processors
+from inference.video_clock import Clock
 
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob"),
@@ -45,12 +47,13 @@ TIME_TOLERANCE = 0.001
 """Seconds: several containers round times to milliseconds."""
 CUT_SECONDS = 1.0
 """What may be missing at the end before a file counts as cut off: sound often ends a little later than the pictures."""
+TAIL_BYTES = 2**16
+MAX_INDEX_PART, MIN_INDEX_BYTES = 0.05, 2**16
+"""What may stand behind the last picture of a whole file: a part of it, and as many bytes more."""
 HOLE_SECONDS, HOLE_BYTES = 0.5, 1000
 """A jump over more time and more bytes than both of these is a damaged part; over time alone, a pause of the camera."""
 DAMAGE_SECONDS = 1.0
 """Damaged parts that are closer than this are told as one; and what may be missing before the first key frame."""
-MAX_STEP_BACK = 1.0
-"""Seconds by which time may run backwards before it is taken for a new count, as in recordings that were joined."""
 MAX_DURATION = 30 * 86400
 """Seconds; a longer duration in a header is damage."""
 MAX_FAILURES = 100
@@ -64,10 +67,21 @@ MAX_INDEX_BYTES = 2**29
 INDEX_SECONDS = 60
 """What it may take; 500 MB take about one."""
 
+ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+TS = (0, 188), (4, 192)
+"""Of transport streams: where in a packet its first byte (0x47) is, and bytes of a packet."""
+ESTIMATED_DURATION = ("mpegts", "gif", "ogg")
+"""Containers whose duration FFmpeg takes from what there is."""
+
 TIME_BASE = 90_000
 """Ticks a second of a written video."""
 KEY_FRAME_SECONDS = 2.0
 """How often a written video can be entered, and about how much of it is lost with a killed process."""
+
+UNSPECIFIED = 2
+"""The matrix from RGB of a picture that does not say its own, by ITU-T H.273."""
+HD_LINES = 720
+"""From here on such a picture is taken for BT.709, below for BT.601, as players do."""
 
 CHOOSE = "Choose a video in MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg or GIF format."
 
@@ -142,15 +156,17 @@ class VideoReader:
         self._container = None
         try:
             _check_memory(self._file, should_stop)
+            self._size, self._claimed_size = _sizes(self._file)
             self._container = _open_container(self._file, max_pixels)
             self._stream = _video_stream(self._container, max_pixels)
-            self._clock = _Clock(self._stream)
+            self._clock = Clock(self._container, self._stream)
             self.duration, self._duration_is_of_stream = _claimed_duration(self._container, self._stream)
             self._end = 0.0  # seconds up to which there were packets of what the duration is of
             self._read_to, self._byte = 0.0, 0  # the same of all packets, and in bytes
             self._resyncs = self._container.format.name.startswith("matroska")
             self._damage: list[tuple[float, float]] = []  # from the last good picture to the next, in seconds
             self._damaged_from = self._damaged_to = None  # of the part from which no good picture has come yet
+            self._indexed, self._coded = len(self._stream.index_entries), 0  # pictures by the index, and read so far
             self._stopped = False
             self._second = self._packets = 0  # of the latest picture, and the packets of pictures in it so far
             self._pictures = self._decode()
@@ -204,6 +220,9 @@ class VideoReader:
                         return
                     if packet.size == 0 and packet.dts is None:  # marks the end of the file
                         continue
+                    if packet.stream_index == self._stream.index:
+                        self._clock.count(packet)
+                        self._coded += packet.size > 0
                     self._follow(packet)
                     if packet.stream_index == self._stream.index:
                         if self._stands_still():
@@ -250,6 +269,10 @@ class VideoReader:
             self._end = max(self._end, end)
         if packet.pos is not None:
             self._byte = max(self._byte, packet.pos + packet.size)
+
+    def _has_indexed(self) -> bool:
+        """Whether as many pictures were read as the index of an AVI holds; pictures that are lost leave no gap there."""
+        return self._container.format.name != "avi" or 1 < self._indexed <= self._coded
 
     def _decode_packet(self, packet: av.Packet) -> Iterator[tuple[float, av.VideoFrame]]:
         try:
@@ -311,13 +334,25 @@ class VideoReader:
 
     def _convert(self, picture: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
         method = Interpolation.AREA if size[0] < picture.width else Interpolation.BILINEAR
-        image = self._reformatter.reformat(picture, *size, "rgb24", interpolation=method, threads=1).to_ndarray()
+        matrix = None  # the picture's own
+        if picture.colorspace == UNSPECIFIED:
+            matrix = Colorspace.ITU709 if picture.height >= HD_LINES else Colorspace.ITU601
+        image = self._reformatter.reformat(
+            picture, *size, "rgb24", src_colorspace=matrix, interpolation=method, threads=1
+        ).to_ndarray()
         return from_cicp(image, picture.color_primaries, picture.color_trc)
 
     @property
     def incomplete(self) -> str | None:
         of_all = "" if self.duration is None else f" of {self.duration:.1f}"
         whole = self.duration is None or self._clock.joins > 0 or self._end > self.duration - CUT_SECONDS
+        if self._claimed_size is not None and self._claimed_size > self._size:
+            if self._container.format.name in ESTIMATED_DURATION:
+                whole, of_all = False, ""
+            else:
+                whole = self.duration is not None and self._end > self.duration - CUT_SECONDS / 10
+        elif self._claimed_size is not None:  # the last picture may be held for long, of which its packet says nothing
+            whole |= self._size - self._byte < MAX_INDEX_PART * self._size + MIN_INDEX_BYTES and self._has_indexed()
         sentences = []
         if self._damage:
             start, end = self._damage[0]
@@ -415,46 +450,6 @@ class VideoWriter:
         self.close()
 
 
-class _Clock:
-    """Seconds since the start of a stream for its pictures in the order in which they are shown.
-
-    Attributes:
-        start: of the stream, in the seconds of the container.
-        last: seconds of the latest picture, or None.
-        joins: how often the count started anew within the stream.
-    """
-
-    def __init__(self, stream: av.VideoStream):
-        self._time_base = float(stream.time_base)
-        self.start = (stream.start_time or 0) * self._time_base
-        self._offset = -self.start
-        rate = float(stream.average_rate or 0)
-        self._interval = 1 / rate if 1 <= rate <= 1000 else 0.04
-        self.last: float | None = None
-        self.joins = 0
-
-    def convert(self, ticks: float) -> float:
-        """Seconds of a time of the container."""
-        return ticks * self._time_base + self._offset
-
-    def seconds(self, picture: av.VideoFrame) -> float | None:
-        """When the picture is shown, or None where it is no later than the one before."""
-        ticks = picture.dts if picture.pts is None else picture.pts
-        expected = 0.0 if self.last is None else self.last + self._interval
-        seconds = expected if ticks is None else self.convert(ticks)
-        if self.last is None and seconds < 0:
-            self._offset -= seconds
-            seconds = 0.0
-        elif self.last is not None and seconds <= self.last:
-            if seconds > self.last - MAX_STEP_BACK:
-                return None
-            self.joins += 1
-            self._offset += expected - seconds
-            seconds = expected
-        self.last = seconds
-        return seconds
-
-
 def _open(path: Path) -> BinaryIO:
     """The file for reading; only regular files, so that no device or pipe is waited for."""
     try:
@@ -502,6 +497,44 @@ with av.open(open(0, "rb", buffering=0), container_options=options, metadata_err
     for packet in container.demux():
         pass
 """
+
+
+def _sizes(file: BinaryIO) -> tuple[int, int | None]:
+    """Bytes of a file, and how many it should have by what it says itself, or None where it does not say."""
+    size = file.seek(0, os.SEEK_END)
+    try:
+        file.seek(max(size - TAIL_BYTES, 0))
+        tail = file.read(TAIL_BYTES)
+        file.seek(0)
+        head = file.read(2**16)
+    except OSError:  # a part that cannot be read; the decoding finds out which
+        return size, None
+    finally:
+        file.seek(0)
+    claimed, ended = 0, any(tail[-256:])  # where there are zeros, room was made for what did not come
+    if head.startswith(b"\x1a\x45\xdf\xa3"):  # Matroska: the segment's size, of as many bytes as its leading zeros say
+        start = head.find(b"\x18\x53\x80\x67") + 4
+        length = 9 - int.from_bytes(head[start : start + 1]).bit_length() if start > 3 else 0
+        value, unknown = int.from_bytes(head[start : start + length]) % 2 ** (7 * length), 2 ** (7 * length) - 1
+        claimed = start + length + value if value != unknown else 0
+    elif head.startswith(b"RIFF"):
+        claimed = int.from_bytes(head[4:8], "little") + 8
+    elif (start := head.find(ASF_FILE_PROPERTIES)) > 0:
+        claimed = int.from_bytes(head[start + 40 : start + 48], "little")
+        # Its packets, of one size, are filled up with zeros, but begin with others.
+        ended = any(tail[-max(int.from_bytes(head[start + 92 : start + 96], "little"), 256) :])
+    elif head.startswith(b"FLV") and 0 < (start := head.find(b"filesize\0")) < len(head) - 16:
+        (number,) = struct.unpack_from(">d", head, start + 9)
+        claimed = int(number) if 0 < number < 2**62 else 0
+    elif head.startswith(b"GIF8"):
+        claimed, ended = size, tail.endswith(b";")
+    elif head.startswith(b"OggS"):
+        page = tail.rfind(b"OggS")
+        claimed, ended = size, page < 0 or tail[page + 5 : page + 6] >= b"\4"  # the flag of a stream's last page
+    elif any(len(head) > 2 * length + at and {head[at + n * length] for n in range(3)} == {0x47} for at, length in TS):
+        length = next(length for at, length in TS if head[at] == 0x47)
+        claimed = -(-size // length) * length
+    return size, (max(claimed, size + (not ended)) if claimed else None)
 
 
 def _open_container(file: BinaryIO, max_pixels: int) -> av.container.InputContainer:
@@ -553,7 +586,7 @@ def _video_stream(container: av.container.InputContainer, max_pixels: int) -> av
             "smaller and try again."
         )
     for other in container.streams:
-        if other.type != "audio" and other is not stream:
+        if other.type not in ("audio", "video") and other is not stream:
             other.discard = Discard.all
     # Holds for pictures that turn out larger than the header says.
     stream.codec_context.options = {"max_pixels": str(max_pixels)}

@@ -9,6 +9,7 @@ import pytest
 import re
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -61,6 +62,101 @@ def test_times_in_every_container(tmp_path, suffix):
         # FFmpeg only guesses how long an MPEG file is.
         assert reader.duration == pytest.approx(6, abs=1 if suffix == ".mpg" else 0.1)
         assert (reader.width, reader.height) == (WIDTH, HEIGHT)
+
+
+def reordered(path: Path, times: list[float], codec: str = "libx264", frames: int = 3, tick=Fraction(1, 25)) -> Path:
+    """A clip in which so many pictures in a row are foretold from later ones."""
+
+    def prepare(stream):
+        stream.codec_context.max_b_frames = frames
+        stream.codec_context.time_base = tick
+        if codec in ("libx264", "libx265"):
+            stream.codec_context.options = {"preset": "veryfast", "crf": "12"}
+
+    return write_clip(path, times, codec=codec, prepare=prepare)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "frames"),
+    [
+        *((suffix, "libx264", 3) for suffix in (".mp4", ".mov", ".mkv", ".ts", ".mpg", ".flv", ".avi", ".asf")),
+        *((suffix, "mpeg4", 2) for suffix in (".mp4", ".mkv", ".ts", ".avi", ".asf")),
+        *((suffix, "mpeg2video", 2) for suffix in (".ts", ".mpg", ".avi", ".mkv")),
+        *((suffix, "libx265", 4) for suffix in (".mp4", ".mkv", ".ts")),
+        *((suffix, codec, 0) for suffix in (".avi", ".asf") for codec in ("libx264", "mpeg4")),
+    ],
+)
+def test_times_of_reordered_pictures(tmp_path, suffix, codec, frames):
+    """AVI and ASF store when pictures are decoded; with B-frames that is another order than that of showing."""
+    numbers, seconds = numbers_and_times(reordered(tmp_path / f"clip{suffix}", STEADY, codec, frames), rate=1000)
+    assert numbers == list(range(150))
+    assert np.abs(np.array(seconds) - STEADY).max() < 0.002
+
+
+@pytest.mark.parametrize("suffix", [".asf", ".mp4"])
+def test_times_of_reordered_pictures_at_a_variable_rate(tmp_path, suffix):
+    times = [number / 25 for number in range(150) if not 40 <= number < 80]
+    numbers, seconds = numbers_and_times(reordered(tmp_path / f"clip{suffix}", times), rate=1000)
+    assert numbers == list(range(110))
+    assert np.abs(np.array(seconds) - times).max() < 0.002
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [(".mp4", "libx264"), (".mkv", "libx264"), (".flv", "libx264"), (".mp4", "mpeg4"), (".mkv", "mpeg4")],
+)
+def test_decoding_times_in_place_of_those_of_showing(tmp_path, suffix, codec):
+    """As some programs write them where both could be."""
+    source = reordered(tmp_path / "source.mp4", STEADY, codec, 2)
+    with av.open(str(source)) as whole, av.open(str(tmp_path / f"clip{suffix}"), "w") as copy:
+        stream = copy.add_stream_from_template(whole.streams.video[0])
+        first = None
+        for packet in whole.demux(video=0):
+            if packet.dts is not None:
+                first = packet.dts if first is None else first
+                packet.pts = packet.dts = packet.dts - first
+                packet.stream = stream
+                copy.mux(packet)
+    numbers, seconds = numbers_and_times(tmp_path / f"clip{suffix}", rate=1000)
+    assert numbers == list(range(150))
+    assert np.abs(np.array(seconds) - STEADY).max() < 0.002
+
+
+def test_packed_pictures(tmp_path):
+    """DivX puts a picture and the one that is shown before it into one packet, and an empty one into the next."""
+    source = reordered(tmp_path / "source.avi", STEADY, "mpeg4", 1)
+    with av.open(str(source)) as whole, av.open(str(tmp_path / "clip.avi"), "w") as packed:
+        stream = packed.add_stream_from_template(whole.streams.video[0])
+        coded = [bytes(packet) for packet in whole.demux(video=0) if packet.size]
+        kinds = [data[data.index(b"\0\0\1\xb6") + 4] >> 6 for data in coded]  # 0, 1, 2: I, P, B
+        place = coded[0].index(b"\0\0\1\xb6")
+        coded[0] = coded[0][:place] + b"\0\0\1\xb2DivX503b1393p" + coded[0][place:]  # says that they are packed
+        packets = []
+        for data, kind in zip(coded, kinds):
+            if kind == 2:
+                packets[-1] += data
+                packets.append(b"\0\0\1\xb6\x50\x40\x7f")  # of no picture
+            else:
+                packets.append(data)
+        assert kinds.count(2) > 50 and len(packets) == len(coded)
+        for number, data in enumerate(packets):
+            packet = av.Packet(data)
+            packet.pts = packet.dts = number
+            packet.time_base, packet.stream, packet.is_keyframe = Fraction(1, 25), stream, number == 0
+            packed.mux(packet)
+    numbers, seconds = numbers_and_times(tmp_path / "clip.avi", rate=1000)
+    assert numbers == list(range(150))
+    assert np.abs(np.array(seconds) - STEADY).max() < 0.002
+
+
+def test_pictures_within_a_tick_of_a_coarse_clock(tmp_path):
+    """125 pictures a second, in a Matroska whose clock has ticks of 16 ms."""
+    clip = write_clip(tmp_path / "clip.mkv", [number / 2000 for number in range(150)])
+    data = clip.read_bytes()
+    clip.write_bytes(data.replace(bytes.fromhex("2ad7b1830f4240"), bytes.fromhex("2ad7b183f42400"), 1))
+    numbers, seconds = numbers_and_times(clip, rate=1000)
+    assert numbers == list(range(150)) and min(np.diff(seconds)) > 0
+    assert np.abs(np.array(seconds) - np.arange(150) / 125).max() < 0.016
 
 
 def test_variable_frame_rate(tmp_path):
@@ -133,6 +229,49 @@ def test_sound_that_lasts_longer_is_no_damage(tmp_path):
     for suffix in (".mp4", ".mkv", ".ts"):
         clip = write_clip(tmp_path / f"clip{suffix}", STEADY[:50], sound=6)
         assert numbers_and_times(clip, rate=25)[0] == list(range(50))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm", ".flv", ".avi", ".asf", ".ts"])
+def test_a_last_picture_that_is_held_is_no_damage(tmp_path, suffix):
+    kind = suffix if suffix in (".webm", ".avi") else ".mp4"  # in which codecs are stored as there
+    source = write_clip(tmp_path / f"source{kind}", STEADY)
+    with av.open(str(source)) as whole, av.open(str(tmp_path / f"clip{suffix}"), "w") as held:
+        stream = held.add_stream_from_template(whole.streams.video[0])
+        for number, packet in enumerate(whole.demux(video=0)):
+            if packet.dts is not None:
+                packet.duration = round((6 if number == 149 else 0.04) / packet.time_base)
+                packet.stream = stream
+                held.mux(packet)
+    assert numbers_and_times(tmp_path / f"clip{suffix}", rate=25)[0] == list(range(150))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".ts", ".avi", ".flv"])
+def test_slides_are_no_damage(tmp_path, suffix):
+    times = [10.0 * number for number in range(8)]
+    numbers, seconds = numbers_and_times(write_clip(tmp_path / f"clip{suffix}", times), rate=25)
+    assert numbers == list(range(8)) and np.abs(np.array(seconds) - times).max() < 0.002
+
+
+def test_two_tracks_of_which_one_is_slow(tmp_path):
+    """Between the slides stand many bytes of the other track."""
+    noise = np.random.default_rng(0)
+    with av.open(str(tmp_path / "clip.mkv"), "w") as container:
+        slow, fast = (container.add_stream("libx264", rate=25, options={"preset": "ultrafast"}) for _ in range(2))
+        slow.codec_context.max_b_frames, slow.pix_fmt, fast.pix_fmt = 0, "yuv420p", "yuv420p"
+        slow.width, slow.height, fast.width, fast.height = 2 * WIDTH, 2 * HEIGHT, WIDTH, HEIGHT
+        for number in range(200):
+            for stream, due in ((slow, number < 50 or number % 50 == 0), (fast, True)):
+                if due:
+                    image = np.kron(scene(number), np.ones((2, 2, 1), np.uint8)) if stream is slow else None
+                    image = noise.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8) if image is None else image
+                    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                    frame.pts, frame.time_base = number, Fraction(1, 25)
+                    container.mux(stream.encode(frame))
+        for stream in (slow, fast):
+            container.mux(stream.encode(None))
+    frames, reader = read(tmp_path / "clip.mkv", rate=25)
+    assert reader.incomplete is None and reader.width == 2 * WIDTH
+    assert [number_in(frame.image) for frame in frames] == [*range(50), 50, 100, 150]
 
 
 # What the pictures look like
@@ -245,6 +384,35 @@ def test_wide_colors_of_a_video_are_converted(tmp_path):
     assert np.abs(read(clip, rate=25)[0][0].image[32, 48] - expected).max() < 8
 
 
+@pytest.mark.parametrize(
+    ("size", "tagged", "rgb"),
+    [
+        ((960, 704), None, (254, 0, 0)),  # BT.601
+        ((1280, 720), None, (255, 24, 0)),  # BT.709
+        ((720, 1280), None, (255, 24, 0)),
+        ((960, 704), 1, (255, 24, 0)),
+        ((1280, 720), 6, (254, 0, 0)),
+    ],
+)
+def test_the_matrix_of_a_video_that_does_not_say_it(tmp_path, size, tagged, rgb):
+    """Y 81, Cb 90, Cr 240 is red by BT.601; by BT.709 it is 255, 24, 0."""
+    (width, height), path = size, tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "1"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        if tagged is not None:
+            stream.codec_context.colorspace = tagged
+        for number in range(2):
+            picture = av.VideoFrame(width, height, "yuv420p")
+            for plane, value in zip(picture.planes, (81, 90, 240)):
+                plane.update(bytes([value]) * plane.buffer_size)
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    frame = read(path, rate=25)[0][0]
+    assert np.abs(frame.image[height // 2, width // 2].astype(int) - rgb).max() <= 4
+
+
 # Broken files
 
 
@@ -292,6 +460,28 @@ def test_a_file_cut_off_gives_what_is_there_and_says_where_it_ends(tmp_path, suf
     )
     assert reader.incomplete.startswith(("The file ends", "The file breaks off"))
     assert reader.incomplete.endswith(".") and "\n" not in reader.incomplete
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".ts", ".flv", ".wmv", ".gif"])
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_file_of_which_little_is_missing_says_so(tmp_path, suffix, filled):
+    """Cut off, or with zeros where room was made for what did not come."""
+    clip = write_clip(tmp_path / f"clip{suffix}", STEADY, pixels="rgb8" if suffix == ".gif" else "yuv420p")
+    data = clip.read_bytes()
+    there = len(data) * (6 if filled else 7) // 10 | 1
+    clip.write_bytes(data[:there] + bytes(len(data) - there if filled else 0))
+    frames, reader = read(clip, rate=25)
+    assert 50 < len(frames) < 150 and reader.incomplete.startswith("The file ")
+    assert [number_in(frame.image) for frame in frames[:50]] == list(range(50))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -1.0, 1e300])
+def test_a_size_that_is_none_says_nothing(tmp_path, number):
+    clip = write_clip(tmp_path / "clip.flv", STEADY[:25])
+    data = bytearray(clip.read_bytes())
+    struct.pack_into(">d", data, data.index(b"filesize\0") + 9, number)
+    clip.write_bytes(data)
+    assert numbers_and_times(clip, rate=25)[0] == list(range(25))
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm", ".ts", ".avi"])
@@ -384,8 +574,8 @@ def crowded(path: Path) -> Path:
 def test_pictures_without_progress_of_time_end_the_reading(tmp_path, monkeypatch):
     monkeypatch.setattr("inference.video.MAX_PACKETS", 30)
     decoded = []
-    to_seconds = inference.video._Clock.seconds
-    monkeypatch.setattr("inference.video._Clock.seconds", lambda *it: decoded.append(it) or to_seconds(*it))
+    to_seconds = inference.video.Clock.seconds
+    monkeypatch.setattr("inference.video.Clock.seconds", lambda *it: decoded.append(it) or to_seconds(*it))
     for suffix in (".mp4", ".mkv"):  # the second rounds all of these times to one
         decoded.clear()
         frames, reader = read(crowded(tmp_path / f"clip{suffix}"))
