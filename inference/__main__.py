@@ -96,14 +96,16 @@ def _files_below(folder: Path, found: Found) -> list[Path]:
             if path.suffix.lower() in SUFFIXES:
                 (left_out if _is_apple_double(path) else files).append(path)
     if left_out:
-        found.notes.append(f"{folder}: left out what macOS notes beside files, {min(left_out)} {_and_more(left_out)}.")
+        found.notes.append(f"{folder}: left out as macOS's notes on files, not pictures: {some_names(left_out)}.")
     if not files and len(found.unread) == unread:
         found.notes.append(f"{folder}: no photo or video in it.")
     return sorted(files)
 
 
-def _and_more(paths: list) -> str:
-    return f"and {len(paths) - 1} more" if len(paths) > 1 else "alone"
+def some_names(paths: list[Path], most: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    names = ", ".join(path.name for path in sorted(paths)[:most])
+    return f"{names} and {len(paths) - most:,} more" if len(paths) > most else names
 
 
 def _is_apple_double(path: Path) -> bool:
@@ -440,7 +442,8 @@ def main() -> int:
             print(f"\nInterrupted; what was written so far is complete.\n{run.totals(failed)}", file=sys.stderr)
             return 130
     of_all = f": {failed} of {total} files could not be read, or not to their end, or not be copied" if failed else ""
-    print(run.totals(failed) + of_all, file=sys.stderr)
+    if total > 1 or failed:  # of one file its own line says as much
+        print(run.totals(failed) + of_all, file=sys.stderr)
     return 1 if failed else 0
 
 
