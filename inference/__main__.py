@@ -376,10 +376,7 @@ def main() -> int:
     for note in found.notes:
         print(printable(note), file=sys.stderr)
     if not found.files and not found.unread:
-        print(
-            f"error: no photo or video in {', '.join(map(printable, args.sources))} ({', '.join(SUFFIXES)})",
-            file=sys.stderr,
-        )
+        print(f"error: nothing to read. Of folders this is read: {', '.join(SUFFIXES)}", file=sys.stderr)
         return 1
     try:
         outputs = planned_outputs(args.json, args.csv, args.annotate, found.files)
