@@ -234,9 +234,17 @@ def test_no_name_is_a_formula(tmp_path, name):
         assert [row["file"] for row in csv.DictReader(file)] == [f"./{name}", f"album/{name}"]
 
 
-def test_a_run_ends_with_what_was_done(run, album, tmp_path):
+@pytest.fixture
+def plain(album) -> Path:
+    """The cat's place in the album taken by a picture that is one grey."""
+    Image.new("RGB", (320, 240), "gray").save(album / "cat.JPG", "JPEG")
+    return album / "cat.JPG"
+
+
+def test_a_run_ends_with_what_was_done(run, album, plain, tmp_path):
     (tmp_path / "empty").mkdir()
-    arguments = ("inference", album, tmp_path / "empty", EXAMPLES / "cat.jpg")
+    shutil.copy(plain, tmp_path / "plain.jpg")
+    arguments = ("inference", album, tmp_path / "empty", tmp_path / "plain.jpg")
     result = run(*arguments)
     assert result.returncode == 1 and f"{tmp_path / 'empty'}: no photo or video in it." in result.stderr.splitlines()
     totals = "4 photos, 2 faces, 0 videos, 1 failed"
@@ -299,7 +307,7 @@ def test_one_bad_name_is_told_and_the_rest_is_done(run, tmp_path):
     assert len(entries) == 6 and "too long" in entries[long]["error"]
 
 
-def test_a_folder_without_permission_is_told_and_the_rest_is_done(command, album, tmp_path):
+def test_a_folder_without_permission_is_told_and_the_rest_is_done(command, album, plain, tmp_path):
     if shutil.which("setpriv") is None and os.getuid() == 0:
         pytest.skip("needs setpriv (util-linux), or not to be root")
     (album / "deep" / "er").chmod(0)
@@ -316,7 +324,7 @@ def test_a_folder_without_permission_is_told_and_the_rest_is_done(command, album
     assert "2 photos, 1 face, 0 videos, 2 failed" in result.stderr and "a smile.jpg: 1 happy" in result.stdout
 
 
-def test_a_copy_whose_name_the_disk_does_not_take_is_told_and_the_rest_is_done(run, album, tmp_path):
+def test_a_copy_whose_name_the_disk_does_not_take_is_told_and_the_rest_is_done(run, album, plain, tmp_path):
     shutil.copy(EXAMPLES / "astronaut.jpg", album / f"{'x' * 250}.JPG")
     result = run("inference", album, "--annotate", tmp_path / "boxes", "--csv", tmp_path / "faces.csv")
     assert result.returncode == 1 and result.stdout.count(": 1 happy") == 3
