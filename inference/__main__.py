@@ -5,8 +5,11 @@ python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FI
 
 import argparse
 import contextlib
+import errno
 import os
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +30,7 @@ from inference.drawing import annotate
 from inference.follow import FaceFollower
 from inference.images import ImageError, load_image
 from inference.model_files import ModelError
+from inference.outputs import Output, OutputError, check_outputs, check_room, create, same_name
 from inference.report import CsvReport, JsonReport, video_entry
 from inference.satisfaction import Timeline
 from inference.types import Analysis
@@ -34,30 +38,85 @@ from inference.video import VideoError, VideoReader, VideoWriter
 
 SUFFIXES = (*images.SUFFIXES, *video.SUFFIXES)
 
+COPY_COMMENT = "Annotated copy by python -m inference"
+"""Stands in every annotated copy, which no other file is overwritten for."""
 
-def find_files(sources: list[Path]) -> list[tuple[Path, Path]]:
-    """Every photo and video as (path, name for its annotated copy, without a suffix): files themselves, and what folders
-    hold at any depth.
 
-    Names are relative to their folder and differ from one another, so that no copy overwrites another.
+@dataclass
+class Found:
+    """What the sources hold.
+
+    Attributes:
+        files: photos and videos as (path, name for the annotated copy, without a suffix): files themselves, and what folders
+            hold at any depth, each once. Names are relative to their folder and differ from one another, also where upper and
+            lower case are one, so that no copy overwrites another.
+        unread: folders that cannot be read, and why not.
+        notes: what else is left out, as sentences.
     """
-    found: list[tuple[Path, Path]] = []
-    taken: set[Path] = set()
+
+    files: list[tuple[Path, Path]] = field(default_factory=list)
+    unread: list[tuple[Path, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def find_files(sources: list[Path]) -> Found:
+    """Look into the sources."""
+    found = Found()
+    paths: set[Path] = set()
+    names: set[str] = set()
     for source in sources:
-        if source.is_dir():
-            files = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-        else:
-            files = [source]
-        for file in files:
-            name = Path(source.resolve().name, file.relative_to(source)) if source.is_dir() else Path(source.name)
+        folder = os.path.isdir(source)
+        for file in _files_below(source, found) if folder else [source]:
+            if file.absolute() in paths:
+                continue
+            paths.add(file.absolute())
+            name = Path(source.resolve().name, file.relative_to(source)) if folder else Path(source.name)
             name = name.with_suffix("") if name.suffix in (".jpg", ".mp4") else name
             stem, count = name.name, 1
-            while name in taken:
+            while same_name(name) in names:
                 count += 1
                 name = name.with_name(f"{stem}_{count}")
-            taken.add(name)
-            found.append((file, name))
+            names.add(same_name(name))
+            found.files.append((file, name))
     return found
+
+
+def _files_below(folder: Path, found: Found) -> list[Path]:
+    """What has a photo's or a video's name in a folder; `found` is told what cannot be read or is left out."""
+
+    def note(error: OSError) -> None:
+        found.unread.append((Path(error.filename), f"cannot be read ({error.strerror})."))
+
+    unread, files, left_out = len(found.unread), [], []
+    for parent, folders, names in os.walk(folder, onerror=note):
+        for path in (Path(parent, name) for name in sorted(folders)):
+            if path.is_symlink():
+                found.notes.append(f"{path}: a link to a folder is not followed; name it to have it read.")
+        for path in (Path(parent, name) for name in names):
+            if path.suffix.lower() in SUFFIXES:
+                (left_out if _is_apple_double(path) else files).append(path)
+    if left_out:
+        found.notes.append(f"{folder}: left out as macOS's notes on files, not pictures: {some_names(left_out)}.")
+    if not files and len(found.unread) == unread:
+        found.notes.append(f"{folder}: no photo or video in it.")
+    return sorted(files)
+
+
+def some_names(paths: list[Path], most: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    names = ", ".join(path.name for path in sorted(paths)[:most])
+    return f"{names} and {len(paths) - most:,} more" if len(paths) > most else names
+
+
+def _is_apple_double(path: Path) -> bool:
+    """Whether this is what macOS keeps of a file on disks of others, under the file's name with ._ before it."""
+    if not path.name.startswith("._") or not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"\0\5\x16\7"
+    except OSError:
+        return False
 
 
 def printable(path: Path | str) -> str:
@@ -71,7 +130,7 @@ def open_file(path: Path, rate: float) -> np.ndarray | VideoReader:
     Raises:
         ImageError, VideoError: it is neither.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         return load_image(path)  # says why not; a pipe must not even be opened
     attempts = [load_image, partial(VideoReader, rate=rate)]
     if path.suffix.lower() in video.SUFFIXES:
@@ -89,7 +148,9 @@ class Run:
     """What the command is to do with each file.
 
     Attributes:
-        lost: frames of the last video on which the detector failed, which are left out.
+        photos, videos: how many were analysed.
+        faces: of the photos.
+        problems: what went wrong with the last file without ending it, as sentences.
     """
 
     def __init__(
@@ -101,38 +162,51 @@ class Run:
         age_gender: bool = False,
     ):
         self.analyzer, self.json, self.table, self.annotated = analyzer, json, table, annotated
-        self.age_gender, self.lost = age_gender, 0
+        self.age_gender = age_gender
+        self.photos = self.videos = self.faces = 0
+        self.problems: list[str] = []
 
-    def copy(self, name: Path, suffix: str) -> Path:
-        """Where the annotated copy goes."""
-        path = self.annotated if self.annotated.suffix == ".mp4" else self.annotated / f"{name}{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+    def file(self, path: Path, name: Path, rate: float) -> str:
+        """Analyse a photo or a video and write what is asked for; gives the line for the terminal.
+
+        Raises:
+            ImageError, VideoError, DetectorError: it cannot be read, or not analysed.
+            OSError: there is no room for what is to be written, or another reason why nothing more can be.
+        """
+        self.problems = []
+        source = open_file(path, rate)
+        return (self.video if isinstance(source, VideoReader) else self.photo)(path, name, source)
 
     def photo(self, path: Path, name: Path, image: np.ndarray) -> str:
-        """Analyse a photo and write what is asked for; gives the line for the terminal."""
         result = self.analyzer.analyze(image, self.age_gender)
-        if self.annotated:
+        if self.annotated and is_one_video(self.annotated):
+            self.problems.append(f"no annotated copy: this is a photo, and {printable(self.annotated)} names a video.")
+        elif self.annotated:
             copy = BytesIO()
-            Image.fromarray(annotate(image, result.faces)).save(copy, "JPEG", quality=92)
-            write_whole(self.copy(name, ".jpg"), copy.getvalue())
+            Image.fromarray(annotate(image, result.faces)).save(copy, "JPEG", quality=92, comment=COPY_COMMENT)
+            with self.copy(name, ".jpg") as target:
+                create(target, copy.getvalue()).close()
         if self.json:
             self.json.add(str(path), result.to_dict())
         if self.table:
             self.table.add(str(path), result)
+        self.photos += 1
+        self.faces += len(result.faces)
         return summary(result)
 
     def video(self, path: Path, name: Path, reader: VideoReader) -> str:
         """The same for a video; what was written is complete also when it is interrupted."""
         follower, timeline = FaceFollower(self.analyzer), Timeline()
-        self.lost = 0
+        lost = 0
         with contextlib.ExitStack() as stack:
             stack.enter_context(reader)
             if self.json:
                 stack.callback(lambda: self.json.add(str(path), video_entry(reader, timeline)))
             writer = None
             if self.annotated:
-                writer = stack.enter_context(VideoWriter(self.copy(name, ".mp4"), reader.width, reader.height))
+                with self.copy(name, ".mp4") as target:
+                    create(target).close()
+                    writer = stack.enter_context(VideoWriter(target, reader.width, reader.height, COPY_COMMENT))
             progress = stack.enter_context(
                 tqdm(
                     total=reader.duration and round(reader.duration),
@@ -146,7 +220,7 @@ class Run:
                 try:
                     people = follower.analyze(frame.image, frame.seconds, age_gender=self.age_gender)
                 except DetectorError:
-                    self.lost += 1
+                    lost += 1
                     continue
                 if writer:  # first, so that an interrupt leaves no row in the table whose frame the copy lacks
                     faces = [person.smoothed for person in people]
@@ -155,28 +229,72 @@ class Run:
                 if self.table:
                     self.table.add_frame(str(path), frame.seconds, people, room, readings)
                 progress.update(round(reader.position) - progress.n)
+        if reader.incomplete:
+            self.problems.append(f"not read to its end: {reader.incomplete}")
+        if lost:
+            self.problems.append(f"the face detector failed on {lost} of the pictures; they are left out")
+        self.videos += 1
         return video_summary(timeline)
+
+    @contextlib.contextmanager
+    def copy(self, name: Path, suffix: str) -> Iterator[Path]:
+        """Where the annotated copy goes. A name that the disk does not take is a problem of this file alone."""
+        path = self.annotated if is_one_video(self.annotated) else self.annotated / f"{name}{suffix}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield path
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self.problems.append(f"no annotated copy: {printable(path)} cannot be written ({error.strerror}).")
+
+    def totals(self, failed: int) -> str:
+        """One line for the terminal."""
+        counts = ((self.photos, "photo"), (self.faces, "face"), (self.videos, "video"))
+        return ", ".join(
+            [*(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts), f"{failed} failed"]
+        )
+
+
+def is_one_video(annotated: Path) -> bool:
+    """Whether --annotate names the copy of one video, not a folder."""
+    return annotated.suffix.lower() == ".mp4" and not annotated.is_dir()
+
+
+def planned_outputs(
+    json: Path | None, table: Path | None, annotated: Path | None, files: list[tuple[Path, Path]]
+) -> list[Output]:
+    """All files that may be written.
+
+    Raises:
+        OutputError: a name is not for what the option writes.
+    """
+    outputs = []
+    for option, path, report in (("--json", json, JsonReport), ("--csv", table, CsvReport)):
+        if path and path.suffix.lower() in SUFFIXES:
+            raise OutputError(
+                f"{option} {path}: this is the name of a photo or video. Name a file like faces.{option[2:]}."
+            )
+        if path:
+            outputs.append(Output(option, path, report.is_earlier))
+    if annotated:
+        copies = [annotated]
+        if not is_one_video(annotated):
+            if annotated.suffix.lower() in (*SUFFIXES, ".csv", ".json") and not annotated.is_dir():
+                raise OutputError(
+                    f"--annotate {annotated}: this is the name of a file. Name a folder for the copies, or of one video FILE.mp4."
+                )
+            copies = [annotated / f"{name}{suffix}" for _, name in files for suffix in (".jpg", ".mp4")]
+        elif len(files) > 1 or any(path.suffix.lower() in images.SUFFIXES for path, _ in files):
+            raise OutputError("--annotate FILE.mp4 is for one video; name a folder for the copies of several files.")
+        outputs += [Output("--annotate", copy, lambda head: COPY_COMMENT.encode() in head) for copy in copies]
+    return outputs
 
 
 def cannot_write(error: OSError) -> str:
     """One line on what could not be written and why."""
-    path = str(error.filename or "the results").removeprefix("file:")  # FFmpeg's way to name a file
+    path = printable(str(error.filename or "the results").removeprefix("file:"))  # FFmpeg's way to name a file
     return f"error: cannot write {path}: {error.strerror}. What was written before is complete; free or name another place."
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, of which nothing is left where there is no room for all of it.
-
-    Raises:
-        OSError: it cannot be written; `filename` says which.
-    """
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        if path.is_file():
-            path.unlink()
-        error.filename = str(path)
-        raise
 
 
 def summary(result: Analysis) -> str:
@@ -210,18 +328,38 @@ def rate(text: str) -> float:
     return value
 
 
+def named_path(text: str) -> Path:
+    """A path of the command line; an empty one, as of a variable that is not set, would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name")
+    return Path(text)
+
+
+def file_path(text: str) -> Path:
+    """A path of a file to be written."""
+    if text.endswith(("/", os.sep)):
+        raise argparse.ArgumentTypeError(f"{text} is the name of a folder; name a file")
+    return named_path(text)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m inference",
         description="Find all faces in photos and videos and give the seven emotion probabilities of each.",
-        epilog="Exit status: 0 all files were read to their end, 1 some were not, 2 wrong usage, 130 interrupted.",
+        epilog="Exit status: 0 all files were read to their end and all that was asked for is written, 1 not so, 2 wrong usage, "
+        "with nothing done, 130 interrupted.",
     )
-    parser.add_argument("sources", nargs="+", type=Path, metavar="PHOTO|VIDEO|FOLDER")
+    parser.add_argument("sources", nargs="+", type=named_path, metavar="PHOTO|VIDEO|FOLDER")
     parser.add_argument("--age-gender", action="store_true", help="estimate the apparent age and gender too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write one object a photo, and a report a video")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write one row a face of each photo and video frame")
+    parser.add_argument("--json", type=file_path, metavar="FILE", help="write one object a photo, and a report a video")
     parser.add_argument(
-        "--annotate", type=Path, metavar="DIR|FILE.mp4", help="write copies with numbered boxes; of one video, FILE.mp4"
+        "--csv", type=file_path, metavar="FILE", help="write one row a face of each photo and video frame"
+    )
+    parser.add_argument(
+        "--annotate",
+        type=named_path,
+        metavar="DIR|FILE.mp4",
+        help="write copies with numbered boxes; of one video, FILE.mp4",
     )
     parser.add_argument(
         "--rate",
@@ -232,26 +370,32 @@ def main() -> int:
     )
     args = parser.parse_args()
     send_no_reports()
-    files = find_files(args.sources)
-    if not files:
-        print(
-            f"error: no photo or video in {', '.join(map(printable, args.sources))} ({', '.join(SUFFIXES)})",
-            file=sys.stderr,
-        )
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
+    found = find_files(args.sources)
+    for note in found.notes:
+        print(printable(note), file=sys.stderr)
+    if not found.files and not found.unread:
+        print(f"error: nothing to read. Of folders this is read: {', '.join(SUFFIXES)}", file=sys.stderr)
         return 1
-    if args.annotate and args.annotate.suffix == ".mp4":
-        if len(files) > 1 or files[0][0].suffix.lower() in images.SUFFIXES:
-            parser.error("--annotate FILE.mp4 is for one video; name a folder for the copies of several files")
-    for path, name in files if args.annotate else ():
-        copies = [args.annotate, *(args.annotate / f"{name}{suffix}" for suffix in (".jpg", ".mp4"))]
-        if os.path.realpath(path) in map(os.path.realpath, copies):
-            parser.error(f"--annotate would overwrite {printable(path)}")
-    failed = 0
+    try:
+        outputs = planned_outputs(args.json, args.csv, args.annotate, found.files)
+        check_outputs(outputs, [path for path, _ in found.files])
+    except OutputError as error:
+        parser.error(printable(error))
+    except OSError as error:
+        print(cannot_write(error), file=sys.stderr)
+        return 1
+    total, failed = len(found.files) + len(found.unread), 0
     with contextlib.ExitStack() as stack:
         try:
             analyzer = FaceAnalyzer()
             if args.age_gender and analyzer.estimator is None:
                 raise ModelError("--age-gender needs models/age_gender.onnx. Restore it with `git checkout -- models`.")
+            for path in filter(None, (args.json, args.csv)):
+                check_room(path)
+            if args.annotate:
+                check_room(args.annotate, args.annotate.parent if is_one_video(args.annotate) else args.annotate)
             reports = [kind(path) if path else None for kind, path in ((JsonReport, args.json), (CsvReport, args.csv))]
         except ModelError as error:
             print(f"error: {error}", file=sys.stderr)
@@ -262,35 +406,41 @@ def main() -> int:
         for report in filter(None, reports):
             stack.callback(report.close)
         run = Run(analyzer, *reports, args.annotate, args.age_gender)
-        progress = stack.enter_context(tqdm(files, unit="file", disable=None if len(files) > 1 else True))
+
+        def not_read(path: Path, why: str) -> None:
+            if run.json:
+                run.json.add(str(path), {"error": why})
+            tqdm.write(f"{printable(path)}: not read: {printable(why.removeprefix(f'{path}: '))}", file=sys.stderr)
+
+        progress = stack.enter_context(tqdm(found.files, unit="file", disable=None if total > 1 else True))
         try:
+            for path, why in found.unread:
+                failed += 1
+                not_read(path, why)
             for path, name in progress:
                 try:
-                    source = open_file(path, args.rate)
-                    is_video = isinstance(source, VideoReader)
-                    line = (run.video if is_video else run.photo)(path, name, source)
+                    line = run.file(path, name, args.rate)
                 except (ImageError, VideoError, DetectorError) as error:
                     failed += 1
-                    if run.json:
-                        run.json.add(str(path), {"error": str(error)})
-                    problem = str(error).removeprefix(f"{path}: ")
-                    progress.write(f"{printable(path)}: not read: {problem}", file=sys.stderr)
+                    not_read(path, str(error))
                     continue
                 progress.write(f"{printable(path)}: {line}", file=sys.stdout)
-                problems = [f"not read to its end: {source.incomplete}"] if is_video and source.incomplete else []
-                if is_video and run.lost:
-                    problems.append(f"the face detector failed on {run.lost} of the pictures; they are left out")
-                failed += bool(problems)
-                for problem in problems:
+                failed += bool(run.problems)
+                for problem in run.problems:
                     progress.write(f"{printable(path)}: {problem}", file=sys.stderr)
         except OSError as error:
+            progress.close()
+            if run.photos or run.videos:
+                print(run.totals(failed), file=sys.stderr)
             print(cannot_write(error), file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print("\nInterrupted; what was written so far is complete.", file=sys.stderr)
+            progress.close()
+            print(f"\nInterrupted; what was written so far is complete.\n{run.totals(failed)}", file=sys.stderr)
             return 130
-    if failed:
-        print(f"{failed} of {len(files)} files could not be read, or not to their end", file=sys.stderr)
+    of_all = f": {failed} of {total} files could not be read, or not to their end, or not be copied" if failed else ""
+    if total > 1 or failed:  # of one file its own line says as much
+        print(run.totals(failed) + of_all, file=sys.stderr)
     return 1 if failed else 0
 
 

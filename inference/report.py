@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO, StringIO
 from pathlib import Path
 
+from inference.outputs import create
 from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline
 from inference.tracker import TrackedFace
 from inference.types import CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE, WIDEST_AGE_RANGE, Analysis, Face
@@ -45,14 +46,15 @@ index of the person and its standard deviation, -1 to 1, and those of the room. 
 
 
 class _GrowingFile:
-    """A file that is written anew and grows by whole pieces of text: a piece for which there is no room leaves it as it was.
+    """A file that is written anew, in place of an earlier one in one step, and grows by whole pieces of text: a piece for which
+    there is no room leaves it as it was.
 
     Raises:
         OSError: it cannot be written; `filename` says which.
     """
 
-    def __init__(self, path: Path):
-        self._path, self._file = path, open(path, "wb", buffering=0)
+    def __init__(self, path: Path, beginning: str):
+        self._path, self._file = path, create(path, beginning.encode())
 
     def append(self, text: str, instead_of: str = "") -> None:
         """Write a piece at the end, in place of what the file ends with."""
@@ -79,9 +81,13 @@ class JsonReport:
     `video_entry` gives for a video, `file` and `error` for what could not be read."""
 
     def __init__(self, path: Path):
-        self._file = _GrowingFile(path)
-        self._file.append("[\n]\n")
+        self._file = _GrowingFile(path, "[\n]\n")
         self._empty = True
+
+    @staticmethod
+    def is_earlier(head: bytes) -> bool:
+        """Whether a file that begins so is such a report."""
+        return head.startswith((b"[\n]\n", b'[\n{"file": '))
 
     def add(self, name: str, fields: Mapping) -> None:
         entry = ("\n" if self._empty else ",\n") + json.dumps({"file": name, **fields}) + "\n]\n"
@@ -100,8 +106,12 @@ class CsvReport:
     """
 
     def __init__(self, path: Path):
-        self._file = _GrowingFile(path)
-        self._write([CSV_COLUMNS])
+        self._file = _GrowingFile(path, _csv_text([CSV_COLUMNS]))
+
+    @staticmethod
+    def is_earlier(head: bytes) -> bool:
+        """Whether a file that begins so is such a table."""
+        return head.startswith(",".join(CSV_COLUMNS[:3]).encode())
 
     def add(self, name: str, result: Analysis) -> None:
         """Write the faces of a photo."""
@@ -132,12 +142,16 @@ class CsvReport:
         self._write(rows)
 
     def _write(self, rows: list) -> None:
-        text = StringIO()
-        csv.writer(text).writerows(rows)
-        self._file.append(text.getvalue())
+        self._file.append(_csv_text(rows))
 
     def close(self) -> None:
         self._file.close()
+
+
+def _csv_text(rows: list) -> str:
+    text = StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
 
 
 def _face_cells(name: str, number: int, face: Face) -> list:

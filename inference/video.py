@@ -381,12 +381,13 @@ class VideoWriter:
     Args:
         path: written anew.
         width, height: of all pictures, in pixels. Odd sizes get one more row or column, a copy of the last.
+        comment: on the video, kept near the beginning of the file.
 
     Raises:
         OSError: the file cannot be written; write() and close() raise it too.
     """
 
-    def __init__(self, path: str | Path, width: int, height: int):
+    def __init__(self, path: str | Path, width: int, height: int, comment: str = ""):
         self.width, self.height = width, height
         with open(path, "wb"):  # so that a path that cannot be written is refused at once
             pass
@@ -394,6 +395,7 @@ class VideoWriter:
         options = {"movflags": "hybrid_fragmented+frag_keyframe", "fflags": "+flush_packets"}
         # The prefix says that it is a file even if its name looks like an address.
         self._container = av.open(f"file:{Path(path)}", "w", format="mp4", options=options)
+        self._container.metadata["comment"] = comment
         self._stream = self._container.add_stream("libx264", options={"preset": "veryfast", "crf": "21"})
         self._stream.width, self._stream.height = width + width % 2, height + height % 2
         self._stream.pix_fmt = "yuv420p"

@@ -158,7 +158,7 @@ def test_age_and_gender_only_where_asked_for(run, tmp_path):
     }
 
 
-def test_single_photo_prints_its_answer(run):
+def test_single_photo_prints_its_answer_and_no_more(run):
     result = run("inference", EXAMPLES / "astronaut.jpg")
     assert result.returncode == 0 and "1 happy" in result.stdout
     assert result.stderr == ""
@@ -232,6 +232,119 @@ def test_no_name_is_a_formula(tmp_path, name):
     report.close()
     with open(tmp_path / "faces.csv", newline="") as file:
         assert [row["file"] for row in csv.DictReader(file)] == [f"./{name}", f"album/{name}"]
+
+
+@pytest.fixture
+def plain(album) -> Path:
+    """The cat's place in the album taken by a picture that is one grey."""
+    Image.new("RGB", (320, 240), "gray").save(album / "cat.JPG", "JPEG")
+    return album / "cat.JPG"
+
+
+def test_a_run_ends_with_what_was_done(run, album, plain, tmp_path):
+    (tmp_path / "empty").mkdir()
+    shutil.copy(plain, tmp_path / "plain.jpg")
+    arguments = ("inference", album, tmp_path / "empty", tmp_path / "plain.jpg")
+    result = run(*arguments)
+    assert result.returncode == 1 and f"{tmp_path / 'empty'}: no photo or video in it." in result.stderr.splitlines()
+    totals = "4 photos, 2 faces, 0 videos, 1 failed"
+    assert result.stderr.splitlines()[-1].startswith(f"{totals}: 1 of 5 files could not be read")
+    (album / "broken.jpg").unlink()
+    result = run(*arguments)
+    assert result.returncode == 0 and result.stderr.splitlines()[-1] == "4 photos, 2 faces, 0 videos, 0 failed"
+
+
+def test_a_file_is_read_once_however_often_it_is_named(run, tmp_path):
+    photo = shutil.copy(EXAMPLES / "astronaut.jpg", tmp_path)
+    result = run("inference", photo, tmp_path, photo, tmp_path, "--annotate", tmp_path / "boxes")
+    assert result.returncode == 0 and result.stdout.count(": 1 happy") == 1 and "1 photo, " not in result.stderr
+    assert [path.name for path in (tmp_path / "boxes").iterdir()] == ["astronaut.jpg"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp1254", "iso-8859-9"])
+def test_a_name_that_the_terminal_cannot_write_is_written_otherwise(command, tmp_path, encoding):
+    names = ["\u0131\u015f\u0131k.jpg", "smile \U0001f600.jpg", "\u7b11.jpg", "plain.jpg"]
+    for name in names:
+        shutil.copy(EXAMPLES / "astronaut.jpg", tmp_path / name)
+    arguments = {**command("inference", tmp_path, PYTHONIOENCODING=encoding), "encoding": encoding}
+    result = subprocess.run(**arguments, capture_output=True)
+    assert result.returncode == 0 and result.stdout.count(": 1 happy") == 4 and "Traceback" not in result.stderr
+    for name in names:
+        assert f"{tmp_path}{os.sep}{name.encode(encoding, 'backslashreplace').decode(encoding)}: " in result.stdout
+
+
+def test_names_under_a_locale_of_ascii_alone(command, tmp_path):
+    for name in (b"latin \xfc.jpg", "Gr\u00fc\u00dfe.jpg".encode()):
+        shutil.copy(EXAMPLES / "astronaut.jpg", os.fsencode(tmp_path) + b"/" + name)
+    environment = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    arguments = command("inference", tmp_path, "--annotate", tmp_path / "boxes", **environment)
+    result = subprocess.run(**arguments, capture_output=True)
+    assert result.returncode == 0 and result.stdout.count(": 1 happy") == 2 and "Traceback" not in result.stderr
+    copies = os.listdir(os.fsencode(tmp_path / "boxes" / tmp_path.name))
+    assert set(copies) == {b"latin \xfc.jpg", "Gr\u00fc\u00dfe.jpg".encode()}
+
+
+def test_one_bad_name_is_told_and_the_rest_is_done(run, tmp_path):
+    album = tmp_path / "album"
+    (album / "sub").mkdir(parents=True)
+    shutil.copy(EXAMPLES / "astronaut.jpg", album / "good.jpg")
+    (album / "broken.jpg").symlink_to("nowhere.jpg")
+    (album / "loop.png").symlink_to("loop.png")
+    (album / "again").symlink_to(".")
+    (album / "._good.jpg").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
+    (album / "sub" / "._real.jpg").write_bytes((EXAMPLES / "astronaut.jpg").read_bytes())
+    long = f"{'a' * 300}.jpg"
+    result = run("inference", long, "a/" * 2500 + "b.jpg", album, "--json", tmp_path / "faces.json")
+    assert result.returncode == 1 and "Traceback" not in result.stderr and result.stdout.count(": 1 happy") == 2
+    lines = result.stderr.splitlines()
+    assert f"{long}: not read: cannot be read (File name too long)." in lines
+    assert f"{album / 'broken.jpg'}: not read: no such file." in lines
+    assert f"{album / 'loop.png'}: not read: cannot be read (Too many levels of symbolic links)." in lines
+    assert any(line.startswith(f"{album / 'again'}: a link to a folder is not followed") for line in lines)
+    assert any(line.startswith(f"{album}: left out") and line.endswith(" ._good.jpg.") for line in lines)
+    assert lines[-1].startswith("2 photos, 2 faces, 0 videos, 4 failed: 4 of 6 files")
+    entries = {entry["file"]: entry for entry in json.loads((tmp_path / "faces.json").read_text())}
+    assert len(entries) == 6 and "too long" in entries[long]["error"]
+
+
+def test_a_folder_without_permission_is_told_and_the_rest_is_done(command, album, plain, tmp_path):
+    if shutil.which("setpriv") is None and os.getuid() == 0:
+        pytest.skip("needs setpriv (util-linux), or not to be root")
+    (album / "deep" / "er").chmod(0)
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.getuid() == 0 else []
+    arguments = command("inference", album)
+    try:
+        result = subprocess.run(**{**arguments, "args": [*drop, *arguments["args"]]}, capture_output=True)
+    finally:
+        (album / "deep" / "er").chmod(0o755)
+    if "setpriv" in result.stderr:
+        pytest.skip("setpriv may not take privileges away here")
+    assert result.returncode == 1
+    assert f"{album / 'deep' / 'er'}: not read: cannot be read (Permission denied)." in result.stderr.splitlines()
+    assert "2 photos, 1 face, 0 videos, 2 failed" in result.stderr and "a smile.jpg: 1 happy" in result.stdout
+
+
+def test_a_copy_whose_name_the_disk_does_not_take_is_told_and_the_rest_is_done(run, album, plain, tmp_path):
+    shutil.copy(EXAMPLES / "astronaut.jpg", album / f"{'x' * 250}.JPG")
+    result = run("inference", album, "--annotate", tmp_path / "boxes", "--csv", tmp_path / "faces.csv")
+    assert result.returncode == 1 and result.stdout.count(": 1 happy") == 3
+    assert any(
+        "x: no annotated copy: " in line.replace(".JPG", "") and line.endswith("(File name too long).")
+        for line in result.stderr.splitlines()
+    )
+    assert "4 photos, 3 faces, 0 videos, 2 failed" in result.stderr
+    assert (tmp_path / "faces.csv").read_text().count("x.JPG,1,") == 1
+    assert len([path for path in (tmp_path / "boxes").rglob("*") if path.is_file()]) == 3
+
+
+def test_copies_are_apart_also_where_upper_and_lower_case_are_one(run, tmp_path):
+    for folder, name in (("one", "Photo.jpg"), ("two", "photo.jpg"), ("Two", "PHOTO.jpg")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(EXAMPLES / "astronaut.jpg", tmp_path / folder / name)
+    sources = [tmp_path / "one" / "Photo.jpg", tmp_path / "two" / "photo.jpg", tmp_path / "Two" / "PHOTO.jpg"]
+    assert run("inference", *sources, "--annotate", tmp_path / "boxes").returncode == 0
+    names = [path.name for path in (tmp_path / "boxes").iterdir()]
+    assert sorted(names) == ["PHOTO_3.jpg", "Photo.jpg", "photo_2.jpg"]
 
 
 def test_missing_file_and_empty_folder(run, tmp_path):

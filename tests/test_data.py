@@ -1,5 +1,6 @@
 """FER-2013 is read in every form it is downloaded in, and no damaged copy passes for it."""
 
+import csv
 import cv2
 import json
 import numpy as np
@@ -96,6 +97,87 @@ class TestForms:
         np.testing.assert_array_equal(test.votes, synthetic.votes[140:])
 
 
+def rewritten(path, change) -> None:
+    """Rewrite a csv by its rows, each a list of fields; row 0 is the header."""
+    with open(path, newline="") as file:
+        rows = list(csv.reader(file))
+    with open(path, "w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(change(rows) or rows)
+
+
+def pandas_index(rows):
+    return [["", *rows[0]], *([str(number), *row] for number, row in enumerate(rows[1:]))]
+
+
+def r_index(rows):
+    return [rows[0], *([str(number), *row] for number, row in enumerate(rows[1:], 1))]
+
+
+KEPT_FORMS = {
+    "byte order mark": lambda text: b"\xef\xbb\xbf" + text,
+    "UTF-16": lambda text: text.decode().encode("utf-16"),
+    "Windows' ends of lines": lambda text: text.replace(b"\n", b"\r\n"),
+    "ends of lines written twice": lambda text: text.replace(b"\n", b"\r\r\n"),
+    "old Mac's ends of lines": lambda text: text.replace(b"\n", b"\r"),
+    "empty lines at the end": lambda text: text + b"\r\n\n  \n",
+    "rows of empty cells": lambda text: text + b"," * text.split(b"\n")[0].count(b",") + b"\n",
+    "no last end of line": lambda text: text.rstrip(b"\n"),
+    "semicolons": lambda text: text.replace(b",", b";"),
+    "tabs": lambda text: text.replace(b",", b"\t"),
+    "quotes": lambda text: re.sub(rb"[^,\n]+", rb'"\g<0>"', text),
+    "quotes and blanks": lambda text: re.sub(rb"[^,\n]+", rb' "\g<0>" ', text),
+    "mark and quotes": lambda text: b"\xef\xbb\xbf" + re.sub(rb"[^,\n]+", rb'"\g<0>"', text),
+    "capitals in the header": lambda text: text.split(b"\n")[0].upper() + text[text.index(b"\n") :],
+    "blanks in the header": lambda text: text.split(b"\n")[0].replace(b",", b" ,  ") + text[text.index(b"\n") :],
+    "index of pandas": pandas_index,
+    "two indices of pandas": lambda rows: pandas_index(pandas_index(rows)),
+    "index of R": r_index,
+    "other order": lambda rows: [row[::-1] for row in rows],
+    "another column": lambda rows: [[*row[:1], f"note, {number}", *row[1:]] for number, row in enumerate(rows)],
+}
+"""What people's programs make of a csv: of its bytes, or, where the name says so, of its rows."""
+OF_ROWS = ("index of pandas", "two indices of pandas", "index of R", "other order", "another column")
+
+
+def keep(path, form) -> None:
+    """Bring a csv into one of KEPT_FORMS."""
+    if form in OF_ROWS:
+        rewritten(path, KEPT_FORMS[form])
+    else:
+        path.write_bytes(KEPT_FORMS[form](path.read_bytes()))
+
+
+class TestFormsThatPeopleKeep:
+    @pytest.mark.parametrize("form", KEPT_FORMS)
+    @pytest.mark.parametrize("name", ["fer2013.csv", "fer2013new.csv"])
+    def test_the_faces_and_votes_are_the_same(self, csv_file, synthetic, name, form):
+        before = csv_file.with_name(name).read_bytes()
+        keep(csv_file.with_name(name), form)
+        assert csv_file.with_name(name).read_bytes() != before
+        faces = load_fer2013(csv_file, official=False)
+        same_faces(faces, synthetic)
+        np.testing.assert_array_equal(faces.votes, synthetic.votes)
+
+    def test_pixels_with_other_blanks_between_them(self, csv_file, synthetic):
+        def respace(lines):
+            lines[7] = lines[7].replace(" ", "  ").replace(",Training", " ,Training")
+
+        edit(csv_file, respace)
+        same_faces(load_fer2013(csv_file, official=False), synthetic)
+
+    def test_a_column_named_twice_is_refused(self, csv_file):
+        rewritten(csv_file, lambda rows: [[row[0], *row] for row in rows])
+        assert f"{csv_file}: row 1 does not name emotion, or more than once: it reads 'emotion, emotion" in error(
+            csv_file
+        )
+
+    @pytest.mark.parametrize("form", ["index of pandas", "index of R", "semicolons"])
+    def test_what_is_cut_off_is_told_as_ever(self, csv_file, form):
+        keep(csv_file, form)
+        csv_file.write_bytes(csv_file.read_bytes()[:-4000])
+        assert f"{csv_file}: row 183 has " in error(csv_file)
+
+
 BAD_ROWS = {
     "short row": (lambda row: row.rsplit(",", 1)[0], "2 fields instead of 3"),
     "too few pixels": (lambda row: row[0] + ",1 2 3,Training", "3 pixels instead of 2304"),
@@ -123,7 +205,7 @@ class TestBadFiles:
     def test_wrong_header(self, tmp_path, text):
         path = tmp_path / "fer2013.csv"
         path.write_text(text)
-        assert f"{path}: row 1 should name the columns emotion, pixels and Usage" in error(path)
+        assert re.search(rf"^{re.escape(str(path))}: row 1 does not name .*Usage", error(path))
 
     def test_header_alone(self, tmp_path):
         path = tmp_path / "fer2013.csv"
@@ -245,7 +327,7 @@ class TestBadVotes:
 
     def test_wrong_header(self, csv_file, votes):
         edit(votes, lambda lines: swap(lines, 1, 2))
-        assert f"{votes}: row 1 should name Usage, Image name and the ten votes" in error(csv_file)
+        assert f"{votes}: row 1 does not name Usage, Image name, neutral, happiness, " in error(csv_file)
 
     def test_too_short(self, csv_file, votes):
         edit(votes, lambda lines: lines[:101])
@@ -272,7 +354,39 @@ class TestBadVotes:
             lines[59] = lines[59].rsplit(",", 1)[0]
 
         edit(votes, damage)
-        assert f"{votes}: row 60: does not hold ten whole numbers" in error(csv_file)
+        assert f"{votes}: row 60 has 11 fields instead of 12: the file is truncated" in error(csv_file)
+
+
+class TestUnreadPictures:
+    def test_they_are_counted_and_named(self, image_folders, caplog):
+        train = image_folders / "train"
+        (train / "contempt").mkdir()
+        unread = [
+            "train/contempt/1.png",
+            "train/happy/2.webp",
+            "train/happy/old/3.png",
+            "train/sad/._4.png",
+            "train/5.BMP",
+        ]
+        for name in unread:
+            (image_folders / name).parent.mkdir(exist_ok=True)
+            (image_folders / name).write_bytes(b"")
+        (train / "happy" / "Thumbs.db").write_bytes(b"")
+        assert len(load_fer2013(image_folders, official=False)) == 182
+        (line,) = caplog.messages
+        assert line.startswith(f"{image_folders}: pictures that are not read: 5, ")
+        assert set(line.split(": 5, ")[1].split(", ")) == {str(Path(name)) for name in unread}
+
+    def test_many_are_counted_and_some_named(self, image_folders, caplog):
+        for number in range(100, 125):
+            (image_folders / "test" / f"{number}.gif").write_bytes(b"")
+        load_fer2013(image_folders, official=False)
+        (line,) = caplog.messages
+        assert "not read: 25, " in line and line.endswith(f"{Path('test', '119.gif')} and 5 more")
+
+    def test_nothing_is_said_where_all_are_read(self, image_folders, caplog):
+        load_fer2013(image_folders, official=False)
+        assert caplog.messages == []
 
 
 class TestBadFolders:

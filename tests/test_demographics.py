@@ -4,10 +4,12 @@ import numpy as np
 import os
 import pytest
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from inference.types import AGES, GENDERS, Detection
 from synthetic import write_picture
+from test_data import KEPT_FORMS, keep
 from training import demographics
 from training.demographics import (
     AGE_GROUPS,
@@ -145,7 +147,7 @@ def test_the_face_in_the_middle_is_the_labelled_one():
     ("spoil", "message"),
     [
         (lambda root: (root / "fairface_label_val.csv").unlink(), "fairface_label_val.csv: no such file"),
-        (lambda root: (root / "fairface_label_val.csv").write_text("file,age\n"), "does not name gender, race"),
+        (lambda root: (root / "fairface_label_val.csv").write_text("file,age\n"), "row 1 does not name gender, race"),
         (
             lambda root: (root / "fairface_label_val.csv").write_text(
                 "file,age,gender,race\nval/1.jpg,5-9,Male,White\n"
@@ -160,6 +162,38 @@ def test_what_is_wrong_with_fairface_is_told(spoil, message, demographics_dirs, 
     spoil(folder)
     assert call(main, "--fairface", folder, "--crops", tmp_path / "crops") == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", KEPT_FORMS)
+def test_fairface_in_forms_that_people_keep(form, demographics_dirs, tmp_path):
+    """The rows are the same, up to the folder."""
+    folder = tmp_path / "fairface"
+    folder.mkdir()
+    for part in ("train", "val"):
+        shutil.copy(demographics_dirs[0] / f"fairface_label_{part}.csv", folder)
+        (folder / part).symlink_to(demographics_dirs[0] / part)
+        keep(folder / f"fairface_label_{part}.csv", form)
+    expected, _ = demographics._fairface_rows(demographics_dirs[0])
+    found, skipped = demographics._fairface_rows(folder)
+    assert len(found) == 216 and skipped == []
+    assert [replace(row, path=row.path.relative_to(folder)) for row in found] == [
+        replace(row, path=row.path.relative_to(demographics_dirs[0])) for row in expected
+    ]
+
+
+def test_pictures_that_are_not_read_are_counted_and_named(demographics_dirs, tmp_path, call, capsys):
+    fairface, utkface = (shutil.copytree(folder, tmp_path / folder.name) for folder in demographics_dirs)
+    first = next((utkface / "UTKFace").glob("*.jpg"))
+    (utkface / "UTKFace" / "part1").mkdir()
+    unread = [
+        *(fairface / "train" / "copy of 1.jpg", fairface / "val" / "1.webp"),
+        *(first.with_suffix(".PNG"), first.with_suffix(".JPG"), first.parent / "part1" / first.name),
+    ]
+    for path in unread:
+        shutil.copy(first, path)
+    assert call(main, "--fairface", fairface, "--utkface", utkface, "--crops", tmp_path / "crops") == 0
+    out = capsys.readouterr().out
+    assert "5 pictures skipped" in out and all(f"{path}: skipped, because " in out for path in unread)
 
 
 def test_no_data(tmp_path, call, capsys):
@@ -179,7 +213,9 @@ def test_the_published_data_sets(tmp_path):
     for part in ("train", "val"):
         lines = (fairface / f"fairface_label_{part}.csv").read_text().splitlines()
         (tmp_path / f"fairface_label_{part}.csv").write_text("\n".join(lines[:101]) + "\n")
-        (tmp_path / part).symlink_to(fairface / part)
+        (tmp_path / part).mkdir()
+        for name in (line.partition(",")[0] for line in lines[1:101]):
+            (tmp_path / name).symlink_to(fairface / name)
     (tmp_path / "UTKFace").mkdir()
     for path in sorted((utkface / "UTKFace").glob("2*.jpg"))[:100]:
         (tmp_path / "UTKFace" / path.name).symlink_to(path)

@@ -1,6 +1,7 @@
 """What happens when something fails: model files, the face detector, writing."""
 
 import concurrent.futures
+import contextlib
 import gc
 import io
 import json
@@ -348,6 +349,20 @@ def test_a_full_disk_leaves_no_half_picture_and_a_video_up_to_there(call, capsys
             writer.write(rng.integers(0, 256, (240, 320, 3), np.uint8), number / 10)
     assert call(command_line.main, clip, "--annotate", disk / "boxes.mp4", "--csv", tmp_path / "faces.csv") == 1
     assert one_line(capsys.readouterr().err, disk / "boxes.mp4", "No space left")
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv", "--annotate"])
+def test_a_disk_that_is_full_already_is_told_before_the_work(call, capsys, small_disk, monkeypatch, option):
+    disk = small_disk(64)
+    (disk / "file").write_text("file,face,x1\n")  # an earlier report, which stays
+    with contextlib.suppress(OSError), open(disk / "filling", "wb", buffering=0) as file:
+        while file.write(bytes(1024)):
+            pass
+    monkeypatch.setattr(command_line.Run, "file", lambda *_: pytest.fail("work was begun"))
+    target = disk / ("boxes" if option == "--annotate" else "file" if option == "--csv" else "new")
+    assert call(command_line.main, EXAMPLES / "astronaut.jpg", option, target) == 1
+    assert one_line(capsys.readouterr().err, target, "No space left")
+    assert (disk / "file").read_text() == "file,face,x1\n"
 
 
 def test_an_annotated_copy_that_cannot_be_written_is_one_line(call, capsys, tmp_path):

@@ -10,14 +10,16 @@ import argparse
 import csv
 import cv2
 import json
+import logging
 import numpy as np
 import os
 import sys
 import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
+from inference.images import SUFFIXES
 from inference.types import CROWD, EMOTIONS
 
 SPLITS = ("Training", "PublicTest", "PrivateTest", "Test")
@@ -47,6 +49,8 @@ OFFICIAL_CRC32 = (
 # fmt: on
 
 NEAR_DUPLICATE_COSINE = 0.94
+NAMED_PICTURES = 20
+"""How many of the pictures that are not read are named."""
 SIDE = 48
 WHERE = (
     "Get fer2013.csv or icml_face_data.csv from Kaggle (competition "
@@ -96,7 +100,9 @@ def load_fer2013(path: str | Path, official: bool = True) -> Faces:
 
     Args:
         path: `fer2013.csv` or `icml_face_data.csv`, or a folder with either of them, or a folder with
-            `train/<class>/*` and `test/<class>/*`. A `fer2013new.csv` beside a csv adds the FERPlus votes.
+            `train/<class>/*` and `test/<class>/*`, of which a warning counts and names what is not read: pictures of other
+            kinds than jpg and png, and in other places. A `fer2013new.csv` beside a csv adds the FERPlus votes. `read_table` says
+            in which forms a csv may be.
         official: demand exactly the published faces in the published order. False admits a subset or a cleaned copy.
 
     Returns:
@@ -120,17 +126,7 @@ def load_fer2013(path: str | Path, official: bool = True) -> Faces:
 
 def _load_csv(path: Path, official: bool) -> Faces:
     images, labels, splits = [], [], []
-    rows = _read_rows(path)
-    header = [name.strip().lower() for name in next(rows, ("", []))[1]]
-    if not {"emotion", "pixels", "usage"} <= set(header):
-        raise DataError(
-            f"{path}: row 1 should name the columns emotion, pixels and Usage, but reads {str(header)[:200]}."
-        )
-    columns = [header.index(name) for name in ("emotion", "pixels", "usage")]
-    for where, row in rows:
-        if len(row) != len(header):
-            raise DataError(f"{where} has {len(row)} fields instead of {len(header)}: the file is truncated.")
-        label, pixels, usage = (row[column].strip() for column in columns)
+    for where, (label, pixels, usage) in _read_rows(path, ("emotion", "pixels", "Usage")):
         if label not in set("0123456"):
             raise DataError(f"{where}: emotion is {label[:20]!r}, not 0 to 6.")
         if usage not in SPLITS[:3]:
@@ -149,22 +145,72 @@ def _load_csv(path: Path, official: bool) -> Faces:
     return faces
 
 
-def _read_rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """The rows of a csv, each with the words "FILE: row NUMBER" for messages."""
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        rows = csv.reader(file)
+def read_table(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Some columns of a csv as people keep it.
+
+    That is with or without a byte order mark, in UTF-8 or UTF-16, with any ends of lines, empty lines, quotes, blanks around
+    what is between them, commas, semicolons or tabs; with the columns in any order, in capitals, and others among them, such
+    as the index that pandas writes under no name, and R without any heading.
+
+    Args:
+        path: the file.
+        columns: their names in its first row.
+
+    Yields:
+        The words "FILE: row NUMBER" for messages, and the fields of the columns in their order, without blanks around them.
+
+    Raises:
+        ValueError: a column is not named, or not once, or a row cannot be read or is too short; the message names the row.
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        utf16 = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    with open(path, newline="", encoding="utf-16" if utf16 else "utf-8-sig", errors="replace") as file:
+        first = file.read(2**16).strip().partition("\n")[0]
+        file.seek(0)
+        rows = csv.reader(file, delimiter=max(",;\t", key=first.count), skipinitialspace=True)
+        header: list[str] = []
+        width, places = 0, []
         try:
             for row in rows:
-                yield f"{path}: row {rows.line_num}", row
+                where, fields = f"{path}: row {rows.line_num}", [field.strip() for field in row]
+                if not any(fields):
+                    continue
+                if not header:
+                    header = [name.casefold() for name in fields]
+                    wanted = [name.casefold() for name in columns]
+                    if any(header.count(name) != 1 for name in wanted):
+                        break
+                    places = [header.index(name) for name in wanted]
+                    continue
+                if not width:
+                    index = len(fields) == len(header) + 1 and fields[-1] != ""  # that R writes, without a heading
+                    width, places = len(header) + index, [place + index for place in places]
+                if len(fields) < width or any(fields[width:]):
+                    raise ValueError(f"{where} has {len(fields)} fields instead of {width}: the file is truncated.")
+                yield where, [fields[place] for place in places]
         except csv.Error as error:
-            raise DataError(f"{path}: row {rows.line_num} cannot be read ({error}): damaged, or not a csv.") from None
+            raise ValueError(f"{path}: row {rows.line_num} cannot be read ({error}): damaged, or not a csv.") from None
+    if not places:
+        missing = ", ".join(name for name in columns if header.count(name.casefold()) != 1)
+        raise ValueError(
+            f"{path}: row 1 does not name {missing}, or more than once: it reads {', '.join(header)[:200]!r}."
+        )
+
+
+def _read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """`read_table` for FER-2013."""
+    try:
+        yield from read_table(path, columns)
+    except ValueError as error:
+        raise DataError(str(error)) from None
 
 
 def _parse_pixels(text: str, where: str) -> np.ndarray:
     try:
-        pixels = np.array(text.split(" "), np.int64)
+        pixels = np.array(text.split() or [""], np.int64)
     except (ValueError, OverflowError):
-        raise DataError(f"{where}: pixels should be whole numbers with one blank between them.") from None
+        raise DataError(f"{where}: pixels should be whole numbers with blanks between them.") from None
     if len(pixels) != SIDE * SIDE:
         raise DataError(f"{where} has {len(pixels)} pixels instead of {SIDE * SIDE}: the file is truncated.")
     if pixels.min() < 0 or pixels.max() > 255:
@@ -201,23 +247,15 @@ def _check_rows(path: Path, faces: Faces) -> None:
 def _load_votes(path: Path, faces: Faces, official: bool) -> np.ndarray:
     """FERPlus votes by row: 173 of its rows have no image name, so the names cannot be the key."""
     votes = np.zeros((len(faces), len(VOTES)), np.uint8)
-    rows = _read_rows(path)
-    header = [name.strip() for name in next(rows, ("", []))[1]]
-    if header != ["Usage", "Image name", *VOTES]:
-        raise DataError(
-            f"{path}: row 1 should name Usage, Image name and the ten votes, but reads {str(header)[:200]}."
-        )
     count, last_name = 0, ""
-    for where, row in rows:
+    for where, row in _read_rows(path, ("Usage", "Image name", *VOTES)):
         if count == len(faces):
             raise DataError(f"{where}: there are more votes than the {len(faces):,} faces beside it.")
-        if len(row) != len(header) or not all(
-            vote.isascii() and vote.isdigit() and int(vote) < 256 for vote in row[2:]
-        ):
+        if not all(vote.isascii() and vote.isdigit() and int(vote) < 256 for vote in row[2:]):
             raise DataError(f"{where}: does not hold ten whole numbers of votes: the file is truncated or wrong.")
-        if row[0].strip() != SPLITS[faces.splits[count]]:
+        if row[0] != SPLITS[faces.splits[count]]:
             raise DataError(f"{where}: is {row[0]!r} where the faces have {SPLITS[faces.splits[count]]}: reordered.")
-        name = row[1].strip()
+        name = row[1]
         if official and name and name <= last_name:
             raise DataError(f"{where}: {name!r} stands after {last_name!r}: reordered.")
         last_name = name or last_name
@@ -228,13 +266,22 @@ def _load_votes(path: Path, faces: Faces, official: bool) -> np.ndarray:
     return votes
 
 
+def pictures_below(folder: Path) -> list[Path]:
+    """All files in a folder, at any depth, whose names are those of pictures, whether they are read or not."""
+    found = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in found if path.suffix.lower() in SUFFIXES)
+
+
 def _load_folders(root: Path, official: bool) -> Faces:
-    images, labels, splits = [], [], []
+    images, labels, splits, read = [], [], [], []
     for folder, default in (("train", "Training"), ("test", "Test")):
         for label, emotion in enumerate(EMOTIONS):
             files = sorted(
-                file for file in (root / folder / emotion).glob("*") if file.suffix.lower() in (".jpg", ".jpeg", ".png")
+                file
+                for file in (root / folder / emotion).glob("*")
+                if file.suffix.lower() in (".jpg", ".jpeg", ".png") and not file.name.startswith("._")
             )
+            read += files
             if not files:
                 raise DataError(f"{root / folder / emotion}: is missing or holds no jpg or png.")
             for file in files:
@@ -250,6 +297,11 @@ def _load_folders(root: Path, official: bool) -> Faces:
                 labels.append(label)
                 splits.append(SPLITS.index(usage if usage in ("PublicTest", "PrivateTest") else default))
     faces = Faces(np.stack(images), np.array(labels, np.uint8), np.array(splits, np.uint8))
+    found = [file for folder in ("train", "test") for file in pictures_below(root / folder)]
+    if unread := sorted(set(found) - set(read)):
+        names = ", ".join(str(file.relative_to(root)) for file in unread[:NAMED_PICTURES])
+        more = f" and {len(unread) - NAMED_PICTURES:,} more" if len(unread) > NAMED_PICTURES else ""
+        logging.getLogger(__name__).warning("%s: pictures that are not read: %d, %s%s", root, len(unread), names, more)
     if official:
         for folder, names, key in (("train", ("Training",), "Training"), ("test", SPLITS[1:], "Test")):
             found = np.bincount(faces.split(*names).labels, minlength=len(EMOTIONS))

@@ -10,7 +10,6 @@ FairFace (Karkkainen and Joo 2021, arXiv:1908.04913, CC BY 4.0) gives the age as
 """
 
 import argparse
-import csv
 import cv2
 import hashlib
 import numpy as np
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from inference.alignment import AGE_GENDER_FRAMING, align_face, crop_geometry
 from inference.types import AGES, GENDERS, Detection
+from training.data import pictures_below, read_table
 
 SIZE = 64
 """Side of a cut out face in pixels."""
@@ -145,8 +145,8 @@ def load_portraits(fairface: Path | None, utkface: Path | None, cache: Path) -> 
         cache: a folder in which the cut out faces are kept, about 13 kB a face.
 
     Returns:
-        All faces, and a line for each picture that was skipped because of its name, because it cannot be read, or
-        because it is for testing already: FairFace has a few pictures in both of its parts.
+        All faces, and a line for each picture that was skipped because of its name or place, because no row names it, because
+        it cannot be read, or because it is for testing already: FairFace has a few pictures in both of its parts.
 
     Raises:
         DemographicsError: a folder or file is missing or wrong, or neither folder is given.
@@ -173,20 +173,21 @@ def _fairface_rows(root: Path) -> tuple[list[_Row], list[str]]:
     for name, part in (("fairface_label_train.csv", None), ("fairface_label_val.csv", "test")):
         if not (root / name).is_file():
             raise DemographicsError(f"{root / name}: no such file.")
-        with open(root / name, newline="", encoding="utf-8", errors="replace") as file:
-            reader = csv.DictReader(file)
-            if missing := {"file", "age", "gender", "race"} - set(reader.fieldnames or ()):
-                raise DemographicsError(f"{root / name}: row 1 does not name {', '.join(sorted(missing))}.")
-            for row in reader:
-                where = f"{root / name}: row {reader.line_num}"
-                gender = (row["gender"] or "").lower()
-                if row["age"] not in AGE_GROUPS or gender not in GENDERS or row["race"] not in RACES[:7]:
+        try:
+            for where, (file, age, gender, race) in read_table(root / name, ("file", "age", "gender", "race")):
+                if age not in AGE_GROUPS or gender.lower() not in GENDERS or race not in RACES[:7]:
                     raise DemographicsError(
-                        f"{where}: {row['age']!r}, {row['gender']!r}, {row['race']!r} are not an age group, a gender and "
-                        "a race group of FairFace: the file is truncated or altered."
+                        f"{where}: {age!r}, {gender!r}, {race!r} are not an age group, a gender and a race group of FairFace: "
+                        "the file is truncated or altered. (Spreadsheets take 3-9 and 10-19 for dates.)"
                     )
-                rows.append(_Row(root / row["file"], AGE_GROUPS[row["age"]], gender, row["race"], part))
-    return rows, []
+                rows.append(_Row(root / file, AGE_GROUPS[age], gender.lower(), race, part))
+        except DemographicsError:
+            raise
+        except ValueError as error:
+            raise DemographicsError(str(error)) from None
+    read = {row.path for row in rows}
+    pictures = [path for folder in ("train", "val") for path in pictures_below(root / folder)]
+    return rows, [f"{path}: skipped, because no row names it." for path in pictures if path not in read]
 
 
 def parse_utkface_name(name: str) -> tuple[int, str, str] | None:
@@ -204,8 +205,11 @@ def parse_utkface_name(name: str) -> tuple[int, str, str] | None:
 def _utkface_rows(root: Path) -> tuple[list[_Row], list[str]]:
     folder = root / "UTKFace" if (root / "UTKFace").is_dir() else root
     rows, skipped = [], []
-    for path in sorted(folder.glob("*.jpg")):
+    for path in pictures_below(folder):
         parsed = parse_utkface_name(path.name)
+        if path.parent != folder:
+            skipped.append(f"{path}: skipped, because it is in a folder further down.")
+            continue
         if parsed is None:
             skipped.append(f"{path}: skipped, because its name is not age_gender_race_date.jpg.")
             continue
