@@ -13,7 +13,7 @@ from typing import Literal
 
 from inference.alignment import cut_square
 from inference.model_files import ModelError, read_model
-from inference.session import native_stderr
+from inference.native import forget_in_forks, native_stderr, use_c_locale
 from inference.types import Detection
 
 # MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
@@ -23,9 +23,22 @@ if _hidden:
 try:
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
+    from mediapipe.tasks.python.core import serial_dispatcher
 finally:
     if _hidden:
         del sys.modules["tensorflow"]
+
+
+
+class _Dispatcher(serial_dispatcher.SerialDispatcher):
+    """MediaPipe calls its library in a thread of its own for each detector, which is to know no locale but C."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._executor.submit(use_c_locale).result()
+
+
+serial_dispatcher.SerialDispatcher = _Dispatcher
 
 NOWHERE = "http://127.0.0.1:9"
 """An address at which nobody listens."""
@@ -90,7 +103,8 @@ class FaceDetector:
     they vary half as much as those of the first look when a face moves. `python -m benchmarks.detection` and
     `python -m benchmarks.alignment` measure both.
 
-    A MediaPipe detector that has failed once fails for good, so it is replaced and the picture tried once more.
+    A MediaPipe detector that has failed once fails for good, so it is replaced and the picture tried once more. A process that
+    is forked opens its own when it first needs them.
 
     Args:
         model: "short_range" for one person before a camera, "full_range" for photographs.
@@ -113,13 +127,25 @@ class FaceDetector:
         self.tiled = tiled
         self.min_score = min_score
         _close(_dropped)
-        self.models = {name: _open(FILES[name]) for name in dict.fromkeys(("short_range", model))}
+        self.models: dict[str, vision.FaceDetector | None] = {
+            name: _open(FILES[name]) for name in dict.fromkeys(("short_range", model))
+        }
         self._failed: list[vision.FaceDetector] = []
         self._lock = threading.Lock()
         # Closing takes locks that the thread in which garbage is collected may be holding.
         self._finalizer = weakref.finalize(self, lambda *kept: _dropped.extend(_all(*kept)), self.models, self._failed)
         self._finalizer.atexit = False
         _in_use.add(self)
+        forget_in_forks(self)
+
+    def forget_parents(self) -> None:
+        """See `inference.native.forget_in_forks`."""
+        for detector in filter(None, _all(self.models, self._failed) + _dropped):
+            detector._handle = None  # nothing is closed
+        self.models.update(dict.fromkeys(self.models))
+        self._failed.clear()
+        _dropped.clear()
+        self._lock = threading.Lock()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find all faces.
@@ -228,6 +254,9 @@ class FaceDetector:
 
     def _see(self, name: str, image: np.ndarray) -> list[Detection]:
         """What one of `models` sees in a picture."""
+        if self.models[name] is None:
+            with self._lock:
+                self.models[name] = self.models[name] or _open(FILES[name])
         model = self.models[name]
         try:
             return run_model(model, image)
@@ -360,6 +389,8 @@ def _close(detectors: list[vision.FaceDetector]) -> None:
     with native_stderr():
         while detectors:
             detector = detectors.pop()
+            if detector is None:  # not opened yet in a forked process
+                continue
             try:
                 detector.close()
             except (
