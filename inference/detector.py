@@ -29,7 +29,6 @@ finally:
         del sys.modules["tensorflow"]
 
 
-
 class _Dispatcher(serial_dispatcher.SerialDispatcher):
     """MediaPipe calls its library in a thread of its own for each detector, which is to know no locale but C."""
 
@@ -84,10 +83,11 @@ class DetectorError(RuntimeError):
 def send_no_reports() -> None:
     """Keep MediaPipe, which has no switch for that, from reporting its use to play.googleapis.com.
 
-    What it asks first is https_proxy of the environment. For programs that ask other machines for nothing by HTTPS
+    What it asks first is https_proxy of the environment, and no_proxy for exceptions. For programs that ask other machines for nothing by HTTPS
     themselves; to be called before the first detector is made.
     """
     os.environ["https_proxy"] = NOWHERE
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1,::1"  # no exception but this machine
 
 
 class FaceDetector:

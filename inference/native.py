@@ -55,7 +55,10 @@ def _c_locale() -> int | None:
     """POSIX' locale_t of the C locale; None where there is no such thing."""
     if not hasattr(_libc, "newlocale"):
         return None
-    _libc.newlocale.argtypes, _libc.newlocale.restype = (ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p), ctypes.c_void_p
+    _libc.newlocale.argtypes, _libc.newlocale.restype = (
+        (ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p),
+        ctypes.c_void_p,
+    )
     _libc.uselocale.argtypes, _libc.uselocale.restype = (ctypes.c_void_p,), ctypes.c_void_p
     every_category = 0x3F if sys.platform == "darwin" else 0x1FBF  # LC_ALL_MASK
     return _libc.newlocale(every_category, b"C", None)
