@@ -56,10 +56,12 @@ from webui.live import LiveServer, live_tab
 from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import face_cards, held_ages, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
+from webui.snippets import api_routes
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
 from webui.video import VideoServer, video_tab
 
 HERE = Path(__file__).resolve().parent
+EXAMPLE = HERE / "examples" / "astronaut.jpg"
 SHOWN_PIXELS = 1600
 """Longest side of the annotated photo that is sent back."""
 
@@ -220,11 +222,11 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         }
         photo.change(**shown).then(None, photo, js=SCROLL_TO_RESULT)
         age_gender.change(**shown)
-        sent = SentPhoto(label="Photo", visible=False)
+        sent, asked = SentPhoto(label="Photo", visible=False), gr.Checkbox(False, label="Age and gender", visible=False)
         answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)
         button.click(
             analyze,
-            [sent, age_gender],
+            [sent, asked],
             answer,
             api_name="analyze",
             api_description="All faces of a photo: width, height, faces (box, score, emotion, probabilities, shown, "
@@ -254,7 +256,7 @@ def build_video_server(live: LiveServer) -> VideoServer:
 
 def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
     """What tells the page's health: the example photograph is analysed as a photo and as a frame of a camera."""
-    photo = shrink(load_image(HERE / "examples" / "astronaut.jpg"), 256)
+    photo = shrink(load_image(EXAMPLE), 256)
     session = analyzer.classifier.session
 
     def facts() -> dict:
@@ -290,7 +292,7 @@ def launch(
     card = Route("/model-card", lambda request: FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8"))
     # Gradio hands on what other servers have at an address.
     fetched = Route("/gradio_api/file=http{rest:path}", lambda request: PlainTextResponse(NOT_FETCHED, 403))
-    routes += [fetched] + [card] * MODEL_CARD.is_file()
+    routes += api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
     guard = Middleware(Guard, page=page, photos=PhotoInput.photos, own={route.path for route in routes})
     to_the_end = "prevent_thread_lock" not in options
     if to_the_end:
