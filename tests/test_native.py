@@ -89,10 +89,8 @@ def test_a_program_gets_the_same_answers_before_and_after_it_sets_its_locale(nam
     assert len(both) == 1 and "Detection(box=(170." in both.pop()
 
 
-@pytest.mark.parametrize("variable", ["LANG", "LC_CTYPE", "LC_ALL"])
-def test_the_command_line_answers_the_same_in_every_locale(name, variable, tmp_path):
-    if name != "tr_TR.UTF-8" and variable != "LC_ALL":
-        pytest.skip("all variables are tried in one of the locales alone: not in this one")
+def test_the_command_line_answers_the_same_in_every_locale(name, tmp_path):
+    variable = "LC_CTYPE" if name.startswith("az") else "LANG" if name.startswith("tr") else "LC_ALL"
     table = tmp_path / "table.csv"
     done = subprocess.run(
         [sys.executable, "-m", "inference", PHOTO, "--age-gender", "--csv", table, "--json", tmp_path / "report.json"],
@@ -102,7 +100,7 @@ def test_the_command_line_answers_the_same_in_every_locale(name, variable, tmp_p
         timeout=100,
     )
     assert done.returncode == 0 and b"happy 98%" in done.stdout, done.stderr
-    (entry,) = json.loads((tmp_path / "report.json").read_text("utf-8")).values()
+    (entry,) = json.loads((tmp_path / "report.json").read_text("utf-8"))
     (face,) = entry["faces"]
     row = table.read_text("utf-8-sig").splitlines()[1].split(",")
     assert face["box"] == [170, 70, 272, 172] and str(face["probabilities"]["happy"]) in row

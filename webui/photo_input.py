@@ -98,7 +98,9 @@ class SentPhoto(PhotoInput):
     once = True
 
     def api_info(self) -> dict:
-        return super().api_info() | {"additional_description": f"An uploaded file, or a data URL. {NOT_FETCHED}"}
+        return super().api_info() | {
+            "additional_description": 'A file of your disk, by handle_file("photo.jpg") in Python. ' + NOT_FETCHED
+        }
 
     def example_payload(self) -> dict:
         return {"path": "ifade_example.jpg", "meta": {"_type": "gradio.FileData"}}
