@@ -243,14 +243,14 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
 def build_live_server() -> LiveServer:
     """The server side of the Live tab. Frames of several visitors are worked on at the same time, so each has one thread."""
     analyzer = FaceAnalyzer(
-        FaceDetector("full_range"), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
+        FaceDetector(threads=1), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
     )
     return LiveServer(SessionStore(lambda: FaceFollower(analyzer)))
 
 
 def build_video_server(live: LiveServer) -> VideoServer:
     """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
-    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(threads=1), find_estimator(threads=1))
+    analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(threads=1), find_estimator(threads=1))
     return VideoServer(live, lambda: FaceFollower(analyzer))
 
 

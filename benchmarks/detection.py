@@ -1,11 +1,15 @@
 """How many faces the detector finds and how many it makes up.
 
-    python -m benchmarks.detection [--photos DIR] [--faces DIR] [--pictures N] [--json FILE]
+    python -m benchmarks.detection [--photos DIR] [--faces DIR] [--empty DIR ...] [--pictures N] [--json FILE] [--readme]
 
-counts them in the pictures of benchmarks/scenes.py, by the size of the faces: with one look and with the detector's
-two, at several scores, with and without tiles. The full-range model is also tried alone, and with a second picture for
-faces that fill the first one, which has a black border of half its size all around. The photographs are those of
---photos (default: the folder in PHOTOS_DIR).
+Compared are MediaPipe's model alone, the search by YuNet alone, and both with the check as FaceDetector has them
+
+- in the pictures of benchmarks/scenes.py, by the size of the faces,
+- in 1280x960 pictures with faces of a few sizes pasted into them,
+- in photographs of people, upright and turned by quarters, and one of them at twenty sizes,
+- in pictures without a person.
+
+The photographs are those of --photos (default: the folder in PHOTOS_DIR), the groups those in its folder `people`.
 """
 
 import argparse
@@ -14,81 +18,41 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from benchmarks.readme import write_section
-from benchmarks.scenes import load, pictures
-from inference.detector import CANDIDATE_SCORE, MIN_SCORE, TILES, FaceDetector, run_model, suppress
+from benchmarks.scenes import Photos, fill, load, paste, pictures
+from inference.detector import FaceDetector
+from inference.images import SUFFIXES, ImageError, load_image
+from inference.search import scaled
 from inference.types import Detection
 
-DETECTORS = {
-    "short range": ("short_range", 0),
-    "full range": ("full_range", 0),
-    "full range, 2x2 tiles": ("full_range", 2),
-    "full range, 3x3 tiles": ("full_range", 3),
-}
-"""Model and tiles in a row."""
-ONE_LOOK_SCORES = (0.5, 0.6, 0.7, 0.8)
-CANDIDATE_SCORES = (0.3, 0.4, 0.5)
-SECOND_SCORES = (0.6, 0.65, 0.7, 0.72, 0.75, 0.8)
-USUAL_IOU = 0.3
-"""The usual suppression, of boxes that share more than this part of what they cover together, is tried too."""
 CROWD_SIZES = ((24, 32), (32, 48), (48, 64), (64, 96), (96, 200))
 """Groups of faces in crowds, in pixels."""
+PASTED = (16, 20, 24, 32)
+"""Sides in pixels of the faces that are pasted into 1280x960."""
+PASTED_PICTURES, PASTED_FACES = 8, (8, 5)
+"""Pictures of each size, and the faces in one, in columns and rows."""
+YUNET_SCORE = 0.7
+"""The usual score for the search alone."""
+GROUP_SIZES = np.linspace(480, 1280, 20).round().astype(int).tolist()
+"""Longer sides of the group photograph that is searched at twenty sizes."""
+
+Find = Callable[[np.ndarray], list[Detection]]
 
 
-class Looks(NamedTuple):
-    """What a detector saw in one picture: the first look, what is left of it to look at again, and the second look."""
+def ways(threads: int = 1) -> dict[str, Find]:
+    """The ways to detect that are compared, by name."""
+    near, both = FaceDetector(searching=False), FaceDetector(threads=threads)
 
-    first: list[Detection]
-    candidates: list[Detection]
-    second: list[Detection | None]
-    milliseconds: float
+    def search(image: np.ndarray) -> list[Detection]:
+        return [place for place in both.searcher.search(image) if place.score >= YUNET_SCORE]
 
-
-def look(detector: FaceDetector, tiles: int, image: np.ndarray) -> Looks:
-    """The steps of FaceDetector.detect, kept apart, so that other thresholds can be tried on them."""
-    started = time.perf_counter()
-    first = detector.candidates(image, tiles)
-    candidates = suppress(first)
-    second = [detector.look_again(image, candidate) for candidate in candidates]
-    return Looks(first, candidates, second, (time.perf_counter() - started) * 1e3)
-
-
-def ways(name: str, looks: Looks, detector: FaceDetector, image: np.ndarray) -> Iterator[tuple[str, list[Detection]]]:
-    """The detections by each way to detect, after its name; * marks what FaceDetector does."""
-    for score in ONE_LOOK_SCORES:
-        found = [detection for detection in looks.first if detection.score >= score]
-        yield f"  {name}, one look {score:.2f}", suppress(found)
-        if score == ONE_LOOK_SCORES[0]:
-            boxes = [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2 in (detection.box for detection in found)]
-            kept = cv2.dnn.NMSBoxes(boxes, [detection.score for detection in found], 0.0, USUAL_IOU)
-            yield f"  {name}, one look {score:.2f}, IoU", [found[index] for index in kept]
-    for first in CANDIDATE_SCORES:
-        for second in SECOND_SCORES:
-            pairs = [pair for pair in zip(looks.candidates, looks.second) if pair[1]]
-            found = [after for before, after in pairs if before.score >= first and after.score >= second]
-            mark = "*" if (first, second) == (CANDIDATE_SCORE, MIN_SCORE) else " "
-            if mark == "*" or DETECTORS[name][1] == TILES:
-                yield f"{mark} {name}, two looks {first:.2f} {second:.2f}", suppress(found)
-    if DETECTORS[name] == ("full_range", 0):
-        alone = [found for found in run_model(detector.models["full_range"], image) if found.score >= 0.5]
-        yield "  full-range model alone, one look 0.50", suppress(alone)
-        yield "  full-range model alone, border, one look 0.50", suppress(alone + with_border(detector, image))
-
-
-def with_border(detector: FaceDetector, image: np.ndarray) -> list[Detection]:
-    """What the full-range model finds in a picture with a black border of half its longer side."""
-    border = max(image.shape[:2]) // 2
-    wide = cv2.copyMakeBorder(image, *[border] * 4, cv2.BORDER_CONSTANT)
-    found = [found for found in run_model(detector.models["full_range"], wide) if found.score >= 0.5]
-    return [replace(face, box=tuple(value - border for value in face.box)) for face in found]
+    return {"MediaPipe alone": near.detect, f"YuNet alone from {YUNET_SCORE}": search, "FaceDetector": both.detect}
 
 
 def count(detections: list[Detection], kind: str, faces: np.ndarray) -> Counter:
@@ -112,83 +76,138 @@ def count(detections: list[Detection], kind: str, faces: np.ndarray) -> Counter:
     return result
 
 
-def measure(photos: Path, faces: Path | None, number: int) -> dict:
-    """Counts by way to detect, and median milliseconds by detector."""
-    detectors = {name: FaceDetector(model) for name, (model, _) in DETECTORS.items()}
-    counts, times = {}, {name: [] for name in DETECTORS}
-    for kind, image, truth in pictures(load(photos, faces), number):
-        for name, detector in detectors.items():
-            looks = look(detector, DETECTORS[name][1], image)
-            times[name].append(looks.milliseconds)
-            for way, detections in ways(name, looks, detector, image):
-                counts.setdefault(way, Counter()).update(count(detections, kind, truth))
-    milliseconds = {name: round(float(np.median(values)), 1) for name, values in times.items()}
-    return {"counts": counts, "milliseconds": milliseconds}
+def composed(find: dict[str, Find], photos: Photos, number: int) -> tuple[dict[str, Counter], dict[str, float]]:
+    """Counts in the pictures of benchmarks/scenes.py, and median milliseconds a picture, by way."""
+    counts, times = {name: Counter() for name in find}, {name: [] for name in find}
+    for kind, image, truth in pictures(photos, number):
+        for name, function in find.items():
+            started = time.perf_counter()
+            detections = function(image)
+            times[name].append((time.perf_counter() - started) * 1e3)
+            counts[name].update(count(detections, kind, truth))
+    return counts, {name: round(float(np.median(values)), 1) for name, values in times.items()}
 
 
-def to_text(result: dict) -> str:
-    """A table: found faces in percent by group."""
-    groups = [*(f"{a}-{b} px" for a, b in CROWD_SIZES), "groups", "portraits", "tight"]
-    totals = next(iter(result["counts"].values()))
-    columns = ("found", "false", "false, empty", "double")
-    lines = [f"{'':50}" + "".join(f"{name:>13}" for name in (*columns, *groups))]
-    lines.append(f"{'faces':50}{totals['all']:13}{'':39}" + "".join(f"{totals[f'all {group}']:13}" for group in groups))
-    for way, row in result["counts"].items():
-        cells = [f"{row[f'found {group}'] / max(row[f'all {group}'], 1):.1%}" for group in groups]
-        lines.append(f"{way:50}" + "".join(f"{cell:>13}" for cell in [*(row[column] for column in columns), *cells]))
-    times = ", ".join(f"{name} {value}" for name, value in result["milliseconds"].items())
-    return "\n".join([*lines, "", f"Median milliseconds a picture with two looks: {times}"])
+def pasted(find: dict[str, Find], photos: Photos) -> dict[str, dict[str, float]]:
+    """The share found of faces pasted into 1280x960 in rows and columns, by way and by their side in pixels."""
+    rng, result = np.random.default_rng(1), {name: {} for name in find}
+    columns, rows = PASTED_FACES
+    for side in PASTED:
+        found = {name: Counter() for name in find}
+        for number in range(PASTED_PICTURES):
+            scene = fill(photos.backgrounds[number % len(photos.backgrounds)], 1280, 960)
+            places = np.argwhere(np.ones((columns, rows))) * (1280 / columns, 960 / rows) + (80, 96)
+            places += rng.uniform(-20, 20, places.shape)
+            for x, y in places:
+                paste(scene, photos.cutouts[rng.integers(len(photos.cutouts))], x, y, side)
+            for name, function in find.items():
+                found[name].update(count(function(scene), "pasted", np.insert(places, 2, side, axis=1)))
+        for name, counts in found.items():
+            result[name][f"{side} px"] = counts["found"] / counts["all"]
+    return result
+
+
+def people(find: dict[str, Find], folder: Path) -> dict[str, dict[str, list[int]]]:
+    """How many faces are found in each photograph of a folder, upright and turned by one to three quarters."""
+    result = {name: {} for name in find}
+    for file in sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES):
+        image = load_image(file)
+        views = [np.ascontiguousarray(np.rot90(image, turn)) for turn in range(4)]
+        for name, function in find.items():
+            result[name][file.name] = [len(function(view)) for view in views]
+    return result
+
+
+def sizes(find: dict[str, Find], photo: Path) -> dict[str, list[int]]:
+    """How many faces are found in one photograph at GROUP_SIZES."""
+    image = load_image(photo)
+    views = [scaled(image, side / max(image.shape)) for side in GROUP_SIZES]
+    return {name: [len(function(view)) for view in views] for name, function in find.items()}
+
+
+def empty(find: dict[str, Find], folder: Path) -> dict[str, list[int]]:
+    """Of a folder of pictures without a person, with all folders in it: pictures, and those in which something was found."""
+    result = {name: [0, 0] for name in find}
+    for file in sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES):
+        try:
+            image = load_image(file)
+        except ImageError:
+            continue
+        for name, function in find.items():
+            result[name][0] += 1
+            result[name][1] += bool(function(image))
+    return result
+
+
+def measure(photos: Path, faces: Path | None, folders: list[Path], number: int) -> dict:
+    """All figures; see the top of this file."""
+    find, material = ways(), load(photos, faces)
+    counts, milliseconds = composed(find, material, number)
+    result = {"counts": counts, "milliseconds": milliseconds, "pasted": pasted(find, material)}
+    groups = sorted((photos / "people").glob("group_*"))
+    if groups:
+        result["people"] = people(find, photos / "people")
+        result["sizes"] = {groups[-1].name: sizes(find, groups[-1])}
+    result["empty"] = {folder.name: empty(find, folder) for folder in folders}
+    return result
 
 
 def to_markdown(result: dict) -> str:
-    """The README's section: one look with the usual suppression against the two looks of FaceDetector."""
+    """The README's section."""
     groups = [*(f"{a}-{b} px" for a, b in CROWD_SIZES), "groups", "portraits", "tight"]
     totals = next(iter(result["counts"].values()))
     lines = [
         f"{totals['all']:,} faces in composed pictures: crowds by the size of the face, group pictures, portraits, faces "
-        "that fill the picture; besides, pictures without a face. FaceDetector looks twice at every place; one look is "
-        "the same without the second, at the usual score of 0.50 and with the usual suppression.",
+        "that fill the picture; besides, pictures without a face.",
         "",
         f"| detector | found | false | twice | {' | '.join(groups)} | ms a picture |",
         "|---" * (len(groups) + 5) + "|",
     ]
-    for name in DETECTORS:
-        for way in (f"  {name}, one look {ONE_LOOK_SCORES[0]:.2f}, IoU", chosen_way(name)):
-            row = result["counts"][way]
-            cells = [row["found"], row["false"], row["double"]]
-            cells += [f"{row[f'found {group}'] / max(row[f'all {group}'], 1):.0%}" for group in groups]
-            cells.append(result["milliseconds"][name] if way.startswith("*") else "")
-            lines.append(f"| {way.strip(' *').removesuffix(', IoU')} | " + " | ".join(map(str, cells)) + " |")
+    for name, row in result["counts"].items():
+        cells = [row["found"], row["false"], row["double"]]
+        cells += [f"{row[f'found {group}'] / max(row[f'all {group}'], 1):.0%}" for group in groups]
+        lines.append(f"| {name} | " + " | ".join(map(str, [*cells, result["milliseconds"][name]])) + " |")
+    heads = [f"pasted, {side} px" for side in PASTED]
+    heads += [f"{file}: upright, turned by 90, 180, 270 degrees" for file in result.get("people", {}).get(name, {})]
+    heads += [f"{file}, longer side {GROUP_SIZES[0]} to {GROUP_SIZES[-1]} px" for file in result.get("sizes", {})]
+    heads += [f"{folder}: pictures with something" for folder in result["empty"]]
+    columns = []
+    for name in result["counts"]:
+        cells = [f"{value:.0%}" for value in result["pasted"][name].values()]
+        cells += [", ".join(map(str, found)) for found in result.get("people", {}).get(name, {}).values()]
+        cells += [f"{min(found[name])} to {max(found[name])}" for found in result.get("sizes", {}).values()]
+        cells += [
+            f"{some} of {all_} ({some / max(all_, 1):.1%})"
+            for all_, some in (row[name] for row in result["empty"].values())
+        ]
+        columns.append(cells)
+    lines += ["", f"| found | {' | '.join(result['counts'])} |", "|---" * (len(columns) + 1) + "|"]
+    lines += [f"| {head} | {' | '.join(cells)} |" for head, cells in zip(heads, zip(*columns), strict=True)]
     lines += [
         "",
-        "Median milliseconds on one thread. Written by `python -m benchmarks.detection --photos DIR --faces DIR",
-    ]
-    lines += [
-        "--readme` with a few portraits and pictures without a face, and 300 faces of FairFace's validation part. The",
-        "scores were chosen on these same pictures, so expect a little less on others.",
+        "Median milliseconds on one thread. Faces are pasted into 1280x960; their side is that of the detector's box. Written "
+        "by",
+        "`python -m benchmarks.detection --photos DIR --faces DIR --empty DIR --readme` with a few portraits, groups and",
+        "pictures without a face, 300 faces of FairFace's validation part, and pictures of animals.",
     ]
     return "\n".join(lines)
-
-
-def chosen_way(name: str) -> str:
-    """What `ways` calls what FaceDetector does."""
-    return f"* {name}, two looks {CANDIDATE_SCORE:.2f} {MIN_SCORE:.2f}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description="Measure the face detector.")
     parser.add_argument("--photos", type=Path, default=os.environ.get("PHOTOS_DIR"), metavar="DIR", help="photographs")
     parser.add_argument("--faces", type=Path, metavar="DIR", help="more faces, framed as in FairFace")
+    parser.add_argument("--empty", type=Path, nargs="+", default=[], metavar="DIR", help="pictures without a person")
     parser.add_argument("--pictures", type=int, default=100, metavar="N", help="of each kind (default: %(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the counts there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--readme", action="store_true", help="write the section of README.md")
     args = parser.parse_args()
     if not args.photos or not args.photos.is_dir():
         print("error: name a folder of photographs with --photos or in PHOTOS_DIR.", file=sys.stderr)
         return 1
     cv2.setNumThreads(1)
-    result = measure(args.photos, args.faces, args.pictures)
-    print(to_text(result))
+    result = measure(args.photos, args.faces, args.empty, args.pictures)
+    print(to_markdown(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=2) + "\n")
     if args.readme:

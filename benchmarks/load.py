@@ -153,7 +153,7 @@ def make_pictures(count: int, streams: int) -> tuple[list[Picture], list[Picture
 
     analyzer = FaceAnalyzer()
     photos = [make(analyzer, i, 1 + i / 64, 0.5 + 0.7 * (i * 13 % count) / count) for i in range(count)]
-    analyzer = FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier(LIVE_MODEL))
+    analyzer = FaceAnalyzer(FaceDetector(), EmotionClassifier(LIVE_MODEL))
     cameras = [make(analyzer, i, 1.0, 1.0) for i in range(streams)]
     return photos, cameras
 

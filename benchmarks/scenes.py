@@ -64,7 +64,7 @@ def load(photos: Path, faces: Path | None) -> Photos:
     """
     images = [(file.name, load_image(file)) for file in sorted(photos.iterdir()) if file.suffix in SUFFIXES]
     backgrounds = [image for name, image in images if name.startswith("noface_")]
-    result, detector = Photos([], [], backgrounds, list(backgrounds)), FaceDetector(tiled=True, min_score=0)
+    result, detector = Photos([], [], backgrounds, list(backgrounds)), FaceDetector(min_score=0)
     for name, image in images:
         if name.startswith("noface_"):
             continue

@@ -7,7 +7,7 @@ import argparse
 import contextlib
 import os
 import sys
-from functools import cached_property, partial
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 from inference import images, video
 from inference.analyzer import FaceAnalyzer
-from inference.detector import DetectorError, FaceDetector, send_no_reports
+from inference.detector import DetectorError, send_no_reports
 from inference.drawing import annotate
 from inference.follow import FaceFollower
 from inference.images import ImageError, load_image
@@ -112,11 +112,6 @@ class Run:
         self.analyzer, self.json, self.table, self.annotated = analyzer, json, table, annotated
         self.age_gender, self.lost = age_gender, 0
 
-    @cached_property
-    def frame_analyzer(self) -> FaceAnalyzer:
-        """For videos; without tiles, which take six times as long."""
-        return FaceAnalyzer(FaceDetector("full_range"), self.analyzer.classifier, self.analyzer.estimator)
-
     def copy(self, name: Path, suffix: str) -> Path:
         """Where the annotated copy goes."""
         path = self.annotated if self.annotated.suffix == ".mp4" else self.annotated / f"{name}{suffix}"
@@ -138,7 +133,7 @@ class Run:
 
     def video(self, path: Path, name: Path, reader: VideoReader) -> str:
         """The same for a video; what was written is complete also when it is interrupted."""
-        follower, timeline = FaceFollower(self.frame_analyzer), Timeline()
+        follower, timeline = FaceFollower(self.analyzer), Timeline()
         self.lost = 0
         with contextlib.ExitStack() as stack:
             stack.enter_context(reader)

@@ -10,7 +10,7 @@ from inference.age_gender import AgeGenderEstimator, find_estimator
 from inference.alignment import align_face
 from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
-from inference.images import to_rgb
+from inference.inputs import to_rgb
 from inference.types import Analysis, Detection, Face
 
 
@@ -18,7 +18,7 @@ class FaceAnalyzer:
     """Detect, align and classify; may be shared by threads.
 
     Args:
-        detector: default: full range with tiles, for photographs.
+        detector: default: one that searches.
         classifier: default: models/emotion.onnx.
         estimator: default: models/age_gender.onnx where that is present; without one, age and gender stay unsaid.
 
@@ -34,7 +34,7 @@ class FaceAnalyzer:
     ):
         self.classifier = classifier or EmotionClassifier()
         self.estimator = estimator or find_estimator()
-        self.detector = detector or FaceDetector("full_range", tiled=True)
+        self.detector = detector or FaceDetector()
 
     def analyze(
         self,

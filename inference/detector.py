@@ -1,4 +1,4 @@
-"""Faces in a picture, by MediaPipe's BlazeFace models."""
+"""Faces in a picture: searched for by YuNet, seen from near and followed by MediaPipe's BlazeFace."""
 
 import atexit
 import cv2
@@ -9,11 +9,12 @@ import os
 import sys
 import threading
 import weakref
-from typing import Literal
+from dataclasses import replace
 
 from inference.alignment import cut_square
 from inference.model_files import ModelError, read_model
 from inference.native import forget_in_forks, native_stderr, use_c_locale
+from inference.search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
 from inference.types import Detection
 
 # MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
@@ -42,36 +43,44 @@ serial_dispatcher.SerialDispatcher = _Dispatcher
 NOWHERE = "http://127.0.0.1:9"
 """An address at which nobody listens."""
 
-FILES = {
-    "short_range": "face_detection_short_range.tflite",
-    "full_range": "face_detection_full_range_sparse.tflite",
-}
+FILE = "face_detection_short_range.tflite"
 CANDIDATE_SCORE = 0.3
-"""Score of the first look from which a place is looked at again; see benchmarks/detection.py for the measurement."""
+"""Score from which MediaPipe's model tells a place at all."""
+NEAR_SCORE = 0.5
+"""Score of the look from near from which its box and points are better than those of the search."""
 MIN_SCORE = 0.72
-"""Score of the second look from which it is a face."""
-SECOND_LOOK = 2.0
-"""Side of the second look in sides of the candidate's box."""
-SECOND_LOOK_SIZE = 128
-"""Input size in pixels of the short-range model, which takes the second look."""
+"""Score from which a place is a face."""
+NEAR_SIDE = 2.0
+"""Side of the look from near in sides of the face's box."""
+NEAR_SIZE = 128
+"""Input size in pixels of MediaPipe's model."""
 KEEP_SCORE = 0.5
-"""The same for a face that was one in the frame before: a face that turns away for a moment is not lost."""
+"""Score of the look from near of a face that was one in the frame before: who turns away for a moment is not lost."""
+KEEP_PART = 0.7
+"""The same for a face that is verified, as a part of the lowest score of a new one."""
 FEW_FACES = 2
-"""So many faces of a stream are looked at one by one; more are cheaper to find by one first look at the whole frame."""
-SHORT_RANGE_SIDE = 0.13
-"""Side of a face, in sides of the frame, from which the short-range model finds it as surely as the full-range one."""
+"""So many faces of a stream are looked at one by one; more are cheaper to find by one search of the whole frame."""
+FOLLOW_PIXELS = 24
+"""Side of the smallest of them, at least, in the frame as it is searched."""
 VERIFY_EVERY = 3
-"""Of the faces of a crowd one gets a second look in every so many frames."""
+"""Of the faces of a crowd one is looked at from near in every so many frames."""
 SAME_FACE = 0.3
-"""Intersection over union from which a place of the first look is the face that was expected near it."""
-MAX_OVERLAP = 0.5
-"""Of two detections that share more than this part of the smaller box, the one with the lower score is dropped."""
-TILES = 3
-"""Tiles in a row and in a column."""
-TILE_OVERLAP = 0.25
-"""What neighbouring tiles share, as a part of a tile's side."""
-SMALLEST_TILE = 192
-"""Input size in pixels of the full-range model; tiles below it would only be scaled up."""
+"""Intersection over union from which a place of the search is the face that was expected near it."""
+BOX_SIDE = 0.96
+"""Side of BlazeFace's box in roots of the area of YuNet's."""
+BOX_LOWERED = 0.077
+"""How much further down in the face its middle lies, in the same unit."""
+LOWERED = {"left_eye": 0.01, "right_eye": 0.01, "nose": 0.016, "mouth": 0.038}
+"""The same of the points."""
+FOLLOW_SIDE = 960
+"""Longer side in pixels, at most, at which a frame of a stream is searched."""
+CLEAR = 0.2
+"""Sum of what scores exceed TURN_SCORE by, from which it is seen how a picture is turned."""
+TURN_SCORE = 0.5
+TURN_PIXELS = 12
+"""Side of the smallest faces that tell it, in pixels as they are searched; smaller ones are seen in any turn."""
+SURELY_UPRIGHT = 0.8
+"""Score that no face has that is seen upside down."""
 MAX_FAILED = 20
 """MediaPipe detectors that may be given up in the life of a FaceDetector; each leaves 5 MB and four threads behind."""
 
@@ -83,66 +92,58 @@ class DetectorError(RuntimeError):
 def send_no_reports() -> None:
     """Keep MediaPipe, which has no switch for that, from reporting its use to play.googleapis.com.
 
-    What it asks first is https_proxy of the environment, and no_proxy for exceptions. For programs that ask other machines for nothing by HTTPS
-    themselves; to be called before the first detector is made.
+    What it asks first is https_proxy of the environment, and no_proxy for exceptions. For programs that ask other machines
+    for nothing by HTTPS themselves; to be called before the first detector is made.
     """
     os.environ["https_proxy"] = NOWHERE
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1,::1"  # no exception but this machine
 
 
 class FaceDetector:
-    """MediaPipe's BlazeFace models in two looks; may be shared by threads.
+    """Finds the faces of pictures and follows those of streams; may be shared by threads.
 
-    The first look collects places that may be a face. The short-range model, 2 ms, sees the picture scaled to 128 px:
-    faces from about an eighth of its width, also those that fill it. It is enough for one person before a camera. The
-    full-range model, 5 ms, sees it scaled to 192 px and adds faces half as large, but misses those that fill it, so
-    "full_range" takes both. Small faces in large photographs need `tiled`: 3x3 overlapping tiles are searched too.
+    YuNet searches: it sees faces of 10 to 300 pixels in a picture at two sizes, see `inference.search`. MediaPipe's
+    short-range BlazeFace model, 2 ms, then looks at each place from near: at a crop twice as large as the face and turned so
+    that the eyes are level. Its box and points are returned, because they vary half as much as those of the search when a
+    face moves, and the crops of FER-2013 were fitted to them; where it sees nothing, as of masked and tiny faces, those of
+    the search are, carried to where BlazeFace's would be. `python -m benchmarks.detection` and `python -m
+    benchmarks.alignment` measure it.
 
-    The second look, 2 ms for each place, is the short-range model's on a crop twice as large as the face and turned so
-    that the eyes are level. Its score decides, which removes nearly all false faces, and its box and eyes are returned:
-    they vary half as much as those of the first look when a face moves. `python -m benchmarks.detection` and
-    `python -m benchmarks.alignment` measure both.
+    Pictures may be turned by quarters: the turn in which most faces are seen is taken for upright, and faces that lie in it
+    are found too.
 
     A MediaPipe detector that has failed once fails for good, so it is replaced and the picture tried once more. A process that
     is forked opens its own when it first needs them.
 
     Args:
-        model: "short_range" for one person before a camera, "full_range" for photographs.
-        tiled: search tiles too, with the chosen model; eight times the work of the first look.
-        min_score: detections below this confidence (0 to 1) in the second look are dropped.
+        searching: False leaves YuNet out: MediaPipe's model alone sees faces that fill an eighth of the picture and more.
+        min_score: places below this (0 to 1) are no faces.
+        threads, cuda: of the search, see `inference.session.Session`.
 
     Raises:
         ModelError: a model file is missing or altered.
-
-    Attributes:
-        models: MediaPipe's detectors by name, those of the first look; the short-range one takes the second look.
     """
 
     def __init__(
-        self,
-        model: Literal["short_range", "full_range"] = "full_range",
-        tiled: bool = False,
-        min_score: float = MIN_SCORE,
+        self, searching: bool = True, min_score: float = MIN_SCORE, threads: int | None = None, cuda: bool = True
     ):
-        self.tiled = tiled
         self.min_score = min_score
+        self.searcher = FaceSearch(threads, cuda) if searching else None
         _close(_dropped)
-        self.models: dict[str, vision.FaceDetector | None] = {
-            name: _open(FILES[name]) for name in dict.fromkeys(("short_range", model))
-        }
+        self._models: list[vision.FaceDetector | None] = [_open(FILE)]
         self._failed: list[vision.FaceDetector] = []
         self._lock = threading.Lock()
         # Closing takes locks that the thread in which garbage is collected may be holding.
-        self._finalizer = weakref.finalize(self, lambda *kept: _dropped.extend(_all(*kept)), self.models, self._failed)
+        self._finalizer = weakref.finalize(self, lambda *kept: _dropped.extend(_all(*kept)), self._models, self._failed)
         self._finalizer.atexit = False
         _in_use.add(self)
         forget_in_forks(self)
 
     def forget_parents(self) -> None:
         """See `inference.native.forget_in_forks`."""
-        for detector in filter(None, _all(self.models, self._failed) + _dropped):
+        for detector in filter(None, [*self._models, *self._failed, *_dropped]):
             detector._handle = None  # nothing is closed
-        self.models.update(dict.fromkeys(self.models))
+        self._models[0] = None
         self._failed.clear()
         _dropped.clear()
         self._lock = threading.Lock()
@@ -160,26 +161,70 @@ class FaceDetector:
             ValueError: the array is not of that form, or the detector was closed.
             DetectorError: MediaPipe failed on this picture, twice.
         """
-        tiles = TILES if self.tiled else 0
-        candidates = suppress(self.candidates(image, tiles))
-        looks = [self._is_face(image, candidate, self.min_score) for candidate in candidates]
-        found = suppress([look for look in looks if look is not None])
+        self._check(image)
+        if self.searcher is None:
+            found = self._confirm(image, suppress(self.look(image)), self.min_score)
+        else:
+            turn, places = self.candidates(image)
+            upright = np.ascontiguousarray(np.rot90(image, turn))
+            found = self._confirm(upright, places, self.min_score)
+            found = [quarter_turned(face, -turn, upright.shape) for face in found]
         return sorted(found, key=lambda detection: -_area(detection.box))
 
-    def follow(self, image: np.ndarray, expected: list[Detection], search: bool, turn: int = 0) -> list[Detection]:
-        """Find the faces of a frame of a stream, most of which were seen in the frame before.
-
-        Up to FEW_FACES get a second look where they are expected. More are found by one first look, of the model that suits
-        the smallest of them, and get a second look in turn, so that nothing else passes for a face for long.
+    def candidates(self, image: np.ndarray) -> tuple[int, list[Detection]]:
+        """Places that may be a face, and how the picture is turned.
 
         Args:
             image: uint8 (H, W, 3), RGB, any size.
+
+        Returns:
+            By how many quarters, counterclockwise as numpy.rot90 does, the picture is to be turned to be upright, and the
+            places in pixels of the picture turned so, none twice.
+        """
+        longer = max(image.shape[:2])
+        near, coarse = (self.searcher.turns(image, side) for side in (NEAREST_SIDE, COARSE_SIDE))
+        coarse, fine = [suppress(a + b) for a, b in zip(near, coarse)], self.searcher.fine(image)
+        # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
+        turn = clearest(coarse, COARSE_SIDE / longer)
+        for side in (FINE_SIDE, TILE_SIDE):
+            if turn is None and longer > side / 2 and fine and fine[0].score < SURELY_UPRIGHT:
+                turn = clearest(self.searcher.turns(image, side), side / longer)
+        upright = np.rot90(image, turn or 0)
+        if turn:
+            turned = self.searcher.fine(upright)
+            # One thing that looks like a face in another turn does not outweigh a crowd.
+            if clearness(fine) > 2 * clearness(turned):
+                turn, upright = 0, image
+            else:
+                fine = turned
+        turn = turn or 0
+        places = suppress(coarse[turn] + fine)
+        lying = [
+            quarter_turned(place, turn - other, upright.shape if (turn - other) % 2 == 0 else upright.shape[1::-1])
+            for other in range(4)
+            if other != turn
+            for place in coarse[other]
+        ]
+        return turn, suppress(places + lying)
+
+    def follow(
+        self, image: np.ndarray, expected: list[Detection], search: bool, thorough: bool = False, turn: int = 0
+    ) -> list[Detection]:
+        """Find the faces of a frame of a stream, most of which were seen in the frame before.
+
+        Up to FEW_FACES are looked at from near where they are expected. More, and those that are not seen so, are found by
+        one search of the frame at a size that suits the smallest of them; one of them is looked at from near in turn, so
+        that nothing else passes for a face for long.
+
+        Args:
+            image: uint8 (H, W, 3), RGB, upright, any size.
             expected: where the faces should be by now.
-            search: look for new faces too, in the whole frame; not in tiles.
+            search: look for new faces too, in the whole frame, for those that fill a thirtieth of it.
+            thorough: look for smaller new faces too.
             turn: the number of the frame.
 
         Returns:
-            Detections in pixels of the frame, in no particular order.
+            Detections in pixels of the frame, in no particular order. The scores of those who were expected are kept.
 
         Raises:
             ValueError, DetectorError: as for `detect`.
@@ -189,109 +234,175 @@ class FaceDetector:
         expected = [
             face for face in expected if 0 <= _center(face.box)[0] < width and 0 <= _center(face.box)[1] < height
         ]
-        models = list(self.models)
-        found, missed, places = [], expected, []
-        if len(expected) > FEW_FACES:
-            smallest = min(face.box[2] - face.box[0] for face in expected)
-            model = models.pop(0 if smallest >= SHORT_RANGE_SIDE * max(height, width) else -1)
-            places, missed = suppress(self._see(model, image)), []
-            verified = turn // VERIFY_EVERY % len(expected) if turn % VERIFY_EVERY == 0 else None
-            for number, face in enumerate(expected):
-                place = max(places, key=lambda place: _iou(place.box, face.box), default=None)
-                if place is None or _iou(place.box, face.box) < SAME_FACE:
-                    missed.append(face)
-                elif number != verified or self._is_face(image, place, KEEP_SCORE):
-                    found.append(place)
-            # Many may have gone; they are looked for in turn.
-            missed = [missed[(turn + number) % len(missed)] for number in range(min(len(missed), FEW_FACES))]
-        found += filter(None, (self._is_face(image, face, KEEP_SCORE) for face in missed))
-        if search or not expected:
-            for model in models if search else models[:1]:
-                places += self._see(model, image)
-            new = suppress([place for place in places if not any(_overlap(place.box, face.box) for face in found)])
-            found += filter(None, (self._is_face(image, place, self.min_score) for place in new))
+        longer = max(image.shape[:2])
+        found, missed = [], expected
+        if len(expected) <= FEW_FACES:
+            looks = [self.look_again(image, face) for face in expected]
+            found = [
+                replace(look, score=face.score)
+                for face, look in zip(expected, looks)
+                if look is not None and look.score >= KEEP_SCORE
+            ]
+            missed = [face for face, look in zip(expected, looks) if look is None or look.score < KEEP_SCORE]
+        search = search or thorough or not expected
+        factor = COARSE_SIDE / longer if search or missed else 0.0
+        if missed:
+            smallest = min(max(face.box[2] - face.box[0], 1.0) for face in missed)
+            factor = max(factor, min(FOLLOW_PIXELS / smallest, FOLLOW_SIDE / longer, 1.0))
+        if thorough:
+            factor = max(factor, min(FOLLOW_SIDE / longer, 1.0))
+        places = self.searcher.see_scaled(image, factor) if factor else []
+        if thorough and factor > COARSE_SIDE / longer:
+            places += self.searcher.see_scaled(image, COARSE_SIDE / longer)
+        places = suppress(places)
+        near = [as_near(place) for place in places]
+        verified = turn // VERIFY_EVERY % max(len(missed), 1) if turn % VERIFY_EVERY == 0 else None
+        new = set(range(len(places)))
+        for number, face in enumerate(missed):
+            best = max(new, key=lambda index: _iou(near[index].box, face.box), default=None)
+            if best is not None and _iou(near[best].box, face.box) >= SAME_FACE:
+                new.remove(best)
+                if number != verified or self._confirm(image, [places[best]], self.min_score * KEEP_PART):
+                    found.append(replace(near[best], box=_clip(*near[best].box, image.shape), score=face.score))
+        if search:
+            known = [face.box for face in found]
+            unknown = [places[index] for index in new if not any(_overlap(near[index].box, box) for box in known)]
+            found += self._confirm(image, unknown, self.min_score)
         return suppress(found)
 
-    def _is_face(self, image: np.ndarray, place: Detection, min_score: float) -> Detection | None:
-        look = self.look_again(image, place)
-        return look if look is not None and look.score >= min_score else None
+    def _confirm(self, image: np.ndarray, places: list[Detection], min_score: float) -> list[Detection]:
+        """Those of some places that are faces, by a look at each from near."""
+        near = [as_near(place) if place.search == "yunet" else place for place in places]
+        looks = [self.look_again(image, place) for place in near]
+        found = []
+        for place, look in zip(near, looks):
+            score = place.score if place.search == "yunet" else look.score if look else 0.0
+            if score >= min_score:
+                seen = look is not None and (
+                    place.search != "yunet" or (look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE)
+                )
+                face = look if seen else place
+                found.append(replace(face, box=_clip(*face.box, image.shape), score=score, search=place.search))
+        return suppress(found)
 
     def _check(self, image: np.ndarray) -> None:
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise ValueError(f"a picture must be uint8 (H, W, 3) RGB, not {image.dtype} {image.shape}")
+        check_picture(image)
         if not self._finalizer.alive:
             raise ValueError("this FaceDetector was closed")
 
-    def candidates(self, image: np.ndarray, tiles: int) -> list[Detection]:
-        """The first look, with tiles x tiles tiles: places that may be a face, possibly several for one face."""
-        self._check(image)
-        found = [detection for model in self.models for detection in self._see(model, image)]
-        model = list(self.models)[-1]
-        for x, y, tile in _tiles(image, tiles):
-            to_picture = np.array([[1.0, 0.0, x], [0.0, 1.0, y]])
-            found += [_map(detection, to_picture, image.shape) for detection in self._see(model, tile)]
-        return found
-
-    def look_again(self, image: np.ndarray, candidate: Detection) -> Detection | None:
-        """The second look: the face as the short-range model sees it from near, or None where it sees none."""
-        (x1, y1, x2, y2), (left_x, left_y), (right_x, right_y) = candidate.box, candidate.left_eye, candidate.right_eye
-        side = SECOND_LOOK * max(x2 - x1, y2 - y1)
+    def look_again(self, image: np.ndarray, place: Detection) -> Detection | None:
+        """The look from near at a place of BlazeFace's form: the face as its model sees it, or None where it sees none."""
+        (x1, y1, x2, y2), (left_x, left_y), (right_x, right_y) = place.box, place.left_eye, place.right_eye
+        side = NEAR_SIDE * max(x2 - x1, y2 - y1)
         roll = math.atan2(right_y - left_y, right_x - left_x)
-        crop, matrix = cut_square(
-            image, ((x1 + x2) / 2, (y1 + y2) / 2), side, roll, SECOND_LOOK_SIZE, cv2.BORDER_CONSTANT
-        )
-        # The candidate in the middle, not a neighbour's face.
-        reach = SECOND_LOOK_SIZE / SECOND_LOOK / 2
+        crop, matrix = cut_square(image, ((x1 + x2) / 2, (y1 + y2) / 2), side, roll, NEAR_SIZE, cv2.BORDER_CONSTANT)
+        # What is in the middle, not a neighbour's face.
+        reach = NEAR_SIZE / NEAR_SIDE / 2
         near = [
             detection
-            for detection in self._see("short_range", crop)
-            if max(abs(value - SECOND_LOOK_SIZE / 2) for value in _center(detection.box)) < reach
+            for detection in self.look(crop)
+            if max(abs(value - NEAR_SIZE / 2) for value in _center(detection.box)) < reach
         ]
         if not near:
             return None
         best = _map(max(near, key=lambda detection: detection.score), cv2.invertAffineTransform(matrix), image.shape)
         return best if _area(best.box) > 0 else None
 
-    def _see(self, name: str, image: np.ndarray) -> list[Detection]:
-        """What one of `models` sees in a picture."""
-        if self.models[name] is None:
+    def look(self, image: np.ndarray) -> list[Detection]:
+        """What MediaPipe's model sees in a picture, uint8 (H, W, 3): faces from an eighth of it up to those that fill it,
+        possibly several for one face."""
+        if self._models[0] is None:
             with self._lock:
-                self.models[name] = self.models[name] or _open(FILES[name])
-        model = self.models[name]
+                self._models[0] = self._models[0] or _open(FILE)
+        model = self._models[0]
         try:
             return run_model(model, image)
         except (RuntimeError, ValueError) as error:
             failure = error
         with self._lock:
-            if self.models[name] is model:
-                logging.getLogger(__name__).warning("The %s face detector failed: %s", name, failure)
+            if self._models[0] is model:
+                logging.getLogger(__name__).warning("The face detector failed: %s", failure)
                 if len(self._failed) >= MAX_FAILED:
                     raise DetectorError("The face detector has failed too often. The page must be started again.")
                 # Not closed yet: other threads may be using it.
                 self._failed.append(model)
                 try:
-                    self.models[name] = _open(FILES[name])
+                    self._models[0] = _open(FILE)
                 except ModelError as error:
                     raise DetectorError(f"The face detector failed and cannot be opened again. {error}") from None
         try:
-            return run_model(self.models[name], image)
+            return run_model(self._models[0], image)
         except (RuntimeError, ValueError):
             raise DetectorError("The face detector failed on this picture. Send it again, or another one.") from None
 
     def close(self) -> None:
         """Free the native detectors. Also done at exit, and some time after the object was collected."""
         if self._finalizer.detach():
-            _close(_all(self.models, self._failed))
+            _close(_all(self._models, self._failed))
 
 
-def suppress(detections: list[Detection]) -> list[Detection]:
-    """Non-maximum suppression by the shared part of the smaller box: a tile's edge cuts faces, and the part of a face
-    lies inside the whole one with little intersection over union."""
-    kept = []
-    for detection in sorted(detections, key=lambda detection: -detection.score):
-        if not any(_overlap(detection.box, other.box) for other in kept):
-            kept.append(detection)
-    return kept
+def check_picture(image: np.ndarray) -> None:
+    """Raise a ValueError where an array is not uint8 (H, W, 3)."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(f"a picture must be uint8 (H, W, 3) RGB, not {image.dtype} {image.shape}")
+
+
+def as_near(place: Detection) -> Detection:
+    """Where BlazeFace would see a face that YuNet saw: a square box, all of it a little further down in the face.
+
+    The figures are medians over faces that both saw, measured by `python -m benchmarks.alignment`.
+    """
+    (x1, y1, x2, y2), (left_x, left_y), (right_x, right_y) = place.box, place.left_eye, place.right_eye
+    side = math.sqrt(max(x2 - x1, 0) * max(y2 - y1, 0))
+    eyes = max(math.hypot(right_x - left_x, right_y - left_y), 1e-6)
+    down = -(right_y - left_y) / eyes * side, (right_x - left_x) / eyes * side
+
+    def lowered(point: tuple[float, float], part: float) -> tuple[float, float]:
+        return point[0] + part * down[0], point[1] + part * down[1]
+
+    x, y = lowered(_center(place.box), BOX_LOWERED)
+    half = BOX_SIDE * side / 2
+    points = {
+        name: lowered(point, part) for name, part in LOWERED.items() if (point := getattr(place, name)) is not None
+    }
+    return replace(place, box=(x - half, y - half, x + half, y + half), **points)
+
+
+def clearest(turns: list[list[Detection]], factor: float) -> int | None:
+    """The turn in which faces are seen most surely: that of the largest sum of what their scores exceed TURN_SCORE by.
+
+    Args:
+        turns: what was seen in each turn, in pixels of the picture.
+        factor: by which it was scaled to be searched.
+
+    Returns:
+        The index, or None where the sum says nothing.
+    """
+    sums = [clearness(places, TURN_PIXELS / factor) for places in turns]
+    return int(np.argmax(sums)) if max(sums) >= CLEAR else None
+
+
+def clearness(places: list[Detection], smallest: float = 0.0) -> float:
+    """The sum of what the scores of places exceed TURN_SCORE by; of boxes of a height in pixels and more."""
+    return sum(max(place.score - TURN_SCORE, 0.0) for place in places if place.box[3] - place.box[1] >= smallest)
+
+
+def quarter_turned(place: Detection, turn: int, shape: tuple[int, ...]) -> Detection:
+    """The same place in the picture turned.
+
+    Args:
+        place: in pixels of the picture.
+        turn: quarters, counterclockwise as numpy.rot90 does.
+        shape: of the picture before it is turned, (H, W, ...).
+    """
+    height, width = shape[:2]
+    carry = (
+        lambda x, y: (x, y),
+        lambda x, y: (y, width - x),
+        lambda x, y: (width - x, height - y),
+        lambda x, y: (height - y, x),
+    )
+    return place.mapped(carry[turn % 4])
 
 
 def _open(file: str) -> vision.FaceDetector:
@@ -310,32 +421,18 @@ def _open(file: str) -> vision.FaceDetector:
 
 
 def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
-    """What one of FaceDetector.models sees in a picture, uint8 (H, W, 3)."""
+    """What a MediaPipe detector sees in a picture, uint8 (H, W, 3)."""
     height, width = image.shape[:2]
     frame = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
     detections = []
     for found in model.detect(frame).detections:
         area = found.bounding_box
         box = _clip(area.origin_x, area.origin_y, area.origin_x + area.width, area.origin_y + area.height, image.shape)
-        # MediaPipe's first two keypoints are the person's right and left eye: left and right in the picture.
-        eyes = [(point.x * width, point.y * height) for point in found.keypoints[:2]]
+        # The person's right and left eye, which are left and right in the picture, the tip of the nose, the mouth's middle.
+        points = [(point.x * width, point.y * height) for point in found.keypoints[:4]]
         if _area(box) > 0:
-            detections.append(Detection(box, float(found.categories[0].score), *eyes))
+            detections.append(Detection(box, float(found.categories[0].score), *points))
     return detections
-
-
-def _tiles(image: np.ndarray, count: int) -> list[tuple[int, int, np.ndarray]]:
-    """count x count overlapping tiles as (x, y, view); none where they would be smaller than the model's input."""
-    height, width = image.shape[:2]
-    part = 1 / (count - (count - 1) * TILE_OVERLAP) if count else 0
-    tile_height, tile_width = round(height * part), round(width * part)
-    if min(tile_height, tile_width) < SMALLEST_TILE:
-        return []
-    return [
-        (x, y, image[y : y + tile_height, x : x + tile_width])
-        for y in np.linspace(0, height - tile_height, count).round().astype(int).tolist()
-        for x in np.linspace(0, width - tile_width, count).round().astype(int).tolist()
-    ]
 
 
 def _map(detection: Detection, matrix: np.ndarray, shape: tuple[int, ...]) -> Detection:
@@ -344,12 +441,9 @@ def _map(detection: Detection, matrix: np.ndarray, shape: tuple[int, ...]) -> De
     x1, y1, x2, y2 = detection.box
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     half_width, half_height = (x2 - x1) / 2 * scale, (y2 - y1) / 2 * scale
-    (x, y), left_eye, right_eye = (
-        tuple(map(float, matrix @ (*point, 1.0)))
-        for point in (_center(detection.box), detection.left_eye, detection.right_eye)
-    )
-    box = _clip(x - half_width, y - half_height, x + half_width, y + half_height, shape)
-    return Detection(box, detection.score, left_eye, right_eye)
+    moved = detection.mapped(lambda x, y: tuple(map(float, matrix @ (x, y, 1.0))))
+    x, y = map(float, matrix @ (*_center(detection.box), 1.0))
+    return replace(moved, box=_clip(x - half_width, y - half_height, x + half_width, y + half_height, shape))
 
 
 def _clip(x1: float, y1: float, x2: float, y2: float, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
@@ -380,8 +474,8 @@ def _iou(box: tuple[float, float, float, float], other: tuple[float, float, floa
     return shared / max(_area(box) + _area(other) - shared, 1e-9)
 
 
-def _all(models: dict, failed: list) -> list[vision.FaceDetector]:
-    return [*models.values(), *failed]
+def _all(models: list, failed: list) -> list[vision.FaceDetector]:
+    return [*models, *failed]
 
 
 def _close(detectors: list[vision.FaceDetector]) -> None:

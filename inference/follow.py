@@ -1,28 +1,42 @@
 """The faces of a stream of frames, found, followed and classified."""
 
+import cv2
+import math
 import numpy as np
 from dataclasses import replace
 
 from inference.analyzer import FaceAnalyzer, reading_order
+from inference.detector import check_picture
 from inference.tracker import FaceTracker, TrackedFace
 
 SEARCH_SECONDS = 0.25
-"""How often a live frame is searched for new faces while there are some."""
+"""How often a frame is searched for new faces while there are some."""
+THOROUGH_SECONDS = 1.0
+"""How often for small ones too."""
+SCENE_SIDE = 8
+"""Side in pixels to which frames are reduced to see whether they show the same scene."""
+OTHER_SCENE = 0.3
+"""Correlation of two such frames below which they are of two scenes: of pictures of different things 85 % lie below it, of
+pictures that move on by a twentieth or grow by a tenth 1 % and less, and light does not change it."""
+PERHAPS_OTHER_SCENE = 0.8
+"""Correlation below which they may be."""
 
 
 class FaceFollower:
     """One stream: a FaceAnalyzer, which may be shared, and a FaceTracker of its own. Not for several threads at once.
 
+    Faces are looked for where they are expected, new ones every SEARCH_SECONDS and small new ones every THOROUGH_SECONDS. A
+    hard cut starts new people.
+
     Args:
-        analyzer: its detector should be one without tiles.
-        thorough: search every frame as a picture of its own. Else faces are looked for where they are expected and new
-            ones every SEARCH_SECONDS, which takes a fraction of the time.
+        analyzer: its detector must be one that searches.
     """
 
-    def __init__(self, analyzer: FaceAnalyzer, thorough: bool = False):
+    def __init__(self, analyzer: FaceAnalyzer):
         self.tracker = FaceTracker()
-        self._analyzer, self._thorough = analyzer, thorough
-        self._searched: float | None = None
+        self._analyzer = analyzer
+        self._searched = self._searched_thoroughly = -math.inf
+        self._scene: np.ndarray | None = None
         self._turn = 0
 
     def analyze(
@@ -44,19 +58,33 @@ class FaceFollower:
             ValueError: the array is not of that form, or the time is not finite.
             DetectorError: MediaPipe failed on this frame; the next may be given.
         """
-        detector = self._analyzer.detector
+        check_picture(image)
+        scene = reduced(image)
+        likeness = 1.0 if self._scene is None else float((scene * self._scene).sum())
+        if likeness < OTHER_SCENE:
+            self.tracker.forget()
+            self._searched_thoroughly = -math.inf
         scale = (width or image.shape[1]) / image.shape[1]
-        if self._thorough:
-            detections = detector.detect(image)
-        else:
-            search = self._searched is None or seconds - self._searched >= SEARCH_SECONDS
-            expected = [detection.scaled(1 / scale) for _, detection in self.tracker.predict(seconds)]
-            detections = detector.follow(image, expected, search, self._turn)
-            self._turn += 1
-            if search:
-                self._searched = seconds
+        expected = [detection.scaled(1 / scale) for _, detection in self.tracker.predict(seconds)]
+        # Not within the time of a search, where the clock was set back.
+        search = not 0 <= seconds - self._searched < SEARCH_SECONDS
+        thorough = not 0 <= seconds - self._searched_thoroughly < THOROUGH_SECONDS
+        detections = self._analyzer.detector.follow(image, expected, search, thorough, self._turn)
+        self._scene, self._turn = scene, self._turn + 1
+        if search or thorough:
+            self._searched = seconds
+        if thorough:
+            self._searched_thoroughly = seconds
         # So that those who are there at first are numbered as one reads.
         faces = self._analyzer.classify(image, reading_order(detections), age_gender)
         if scale != 1:
             faces = [replace(face, detection=face.detection.scaled(scale)) for face in faces]
-        return sorted(self.tracker.update(faces, seconds), key=lambda face: face.id)
+        people = self.tracker.update(faces, seconds, doubted=likeness < PERHAPS_OTHER_SCENE)
+        return sorted(people, key=lambda face: face.id)
+
+
+def reduced(image: np.ndarray) -> np.ndarray:
+    """A frame, uint8 (H, W, 3), as float32 (SCENE_SIDE, SCENE_SIDE, 3) of mean 0 in each channel and of length 1."""
+    small = cv2.resize(image, (SCENE_SIDE, SCENE_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small -= small.mean(axis=(0, 1))
+    return small / (np.linalg.norm(small) + 1e-6)

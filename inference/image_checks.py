@@ -6,8 +6,11 @@ stay far below every limit here.
 """
 
 import av
+import itertools
 import re
 import struct
+import zlib
+from collections.abc import Iterator
 from io import BytesIO
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -36,6 +39,7 @@ OTHERS = {
     "a PDF document": rb"%PDF",
     "a PostScript drawing": rb"%!PS|\xc5\xd0\xd3\xc6",
     "an archive or office document": rb"PK\x03\x04|7z\xbc\xaf|Rar!|\x1f\x8b",
+    "a camera's raw file": rb"....ftypcrx |FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|FOVb|\0MRM",
     "a video": rb"....(?:ftyp|moov|mdat)|\x1a\x45\xdf\xa3|RIFF....AVI |\0\0\x01\xba|FLV",
     "an icon": rb"\0\0[\x01\x02]\0|icns",
     "a Photoshop file": rb"8BPS",
@@ -47,10 +51,13 @@ OTHERS = {
 _MAX_SCANNED_PIXELS = 10**9
 _MAX_SEGMENTS, _MAX_EXIF_SEGMENTS, _MAX_JUNK = 2000, 64, 2**16
 _MAX_CHUNKS, _MAX_DATA_CHUNKS = 500, 100_000
-_MAX_BLOCKS = 4096
+_MAX_TEXT = 2**19
+_PNG_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"eXIf", b"IDAT", b"IEND"}
+_EXIF_TEXTS, _XMP_TEXT = {b"Raw profile type exif", b"Raw profile type APP1"}, b"XML:com.adobe.xmp"
 _MAX_TAGS, _MAX_TAG_NUMBERS, _MAX_TAG_BYTES = 2**12, 2**18, 2**25
 _MAX_COPIES = 10**9
 _MAX_SAMPLES = 100_000
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _SIZE_TAGS = {256, 257, 258, 259, 273, 277, 278, 279, 322, 323, 324, 325}
 
 
@@ -80,7 +87,7 @@ def check_structure(data: bytes, format: str) -> None:
     Raises:
         ImageError: it is such a file.
     """
-    checks = {"JPEG": _check_jpeg, "PNG": _check_png, "GIF": _check_gif, "HEIF": _check_heif, "AVIF": _check_avif_boxes}
+    checks = {"JPEG": _check_jpeg, "PNG": _check_png, "HEIF": _check_heif, "AVIF": _check_avif}
     if check := checks.get(format):
         check(data)
 
@@ -89,60 +96,114 @@ def _refuse(what: str) -> ImageError:
     return ImageError(f"The picture file has {what}. Save it anew with a photo program and try again.")
 
 
-def _check_jpeg(data: bytes) -> None:
-    """Every scan goes over all pixels anew, even if it is a few bytes long, and EXIF is copied anew for each of its parts."""
-    position, segments, exif, pixels, scans = 2, 0, 0, 0, 0
-    marker = re.compile(rb"\xff+([^\x00\xff\xd0-\xd8])")
+def _jpeg_markers(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """The markers of the first picture up to its end: code, bytes of junk before it where no scan has begun, end."""
+    position, scans, marker = 2, 0, re.compile(rb"\xff([^\x00\xff\xd0-\xd8])")
     while found := marker.search(data, position):
         code, end = found[1][0], found.end()
+        yield code, 0 if scans else found.start() - position, end
         if code == 0xD9:  # the end; a film or a second picture may follow
             break
+        scans += code == 0xDA
+        position = end + int.from_bytes(data[end : end + 2], "big")
+
+
+def _check_jpeg(data: bytes) -> None:
+    """Every scan goes over all pixels anew, even if it is a few bytes long, and EXIF is copied anew for each of its parts."""
+    code = segments = exif = pixels = scans = 0
+    for code, junk, end in _jpeg_markers(data):
         segments += 1
         exif += data.startswith(b"Exif", end + 2)
-        if (
-            exif > _MAX_EXIF_SEGMENTS
-            or segments > _MAX_SEGMENTS + scans
-            or not scans
-            and found.start() - position > _MAX_JUNK
-        ):
+        if exif > _MAX_EXIF_SEGMENTS or segments > _MAX_SEGMENTS + scans or junk > _MAX_JUNK:
             raise _refuse("too many parts")
-        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC) and len(data) >= end + 7:
+        if code in _FRAMES and len(data) >= end + 7:
             height, width = struct.unpack_from(">HH", data, end + 3)
             pixels = max(pixels, width * height)
         scans += code == 0xDA
         if scans * pixels > _MAX_SCANNED_PIXELS:
             raise _refuse("too many scans for its size")
-        position = end + int.from_bytes(data[end : end + 2], "big")
+    if code != 0xD9 and 4 * scans * pixels > _MAX_SCANNED_PIXELS:  # what is missing is found by decoding again
+        raise _refuse("too many scans for its size")
+
+
+def jpeg_end(data: bytes) -> int | None:
+    """Where the end marker of the first picture of a JPEG file begins, if it has one."""
+    return next((end - 2 for code, _, end in _jpeg_markers(data) if code == 0xD9), None)
+
+
+def jpeg_frame(data: bytes) -> tuple[bool, int, int] | None:
+    """Whether the JPEG file that begins so is without loss, as the numbers of sensors are stored, and its width and height in
+    pixels; None for what is no such file."""
+    frame = None
+    if data.startswith(b"\xff\xd8\xff"):
+        for code, _, end in itertools.islice(_jpeg_markers(data), _MAX_SEGMENTS):
+            if code in _FRAMES and len(data) >= end + 8:
+                height, width, parts = struct.unpack_from(">HHB", data, end + 3)
+                lossless = code in (0xC3, 0xC7, 0xCB, 0xCF)
+                frame = lossless, width * parts if lossless else width, height
+            if code == 0xDA:
+                return frame
+    return None
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a PNG file: name, and all bytes with length, name and checksum; the last one may be cut off."""
+    position = 8
+    while position + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        yield name, data[position : position + length + 12]
+        if name == b"IEND":
+            break
+        position += length + 12
 
 
 def _check_png(data: bytes) -> None:
-    """Every chunk is read by Python, and some are decompressed to a megabyte each."""
-    position, chunks, data_chunks = 8, 0, 0
-    while position + 8 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, position)
+    """Every chunk is read by Python."""
+    chunks = data_chunks = 0
+    for name, _ in png_chunks(data):
         if name in (b"IDAT", b"fdAT", b"fcTL"):
             data_chunks += 1
         else:
             chunks += 1
         if chunks > _MAX_CHUNKS or data_chunks > _MAX_DATA_CHUNKS:
             raise _refuse("too many parts")
-        position += length + 12
 
 
-def _check_gif(data: bytes) -> None:
-    """All extensions before the first frame are read by Python, and comments are joined block by block."""
+def png_picture(data: bytes) -> bytes:
+    """A PNG file without what Pillow would unpack though no pixel depends on it: texts, the color profile, later frames."""
+    return data[:8] + b"".join(
+        chunk for name, chunk in png_chunks(data) if name in _PNG_PICTURE or _tells_orientation(chunk)
+    )
+
+
+def _tells_orientation(chunk: bytes) -> bool:
+    """Whether this is one of the texts in which older programs keep EXIF and XMP, of moderate size."""
+    keyword, _, text = chunk[8:-4].partition(b"\0")
+    if chunk[4:8] == b"zTXt" and keyword in _EXIF_TEXTS:
+        try:
+            text = zlib.decompressobj().decompress(text[1:], _MAX_TEXT)
+        except zlib.error:
+            return False
+    elif not (chunk[4:8] == b"tEXt" and keyword in _EXIF_TEXTS or chunk[4:8] == b"iTXt" and keyword == _XMP_TEXT):
+        return False
+    return len(text) < _MAX_TEXT and not (chunk[4:8] == b"iTXt" and text[:1] != b"\0")
+
+
+def gif_picture(data: bytes) -> bytes:
+    """A GIF file without what stands before the first frame but its control: comments and XMP, which Pillow joins in Python
+    block by block."""
     flags = data[10] if len(data) > 10 else 0
-    position, blocks = 13 + (6 << (flags & 7) if flags & 128 else 0), 0
+    start = position = 13 + (6 << (flags & 7) if flags & 128 else 0)
+    control = b""
     while data[position : position + 1] == b"!":
+        extension = position
         position += 2
-        while True:
-            blocks += 1
-            if blocks > _MAX_BLOCKS:
-                raise _refuse("too many parts")
-            length = int.from_bytes(data[position : position + 1])
+        while length := int.from_bytes(data[position : position + 1]):
             position += 1 + length
-            if not length:
-                break
+        position += 1
+        if data[extension + 1 : extension + 2] == b"\xf9":
+            control = data[extension:position]
+    return data[:start] + control + data[position:]
 
 
 def _check_heif(data: bytes) -> None:
@@ -156,11 +217,12 @@ def _check_heif(data: bytes) -> None:
 _COUNTS = re.compile(rb"(?=(?:st(?:sz|z2).{8}|(?:trun|stco|co64).{4})(.{4})|stsc.{4}(.{4})|(cmov))", re.DOTALL)
 
 
-def _check_avif_boxes(data: bytes) -> None:
+def _check_avif(data: bytes) -> None:
     """FFmpeg makes room for as many samples as a box says that there are, even if none of them is there.
 
     It looks for these boxes in most others; here they are sought in all bytes but those of the pictures themselves.
     """
+    _check_heif(data)  # libheif reads what the file says of its colors
     position = boxes = samples = 0
     while position + 8 <= len(data):
         size, name = struct.unpack_from(">I4s", data, position)
@@ -182,8 +244,11 @@ def _check_avif_boxes(data: bytes) -> None:
         position = end
 
 
-def check_opened(image: Image.Image, data: bytes, max_pixels: int) -> None:
+def check_opened(image: Image.Image, data: bytes, max_pixels: int) -> tuple[int, int] | None:
     """Refuse an opened picture that is decoded in parts which are larger or more than the picture.
+
+    Returns:
+        ColourPrimaries and TransferCharacteristics (ITU-T H.273) by the compressed picture itself, of an AVIF file.
 
     Raises:
         ImageError: it is such a picture.
@@ -193,16 +258,15 @@ def check_opened(image: Image.Image, data: bytes, max_pixels: int) -> None:
     parts = sum((right - left) * (bottom - top) for _, (left, top, right, bottom), *_ in image.tile)
     if tile_width * tile_height > max_pixels or parts > 8 * image.width * image.height:
         raise _refuse("parts that do not fit its size")
-    if image.format == "AVIF":
-        _check_avif(data, image.width * image.height, max_pixels)
+    return _check_avif_frames(data, image.width * image.height, max_pixels) if image.format == "AVIF" else None
 
 
-def _check_avif(data: bytes, pixels: int, max_pixels: int) -> None:
+def _check_avif_frames(data: bytes, pixels: int, max_pixels: int) -> tuple[int, int] | None:
     """Pillow's decoder allows 268 megapixels for every part and scales them down to the size that the file tells.
 
     dav1d has a limit, which FFmpeg passes on: a larger frame is refused before there is room for it.
     """
-    most, decoded = 8 * pixels + 2**20, set()
+    most, decoded, coded = 8 * pixels + 2**20, set(), None
     # Without a decoder FFmpeg opens the file by its boxes alone.
     options = {"format_whitelist": "mov", "codec_whitelist": "none"}
     with av.open(BytesIO(data), container_options=options, metadata_errors="replace", io_open=_open_nothing) as file:
@@ -219,8 +283,11 @@ def _check_avif(data: bytes, pixels: int, max_pixels: int) -> None:
             most -= sum(frame.width * frame.height for frame in frames)
             if most < 0:
                 raise _refuse("parts that do not fit its size")
+            if frames and coded is None:
+                coded = frames[0].color_primaries, frames[0].color_trc
     if not decoded:  # where FFmpeg does not look for them
         raise _refuse("parts that do not fit its size")
+    return coded
 
 
 def _open_nothing(*_) -> None:

@@ -102,7 +102,7 @@ class Session:
     """
 
     def __init__(self, model: str | Path, threads: int | None = None, cuda: bool = True):
-        self._model, self._cuda = model, cuda
+        self._model, self._without_cuda = model, None if cuda else "it was not asked for"
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads or usable_processors()
         self._options.inter_op_num_threads = 1
@@ -117,9 +117,9 @@ class Session:
 
     def _open(self) -> None:
         data = read_model(self._model)
-        session, self.cuda_problem = (
-            _open_on_cuda(data, self._options) if self._cuda else (None, "it was not asked for")
-        )
+        session, self.cuda_problem = None, self._without_cuda
+        if not self._without_cuda:
+            session, self.cuda_problem = _open_on_cuda(data, self._options)
         try:
             self._session = session or onnxruntime.InferenceSession(data, self._options, providers=[CPU])
         except Exception as error:
@@ -129,6 +129,8 @@ class Session:
     def forget_parents(self) -> None:
         """See `inference.native.forget_in_forks`."""
         abandon(self._session)
+        if self._data:  # it was on CUDA
+            self._without_cuda = "a forked process cannot use the GPU of its parent"
         self._session, self._lock = None, threading.Lock()
 
     def _opened(self) -> onnxruntime.InferenceSession:

@@ -28,6 +28,8 @@ SIZE_HORIZON = 0.2
 # The match: natural logarithms of how much likelier a face is somebody followed than a newcomer.
 NEWCOMER = 8.0
 """For a face at the expected place, a frame later, before its looks are seen."""
+DOUBTED_NEWCOMER = 1.0
+"""The same where the frame may be of another scene: the looks decide."""
 REACH, REACH_PER_SECOND, TURN = 0.06, 0.6, 0.5
 """Scale of the distance from the expected place, in sides: REACH + REACH_PER_SECOND t² / (t + TURN) after t seconds
 unseen, because people hardly change their way at once."""
@@ -134,7 +136,11 @@ class FaceTracker:
         seconds = max(_finite(seconds), self._now)
         return [(person.id, person.at(seconds)) for person in self._people if self._remembered(person, seconds)]
 
-    def update(self, faces: list[Face], seconds: float) -> list[TrackedFace]:
+    def forget(self) -> None:
+        """Nobody is known any more: whoever is seen next gets a new id."""
+        self._people = []
+
+    def update(self, faces: list[Face], seconds: float, doubted: bool = False) -> list[TrackedFace]:
         """Follow everybody to the next frame.
 
         Args:
@@ -142,6 +148,7 @@ class FaceTracker:
             seconds: the frame's own time; any origin. A time not after the last one counts as the last one, as when
                 frames overtake each other on a network, but one that is more than `longest_gap` earlier means that the
                 clock was set anew: everybody is forgotten, as after a pause of that length.
+            doubted: the frame may be of another scene, so that who looks otherwise is somebody else, also at the same place.
 
         Returns:
             One for each face, in the same order.
@@ -150,7 +157,7 @@ class FaceTracker:
             ValueError: the time is not finite; nothing has changed then.
         """
         if _finite(seconds) < self._now - self.longest_gap:
-            self._people = []
+            self.forget()
             self._now = seconds
         now = max(seconds, self._now)
         self._people = [person for person in self._people if self._remembered(person, now)]
@@ -162,7 +169,7 @@ class FaceTracker:
         values, present = _values(faces)
         # A crop in which another face is seen too says less of a person's looks, and would teach the wrong ones.
         alone = present[:, -1] = _alone(table)
-        people = self._match(table, values[:, -LOOKS:], alone, now)
+        people = self._match(table, values[:, -LOOKS:], alone, now, DOUBTED_NEWCOMER if doubted else NEWCOMER)
         for number, (person, place, face) in enumerate(zip(people, places, faces)):
             if person is None:
                 people[number] = person = _Person(next(self._ids), now, place, face.detection.score)
@@ -181,7 +188,9 @@ class FaceTracker:
         limit = self.young_gap if person.young and person.seen < self._now else self.longest_gap
         return now - person.seen <= limit + 1e-6  # a frame just at the limit still counts, whatever the rounding
 
-    def _match(self, places: np.ndarray, looks: np.ndarray, alone: np.ndarray, now: float) -> list["_Person | None"]:
+    def _match(
+        self, places: np.ndarray, looks: np.ndarray, alone: np.ndarray, now: float, newcomer: float
+    ) -> list["_Person | None"]:
         """Who each face is; None for newcomers."""
         matched: list[_Person | None] = [None] * len(places)
         if not self._people:
@@ -192,7 +201,7 @@ class FaceTracker:
             elapsed = now - person.seen
             spread = person.variance(elapsed) + (REACH + REACH_PER_SECOND * elapsed**2 / (elapsed + TURN)) ** 2
             growth_spread = SIZE_SPREAD + SIZE_SPREAD_PER_SECOND * elapsed
-            start = NEWCOMER - math.log(spread / REACH**2)
+            start = newcomer - math.log(spread / REACH**2)
             expectations.append((x, y, width * height, spread * width * height, growth_spread, start))
         x, y, area, spread, growth_spread, start = np.array(expectations).T
         known = np.array([person.mean[-LOOKS:] for person in self._people])

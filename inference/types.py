@@ -1,7 +1,8 @@
 """The vocabulary that every other module shares."""
 
 import numpy as np
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven classes of FER-2013, in its label order (0 to 6)."""
@@ -84,6 +85,11 @@ def consensus(probabilities: np.ndarray, crowd: np.ndarray | None) -> np.ndarray
     return (probabilities + named / named.sum(axis=-1, keepdims=True)) / 2
 
 
+Point = tuple[float, float]
+POINTS = ("left_eye", "right_eye", "nose", "mouth")
+"""The attributes of a Detection that are points."""
+
+
 @dataclass(frozen=True, slots=True)
 class Detection:
     """Where a face is, in pixels of its picture (x to the right, y down).
@@ -91,20 +97,34 @@ class Detection:
     Attributes:
         box: (x1, y1, x2, y2), clipped to the picture.
         score: the detector's confidence, 0 to 1.
-        left_eye, right_eye: (x, y) of the eye on the left and on the right of the picture.
+        left_eye, right_eye: (x, y) of the eye on the left and on the right of the face as it is seen upright; in a picture
+            that lies on its side or upside down they are elsewhere.
+        nose, mouth: (x, y) of the tip of the nose and of the middle of the mouth; None where they are not known.
+        search: the model that the face was found by, "yunet" or "short_range".
     """
 
     box: tuple[float, float, float, float]
     score: float
-    left_eye: tuple[float, float]
-    right_eye: tuple[float, float]
+    left_eye: Point
+    right_eye: Point
+    nose: Point | None = None
+    mouth: Point | None = None
+    search: str = "short_range"
 
     def scaled(self, factor: float) -> "Detection":
         """The same place in the picture scaled by a factor."""
-        box, left_eye, right_eye = (
-            tuple(factor * value for value in place) for place in (self.box, self.left_eye, self.right_eye)
-        )
-        return Detection(box, self.score, left_eye, right_eye)
+        return self.mapped(lambda x, y: (factor * x, factor * y))
+
+    def moved(self, x: float, y: float) -> "Detection":
+        """The same place in a picture of which this one is a part that begins at (x, y)."""
+        return self.mapped(lambda a, b: (a + x, b + y))
+
+    def mapped(self, carry: Callable[[float, float], Point]) -> "Detection":
+        """The same place in a picture into which `carry` takes each point (x, y), by shifts, scales and quarter turns."""
+        corners = carry(*self.box[:2]), carry(*self.box[2:])
+        (x1, x2), (y1, y2) = (sorted(values) for values in zip(*corners))
+        points = {name: carry(*point) for name in POINTS if (point := getattr(self, name)) is not None}
+        return replace(self, box=(x1, y1, x2, y2), **points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,6 +231,7 @@ class Face:
         fields = {
             "box": [round(value) for value in self.detection.box],
             "score": round(self.detection.score, 4),
+            "search": self.detection.search,
             "emotion": self.emotion,
             "probabilities": _by_label(EMOTIONS, self.probabilities),
             "shown": self.shown,

@@ -10,13 +10,14 @@ import sys
 import time
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Discard, Disposition
-from av.video.reformatter import ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from inference.color import from_cicp
 from inference.session import usable_processors
 
 SUFFIXES = (
@@ -68,19 +69,6 @@ TIME_BASE = 90_000
 KEY_FRAME_SECONDS = 2.0
 """How often a written video can be entered, and about how much of it is lost with a killed process."""
 
-
-def _standard_of_pq() -> np.ndarray:
-    """uint8 (256,): a value of high dynamic range by SMPTE ST 2084 (PQ) as one of standard range, white at the 203
-    nits of ITU-R BT.2408. FFmpeg's own conversion, gamut included, first computes for seconds. HLG, the other curve of
-    high dynamic range, is made to be looked at as it is."""
-    m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
-    root = (np.arange(256) / 255) ** (1 / m2)
-    nits = 10_000 * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
-    return (255 * np.clip(nits / 203, 0, 1) ** (1 / 2.4)).round().astype(np.uint8)
-
-
-STANDARD_OF_PQ = _standard_of_pq()
-
 CHOOSE = "Choose a video in MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg or GIF format."
 
 ENDED = "Reading was ended before the first picture."
@@ -109,8 +97,8 @@ class VideoReader:
     Time is divided at the multiples of 1/rate seconds, and the first picture of each part is taken: at most `rate` a
     second, none twice, and no more than there are. The others are decoded, since later ones build on them, but not
     converted. All pictures have one size: turned and mirrored as the file says, with square pixels, scaled down to
-    `longest`; where a stream changes its size, what follows is fitted in. High dynamic range becomes standard, damaged
-    pictures are left out. Memory does not grow with the length of a video.
+    `longest`; where a stream changes its size, what follows is fitted in. Other primaries and high dynamic range become
+    sRGB, damaged pictures are left out. Memory does not grow with the length of a video.
 
     Nothing but the file itself is read: what refers to other files or to the network (a playlist, an address) is no
     video here.
@@ -324,7 +312,7 @@ class VideoReader:
     def _convert(self, picture: av.VideoFrame, size: tuple[int, int]) -> np.ndarray:
         method = Interpolation.AREA if size[0] < picture.width else Interpolation.BILINEAR
         image = self._reformatter.reformat(picture, *size, "rgb24", interpolation=method, threads=1).to_ndarray()
-        return cv2.LUT(image, STANDARD_OF_PQ) if picture.color_trc == ColorTrc.SMPTE2084 else image
+        return from_cicp(image, picture.color_primaries, picture.color_trc)
 
     @property
     def incomplete(self) -> str | None:

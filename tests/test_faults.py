@@ -22,7 +22,7 @@ import app
 from clips import write_face_clip
 from gradio_client import Client, handle_file
 from inference import __main__ as command_line
-from inference import age_gender, detector, model_files
+from inference import age_gender, detector, model_files, search
 from inference.analyzer import FaceAnalyzer
 from inference.detector import DetectorError, FaceDetector
 from inference.images import load_image
@@ -147,7 +147,7 @@ GRAY = mediapipe.Image(mediapipe.ImageFormat.GRAY8, np.zeros((100, 100), np.uint
 
 def poison(faces: FaceDetector) -> None:
     """Make MediaPipe's detectors fail for good, as one grey image does."""
-    for model in faces.models.values():
+    for model in faces._models:
         with pytest.raises(RuntimeError):
             model.detect(GRAY)
 
@@ -157,20 +157,17 @@ def test_a_detector_that_failed_for_good_is_replaced(astronaut, caplog):
     expected = with_faults.detect(astronaut)
     poison(with_faults)
     with pytest.raises(RuntimeError, match="Graph has errors"):
-        detector.run_model(with_faults.models["short_range"], astronaut)
+        detector.run_model(with_faults._models[0], astronaut)
     with caplog.at_level(logging.WARNING):
         assert with_faults.detect(astronaut) == expected and len(expected) == 1
-    assert [record.message.split(":")[0] for record in caplog.records] == [
-        "The short_range face detector failed",
-        "The full_range face detector failed",
-    ]
+    assert [record.message.split(":")[0] for record in caplog.records] == ["The face detector failed"]
     assert with_faults.follow(astronaut, expected, True)
     with_faults.close()
 
 
 def test_a_detector_that_fails_again_and_again_is_given_up(astronaut, monkeypatch):
     monkeypatch.setattr(detector, "MAX_FAILED", 1)
-    with_faults = FaceDetector("short_range")
+    with_faults = FaceDetector()
     poison(with_faults)
     assert with_faults.detect(astronaut)
     poison(with_faults)
@@ -182,8 +179,8 @@ def test_a_detector_that_fails_again_and_again_is_given_up(astronaut, monkeypatc
 
 def test_a_detector_that_is_collected_in_the_middle_of_another_is_closed_later(astronaut):
     """The garbage collector may run inside MediaPipe's own calls, which hold locks that closing needs."""
-    unused, used = FaceDetector("short_range"), FaceDetector("short_range")
-    native = unused.models["short_range"]
+    unused, used = FaceDetector(), FaceDetector()
+    native = unused._models[0]
     cycle = [unused]
     cycle.append(cycle)
     del unused, cycle
@@ -196,7 +193,7 @@ def test_a_detector_that_is_collected_in_the_middle_of_another_is_closed_later(a
     assert native in detector._dropped and native._handle
     assert used.detect(astronaut)
     used.close()
-    FaceDetector("short_range").close()
+    FaceDetector().close()
     assert not detector._dropped and not native._handle
 
 
@@ -424,7 +421,7 @@ def run_in(folder: Path, *arguments) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=120)
 
 
-@pytest.mark.parametrize("name", ["emotion.onnx", detector.FILES["full_range"]])
+@pytest.mark.parametrize("name", ["emotion.onnx", detector.FILE, search.FILE])
 def test_a_model_file_that_may_not_be_read_ends_the_start(unreadable, name):
     folder, take_away = unreadable
     path = take_away(f"models/{name}")

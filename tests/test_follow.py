@@ -17,7 +17,7 @@ RATE = 20
 
 @pytest.fixture(scope="module")
 def analyzer() -> FaceAnalyzer:
-    return FaceAnalyzer(FaceDetector("full_range"), EmotionClassifier("emotion_int8.onnx", threads=1))
+    return FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier("emotion_int8.onnx", threads=1))
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +93,50 @@ def test_nothing_else_passes_for_a_face_for_long(analyzer, head):
         assert left[-1] == count - 1
 
 
-def test_large_and_thorough(analyzer, head):
-    """A face that fills the frame is followed; and the thorough way finds what the detector finds."""
-    for thorough in (False, True):
-        follower = FaceFollower(analyzer, thorough)
-        frame = frame_with(head, [(100, 0, 460)])
-        counts = [len(follower.analyze(frame, number / RATE)) for number in range(6)]
-        assert counts == [len(analyzer.detector.detect(frame))] * 6 == [1] * 6
+def test_a_face_that_fills_the_frame_is_followed(analyzer, head):
+    follower = FaceFollower(analyzer)
+    frame = frame_with(head, [(100, 0, 460)])
+    counts = [len(follower.analyze(frame, number / RATE)) for number in range(6)]
+    assert counts == [len(analyzer.detector.detect(frame))] * 6 == [1] * 6
+
+
+@pytest.mark.parametrize("columns, rows, side", [(3, 3, 72), (4, 4, 96)])
+def test_the_small_faces_of_a_grid_of_videos_are_all_found_within_a_second(analyzer, head, columns, rows, side):
+    """As in a video of 1920x1080; `side` is that of the face, which is 100 of the 220 pixels of `head`."""
+    frame = np.full((1080, 1920, 3), 40, np.uint8)
+    small = cv2.resize(head, (side * 22 // 10,) * 2, interpolation=cv2.INTER_AREA)
+    for y in np.linspace(30, 1050 - len(small), rows).astype(int):
+        for x in np.linspace(30, 1890 - len(small), columns).astype(int):
+            frame[y : y + len(small), x : x + len(small)] = small
+    for picture in (frame, cv2.resize(frame, (640, 360), interpolation=cv2.INTER_AREA)):
+        follower = FaceFollower(analyzer)
+        people = [follower.analyze(picture, number / RATE) for number in range(RATE + 1)]
+        assert len(people[-1]) == columns * rows
+        assert {face.id for faces in people for face in faces} == set(range(1, columns * rows + 1))
+
+
+def test_a_hard_cut_starts_new_people(analyzer, head):
+    """The same head at the same place, but everything around it is another."""
+    plain = frame_with(head, [(200, 100, 200)])
+    elsewhere = plain.copy()
+    rows, columns = np.mgrid[:480, :640]
+    background = np.stack([rows // 2, columns // 3, 255 - rows // 2], axis=2).astype(np.uint8)
+    empty = (plain == 96).all(axis=2)
+    elsewhere[empty] = background[empty]
+    follower = FaceFollower(analyzer)
+    ids = [
+        [face.id for face in follower.analyze(frame, number / RATE)]
+        for number, frame in enumerate([plain] * 5 + [elsewhere] * 5 + [plain] * 5)
+    ]
+    assert ids == [[1]] * 5 + [[2]] * 5 + [[3]] * 5
+
+
+def test_light_and_a_turn_of_the_camera_are_no_cut(analyzer, head):
+    follower = FaceFollower(analyzer)
+    for number in range(10):
+        frame = frame_with(head, [(150 + 12 * number, 100, 200)])
+        dark = (frame * (0.4 if number % 2 else 1.0)).astype(np.uint8)
+        assert [face.id for face in follower.analyze(dark, number / RATE)] == [1], number
 
 
 def test_frames_of_several_sizes_are_one_stream(analyzer, head):

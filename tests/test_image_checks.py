@@ -123,10 +123,6 @@ BURDENS = {
         lambda: png(extra=chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(10**6))) * 10_000),
         "too many parts",
     ),
-    "png with a text of 64 MB": (
-        lambda: png(extra=chunk(b"zTXt", b"a\0\0" + deflated_zeros(2**26))),
-        "damaged",
-    ),
     "png with a profile of 64 MB": (
         lambda: png(extra=chunk(b"iCCP", b"a\0\0" + deflated_zeros(2**26))),
         "damaged",
@@ -193,11 +189,6 @@ BURDENS = {
         lambda: encode(SMALL, "JPEG")[:20] + bytes(25 * 2**20) + encode(SMALL, "JPEG")[20:],
         "too many parts",
     ),
-    "gif with a comment of 25 MB": (
-        lambda: gif(b"\x21\xfe" + (b"\xff" + b"a" * 255) * 100_000 + b"\0"),
-        "too many parts",
-    ),
-    "gif with a million extensions": (lambda: gif(b"\x21\xfe\1a\0" * 10**6), "too many parts"),
     "gif of 4295 megapixels": (lambda: gif(b"", (65_535, 65_535)), "too large"),
     "webp of 268 megapixels": (lambda: webp(16_383, 16_383), "too large|megapixels|damaged"),
     "heic of 900 megapixels": (lambda: with_size(encode(SMALL, "HEIF"), 30_000, 30_000), "too large"),
@@ -247,9 +238,71 @@ for path in sys.argv[1:]:
 
 
 READ = {
-    "tiff of 49 million floating point numbers": lambda: large_tiff(np.float32),
-    "tiff of 49 million numbers of 32 bits": lambda: large_tiff(np.int32),
+    "tiff of 49 million floating point numbers": (lambda: large_tiff(np.float32), (7000, 7000, 3)),
+    "tiff of 49 million numbers of 32 bits": (lambda: large_tiff(np.int32), (7000, 7000, 3)),
+    "png of 25 million linear colors of 16 bits": (lambda: large_linear_png(), (5000, 5000, 3)),
+    "png with a text of 64 MB": (lambda: png(extra=chunk(b"zTXt", b"a\0\0" + deflated_zeros(2**26))), (64, 64, 3)),
+    "png with exif of 64 MB in a text": (
+        lambda: png(extra=chunk(b"zTXt", b"Raw profile type exif\0\0" + deflated_zeros(2**26))),
+        (64, 64, 3),
+    ),
+    "gif with a comment of 25 MB": (lambda: gif(b"\x21\xfe" + (b"\xff" + b"a" * 255) * 100_000 + b"\0"), (64, 64, 3)),
+    "gif with a million comments": (lambda: gif(b"\x21\xfe\1a\0" * 10**6), (64, 64, 3)),
+    "gif with a million controls": (lambda: gif(b"\x21\xf9\4\0\0\0\0\0" * 10**6), (64, 64, 3)),
+    "jpeg without its end that is made longer by 25 MB of zeros": (
+        lambda: encode(SMALL, "JPEG")[:-2] + bytes(25 * 2**20),
+        (64, 64, 3),
+    ),
+    "jpeg with 25 MB of zeros before other bytes": (
+        lambda: encode(SMALL, "JPEG") + bytes(25 * 2**20) + b"a",
+        (64, 64, 3),
+    ),
+    "tiff of sixty pages with large tags": (lambda: paged_tiff(), (8, 8, 3)),
+    "tiff of sixty previews in what looks like JPEG": (lambda: junk_tiff(), (8, 8, 3)),
 }
+
+
+def junk_tiff() -> bytes:
+    """Directories all of which point to the same megabytes of markers as their JPEG file, before the picture."""
+    body = bytearray(b"\xff\xd8\xff\xe0\0\2" + b"\xff\xfe\0\2" * 10**6 + b"\xff\0" * 10**6)
+    size = len(body)
+    for page in range(60):
+        tags = [(254, 4, 1, 1), (259, 3, 1, 6), (513, 4, 1, 8), (514, 4, 1, size)]
+        if page == 59:
+            tags = [(254, 4, 1, 0), (256, 4, 1, 8), (257, 4, 1, 8), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)]
+            tags += [(273, 4, 1, 8), (278, 4, 1, 8), (279, 4, 1, 64)]
+        start = 8 + len(body)
+        body += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        body += struct.pack("<I", start + 2 + 12 * len(tags) + 4 if page < 59 else 0)
+    return b"II*\0" + struct.pack("<I", 8 + size) + bytes(body)
+
+
+def paged_tiff() -> bytes:
+    """Previews all of which say that the same megabytes are theirs, before the picture."""
+    body = bytearray(2**24)
+    for page in range(60):
+        tags = [
+            (254, 4, 1, int(page < 59)),
+            (256, 4, 1, 8),
+            (257, 4, 1, 8),
+            (258, 3, 1, 8),
+            (259, 3, 1, 1),
+            (262, 3, 1, 1),
+        ]
+        tags += [(273, 4, 1, 8), (278, 4, 1, 8), (279, 4, 1, 64), (40_000, 7, 2**24, 8)]
+        start = 8 + len(body)
+        body += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        body += struct.pack("<I", start + 2 + 12 * len(tags) + 4 if page < 59 else 0)
+    return b"II*\0" + struct.pack("<I", 8 + 2**24) + bytes(body)
+
+
+def large_linear_png() -> bytes:
+    packer, row = zlib.compressobj(1), bytes(1 + 5000 * 6)
+    data = b"".join(packer.compress(row) for _ in range(5000)) + packer.flush()
+    header = chunk(b"IHDR", struct.pack(">2I5B", 5000, 5000, 16, 2, 0, 0, 0)) + chunk(
+        b"gAMA", struct.pack(">I", 100_000)
+    )
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
 
 def large_tiff(kind: type) -> bytes:
@@ -261,8 +314,8 @@ def answers(tmp_path_factory) -> dict[str, tuple[str, float, float]]:
     """What the loader says of each burden, the seconds of processor time and the megabytes that this took."""
     folder = tmp_path_factory.mktemp("burdens")
     # First what is measured without what an earlier file has left.
-    files = READ | {name: make for name, (make, _) in BURDENS.items()}
-    for name, make in files.items():
+    files = READ | BURDENS
+    for name, (make, _) in files.items():
         data = make()
         assert len(data) <= MAX_BYTES, name
         (folder / name).write_bytes(data)
@@ -288,7 +341,7 @@ def test_burdens_are_refused_in_little_time_and_memory(answers, name):
 @pytest.mark.parametrize("name", READ)
 def test_large_pictures_are_read_in_little_time_and_memory(answers, name):
     says, seconds, megabytes = answers[name]
-    assert says == "(7000, 7000, 3)" and seconds < SECONDS and megabytes < MEGABYTES
+    assert says == str(READ[name][1]) and seconds < SECONDS and megabytes < MEGABYTES
 
 
 ENGLISH = re.compile(r"\b(?:the|is|has|not|again|picture|file)\b", re.IGNORECASE)
@@ -304,6 +357,7 @@ def test_what_is_no_picture_is_named():
         "a video": b"\0\0\0\x20ftypisom",
         "an icon": b"\0\0\1\0\1\0",
         "a Photoshop file": b"8BPS\0\1",
+        "a camera's raw file": b"FUJIFILMCCD-RAW ",
         "a JPEG XL picture": b"\xff\x0a",
         "a JPEG 2000 picture": b"\0\0\0\x0cjP  \r\n\x87\n",
     }
@@ -328,6 +382,45 @@ def test_real_files_of_these_kinds_are_read():
     assert load_image(encode(SMALL, "JPEG", exif=exif)).shape == (64, 64, 3)
     with_film = encode(SMALL, "JPEG") + b"\xff\xda" * 10**6
     assert load_image(with_film).shape == (64, 64, 3)
+
+
+def test_metadata_of_any_size_do_not_keep_a_picture_from_being_read():
+    """Texts, histories of XMP, profiles of inks, makers' notes and previews of several megabytes."""
+    text = np.random.default_rng(0).bytes(2**20).hex().encode()
+    packed = zlib.compress(text)
+    chunks = (
+        chunk(b"tEXt", b"parameters\0" + text * 4),
+        chunk(b"zTXt", b"workflow\0\0" + packed),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + packed),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + text),
+        chunk(b"iCCP", b"inks\0\0" + packed),
+        chunk(b"prVt", text * 4),
+        *[chunk(b"zTXt", b"history\0\0" + packed)] * 20,
+    )
+    plain = load_image(png())
+    for extra in chunks:
+        assert (load_image(png(extra=extra)) == plain).all(), extra[4:30]
+    assert (load_image(png(extra=b"".join(chunks[:-20]))) == plain).all()
+    assert (
+        len(png(extra=b"".join(chunks[-20:]))) < MAX_BYTES
+        and (load_image(png(extra=b"".join(chunks[-20:]))) == plain).all()
+    )
+    jpeg = encode(SMALL, "JPEG")
+    plain = load_image(jpeg)
+    for mark, beginning in (
+        (0xE1, b"http://ns.adobe.com/xmp/extension/\0"),
+        (0xE4, b"FPXR\0"),
+        (0xED, b"Photoshop 3.0\0"),
+        (0xFE, b""),
+    ):
+        part = struct.pack(">BBH", 255, mark, 2 + 65_000) + beginning.ljust(65_000, b"a")
+        assert (load_image(jpeg[:2] + part * 400 + jpeg[2:]) == plain).all()
+    notes = Image.Exif()
+    notes.get_ifd(0x8769)[0x927C] = bytes(4_000_000)
+    for format in ("TIFF", "WEBP", "AVIF", "HEIF", "PNG"):
+        data = encode(SMALL, format, exif=notes.tobytes(), **({} if format == "TIFF" else {"xmp": text}))
+        assert load_image(data).shape == (64, 64, 3)
+    assert load_image(grey_tiff(8, 8, (273, 4, 1, 8), (279, 4, 1, 64), (700, 1, 2**23, 8), (37724, 7, 2**23, 8), body=bytes(2**23))).shape == (8, 8, 3)  # fmt: skip
 
 
 def test_every_kind_of_avif_is_read():

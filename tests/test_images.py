@@ -10,6 +10,7 @@ import struct
 import zlib
 from PIL import Image, ImageCms
 
+from color_profiles import icc_profile
 from inference.images import MAX_BYTES, ImageError, load_image
 
 RED, GREEN = (200, 30, 40), (20, 180, 60)
@@ -226,11 +227,171 @@ def big_endian_tiff(grey: np.ndarray) -> bytes:
     return b"MM\0*" + struct.pack(">I", 8 + grey.nbytes) + grey.astype(">u2").tobytes() + directory
 
 
+def white_is_zero_tiff(numbers: np.ndarray, bits: int, order: str = "<", kind: int = 1) -> bytes:
+    """Grey of which 0 is white, in whole bytes a row; kind 1 is unsigned, 2 signed, 3 floating point."""
+    height, width = numbers.shape
+    if bits < 8:
+        places = numbers[..., None] >> np.arange(bits - 1, -1, -1) & 1
+        rows = np.packbits(places.reshape(height, -1).astype(np.uint8), axis=1).tobytes()
+    else:
+        rows = numbers.astype(numbers.dtype.newbyteorder(order)).tobytes()
+    tags = [
+        (256, width),
+        (257, height),
+        (258, bits),
+        (259, 1),
+        (262, 0),
+        (273, 8),
+        (278, height),
+        (279, len(rows)),
+        (339, kind),
+    ]
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in tags)
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    return (
+        mark + struct.pack(order + "I", 8 + len(rows)) + rows + struct.pack(order + "H", len(tags)) + entries + bytes(4)
+    )
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_white_is_zero_where_a_tiff_file_says_so(bits, order):
+    top = 2**bits - 1
+    wanted = np.linspace(0, top, 16).round().astype(int).reshape(2, 8)
+    numbers = (top - wanted).astype(np.uint16 if bits == 16 else np.uint8)
+    found = load_image(white_is_zero_tiff(numbers, bits, order))
+    assert np.abs(found[..., 0] - wanted * 255 / top).max() <= 1 and (found == found[..., :1]).all()
+
+
+def test_white_is_zero_in_floating_point():
+    numbers = np.array([[0, 0.25, 0.75, 1]], np.float32)
+    assert load_image(white_is_zero_tiff(numbers, 32, kind=3))[0, :, 0].tolist() == [255, 192, 64, 0]
+
+
+def bitmap(alpha: np.ndarray, masks: tuple[int, ...] = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)) -> bytes:
+    """two_colors() with this alpha as a bitmap of 32 bits a pixel (BITMAPV5HEADER)."""
+    numbers = sum(channel.astype(np.uint32) * (mask & -mask)
+                  for channel, mask in zip((*np.moveaxis(np.asarray(two_colors()), 2, 0), alpha), masks) if mask)  # fmt: skip
+    rows = numbers[::-1].astype("<u4").tobytes()
+    head = struct.pack("<IiiHHIIiiII4I", 124, 60, 40, 1, 32, 3, len(rows), 0, 0, 0, 0, *masks) + b"BGRs" + bytes(64)
+    return b"BM" + struct.pack("<IHHI", 138 + len(rows), 0, 0, 138) + head + rows
+
+
+@pytest.mark.parametrize(
+    "masks", [(0xFF0000, 0xFF00, 0xFF, 0xFF000000), (0xFF, 0xFF00, 0xFF0000, 0xFF000000), (0xFF0000, 0xFF00, 0xFF, 0)]
+)
+def test_a_bitmap_whose_alpha_is_zero_everywhere_is_opaque(masks):
+    assert_two_colors(load_image(bitmap(np.zeros((40, 60)), masks)), tolerance=0)
+    assert_two_colors(load_image(bitmap(np.full((40, 60), 255), masks)), tolerance=0)
+
+
+def test_the_alpha_of_a_bitmap_that_is_used_counts():
+    alpha = np.zeros((40, 60))
+    alpha[:, 30:] = 255
+    pixels = load_image(bitmap(alpha))
+    assert (pixels[20, 10] == 255).all() and tuple(pixels[20, 50]) == GREEN
+
+
+def test_transparency_of_sixteen_bits_means_that_very_color():
+    """Also where another color differs from it in the lower 8 bits alone."""
+    pixels = np.full((2, 4, 3), 25_700, ">u2")
+    pixels[:, :2], pixels[:, 2] = (25_700, 1000, 2000), (25_700, 1000, 2001)
+    key = struct.pack(">3H", 25_700, 1000, 2000)
+    chunk = struct.pack(">I4s", 6, b"tRNS") + key + struct.pack(">I", zlib.crc32(b"tRNS" + key))
+    data = png((4, 2), b"".join(b"\0" + row.tobytes() for row in pixels), 16, 2)
+    found = load_image(data[:33] + chunk + data[33:])
+    assert (found[:, :2] == 255).all() and found[0, 2].tolist() == [100, 3, 7] and found[0, 3].tolist() == [100] * 3
+    grey = np.array([[25_700, 25_701]], ">u2")
+    key = struct.pack(">H", 25_700)
+    chunk = struct.pack(">I4s", 2, b"tRNS") + key + struct.pack(">I", zlib.crc32(b"tRNS" + key))
+    data = png((2, 1), b"\0" + grey.tobytes(), 16, 0)
+    assert load_image(data[:33] + chunk + data[33:])[0, :, 0].tolist() == [255, 100]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "bits", "kind", "expected"),
+    [
+        (np.array([[0, 0.5, 1, 1.001]], np.float32), 32, 3, [0, 127, 255, 255]),
+        (np.array([[0, 0.5, 1, 8]], np.float32), 32, 3, [0, 127, 255, 255]),
+        (np.array([[-3, 127.5, 255, 256]], np.float32), 32, 3, [0, 127, 255, 255]),
+        (np.array([[np.nan, 0.5, 1, np.inf]], np.float32), 32, 3, [0, 127, 255, 0]),
+        (np.array([[0, 16_384, 32_767, -5]], np.int16), 16, 2, [0, 127, 255, 0]),
+        (np.array([[0, 2**31, 2**32 - 1, 1]], np.uint32), 32, 1, [0, 127, 255, 0]),
+        (np.array([[0, 100, 255, 1]], np.int32), 32, 2, [0, 100, 255, 1]),
+    ],
+)
+def test_numbers_of_other_kinds_keep_their_range(numbers, bits, kind, expected):
+    data = white_is_zero_tiff(numbers, bits, kind=kind)
+    entry = struct.pack("<HHII", 262, 4, 1, 0)
+    data = data.replace(entry, struct.pack("<HHII", 262, 4, 1, 1))
+    assert np.abs(load_image(data)[0, :, 0].astype(int) - expected).max() <= 1
+
+
 def test_grey_one_bit_and_float():
     assert load_image(encode(Image.new("L", (3, 2), 77), "PNG")).tolist() == [[[77] * 3] * 3] * 2
     assert load_image(encode(Image.new("1", (3, 2), 1), "PNG")).min() == 255
     half = Image.fromarray(np.full((2, 2), 0.5, np.float32))
     assert load_image(encode(half, "TIFF")).tolist() == [[[127] * 3] * 2] * 2
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"restart_marker_rows": 1}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_jpeg_that_lacks_its_end_marker_is_read(mode, options, seed):
+    """As a transfer that was broken off in the very end leaves it, or one that was made longer with zeros."""
+    noise = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), np.uint8)
+    data = encode(Image.fromarray(noise).convert(mode), "JPEG", **options)
+    whole = load_image(data)
+    for cut in (data[:-2], data[:-1], data[:-2] + bytes(4096)):
+        assert (load_image(cut) == whole).all()
+
+
+def test_zeros_at_the_end_of_a_jpeg_may_belong_to_it():
+    for noisy in range(8, 64):  # until the last bit is the last of a byte
+        flat = Image.new("L", (512, 512), 255)  # to which the shortest codes fall
+        noise = np.random.default_rng(noisy).integers(0, 256, (8, noisy), np.uint8)
+        flat.paste(Image.fromarray(noise), (0, 0))
+        data = encode(flat, "JPEG", optimize=True)
+        if data[:-2].endswith(bytes(8)):
+            break
+    assert data[:-2].endswith(bytes(8))
+    assert (load_image(data[:-2]) == load_image(data)).all()
+    with pytest.raises(ImageError, match="damaged"):
+        load_image(data[: data.index(b"\xff\xda") + 200] + bytes(4096))
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9", bytes(4096)], ids=["cut", "end", "zeros"])
+@pytest.mark.parametrize("options", [{}, {"restart_marker_rows": 1}, {"subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_lacks_picture_rows_is_refused(mode, options, end):
+    image = Image.effect_noise((96, 96), 60).convert("RGB").convert(mode)
+    data = encode(image, "JPEG", **options)
+    for part in (0.5, 0.7, 0.9):
+        with pytest.raises(ImageError, match="damaged"):
+            load_image(data[: int(len(data) * part)] + end)
+
+
+def test_a_jpeg_that_is_grey_where_rows_could_be_missing_is_read():
+    image = two_colors()
+    image.paste((128, 128, 128), (0, 20, 60, 40))
+    assert (load_image(encode(image, "JPEG", quality=95))[39, 59] == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("count", "entries"),
+    [(2, bytes(5)), (0, b""), (60_000, bytes(16)), (2, b"\xff" * 32)],
+    ids=["short", "none", "many", "far"],
+)
+def test_an_mpo_whose_list_is_odd_gives_its_first_picture(count, entries):
+    tags = [
+        (45056, 7, 4, b"0100"),
+        (45057, 4, 1, struct.pack("<I", count)),
+        (45058, 7, len(entries), struct.pack("<I", 50)),
+    ]
+    body = b"MPF\0II*\0" + struct.pack("<IH", 8, len(tags))
+    body += b"".join(struct.pack("<HHI", *tag[:3]) + tag[3] for tag in tags) + bytes(4) + entries
+    data = encode(two_colors(), "JPEG", quality=95)
+    assert_two_colors(load_image(data[:2] + b"\xff\xe2" + struct.pack(">H", 2 + len(body)) + body + data[2:]))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20_000, 10), (10, 20_000)])
@@ -243,22 +404,6 @@ def test_paths_and_bytes_give_the_same(tmp_path):
     path.write_bytes(encode(two_colors(), "PNG"))
     assert (load_image(path) == load_image(path.read_bytes())).all()
     assert (load_image(str(path)) == load_image(path)).all()
-
-
-def icc_profile(space: bytes, tags: dict[bytes, bytes], connection: bytes = b"XYZ ") -> bytes:
-    """A color profile of version 2 (ICC.1:2001-04)."""
-    text = lambda kind, words: kind + bytes(4) + words  # noqa: E731
-    white = struct.pack(">4s4x3i", b"XYZ ", 63190, 65536, 54061)
-    tags = {b"desc": text(b"desc", struct.pack(">I", 5) + b"test\0" + bytes(78)), b"wtpt": white, **tags}
-    table, body = struct.pack(">I", len(tags)), b""
-    for name, data in tags.items():
-        table += struct.pack(">4sII", name, 132 + 12 * len(tags) + len(body), len(data))
-        body += data + bytes(-len(data) % 4)
-    header = struct.pack(
-        ">I4sI4s4s4s12x4s", 132 + len(table) - 4 + len(body), b"", 0x02400000, b"prtr", space, connection, b"acsp"
-    )
-    header += bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
-    return header.ljust(128, b"\0") + table + body
 
 
 def test_wide_gamut_photos_are_converted_to_srgb():

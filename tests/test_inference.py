@@ -60,17 +60,16 @@ def covers(box, point) -> bool:
 # Detector
 
 
-@pytest.mark.parametrize("model", ["short_range", "full_range"])
-@pytest.mark.parametrize("tiled", [False, True])
-def test_finds_the_face_and_its_eyes(astronaut, model, tiled):
-    (found,) = FaceDetector(model, tiled=tiled).detect(astronaut)
+@pytest.mark.parametrize("searching", [True, False])
+def test_finds_the_face_and_its_eyes(astronaut, searching):
+    (found,) = FaceDetector(searching).detect(astronaut)
     assert covers(found.box, (223, 120))  # the nose
     assert found.score > 0.5
     assert math.dist(found.left_eye, (203, 104)) < 8 and math.dist(found.right_eye, (246, 106)) < 8
 
 
 def test_no_face_in_a_cat(cat):
-    assert FaceDetector(tiled=True).detect(cat) == []
+    assert FaceDetector().detect(cat) == []
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (10, 20_000, 3), (20_000, 10, 3), (2, 500, 3)])
@@ -89,17 +88,8 @@ def test_other_arrays_are_refused(analyzer, image, astronaut):
     assert len(analyzer.analyze(astronaut).faces) == 1  # and the detector still works
 
 
-def test_tiles_find_small_faces(astronaut):
-    scene = np.full((900, 1280, 3), 128, np.uint8)
-    small = cv2.resize(astronaut, (220, 220), interpolation=cv2.INTER_AREA)  # a face of 44 pixels
-    scene[640:860, 1000:1220] = small
-    assert FaceDetector("full_range").detect(scene) == []
-    (found,) = FaceDetector("full_range", tiled=True).detect(scene)
-    assert covers(found.box, (1000 + 223 * 0.43, 640 + 120 * 0.43))
-
-
 def test_a_closed_detector_says_so(astronaut):
-    detector = FaceDetector("short_range")
+    detector = FaceDetector()
     detector.close()
     with pytest.raises(ValueError, match="closed"):
         detector.detect(astronaut)
@@ -296,7 +286,7 @@ def test_a_crowd_in_another_order_is_refused(tmp_path):
 def test_every_face_gets_its_own_answers(tmp_path, astronaut, outputs):
     classifier = EmotionClassifier(small_model(tmp_path / "small.onnx", outputs))
     scene = np.hstack([astronaut, astronaut // 3])
-    faces = FaceAnalyzer(FaceDetector(tiled=True), classifier).analyze(scene).faces
+    faces = FaceAnalyzer(FaceDetector(), classifier).analyze(scene).faces
     assert len(faces) == 2 and np.abs(faces[0].probabilities - faces[1].probabilities).max() > 0.01
     for face in faces:
         answers = classifier.answers(face.crop[None])

@@ -6,7 +6,8 @@ import pytest
 from pathlib import Path
 from PIL import Image
 
-from inference.images import MAX_SIDE, ImageError, load_image, to_rgb
+from inference.images import MAX_SIDE, ImageError, load_image
+from inference.inputs import to_rgb
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

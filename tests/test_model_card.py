@@ -95,7 +95,7 @@ def test_the_terms_of_each_age_and_gender_model_are_told():
 def test_its_example_runs_and_is_right(tmp_path):
     (code,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     image = load_image((ROOT / "examples" / "astronaut.jpg").read_bytes())
-    (detection,) = FaceDetector("full_range").detect(image)
+    (detection,) = FaceDetector().detect(image)
     estimator = AgeGenderEstimator("age_gender_fairface.onnx", threads=1, cuda=False)
     Image.fromarray(estimator.crop(image, detection)).save(tmp_path / "face_for_age.png")
     Image.fromarray(align_face(image, detection)).save(tmp_path / "face_for_emotion.png")

@@ -211,18 +211,38 @@ def test_colors_of_many_pixel_formats(tmp_path, codec, pixels, suffix):
     assert np.median(error) <= 12, "colours are off"
 
 
-def test_high_dynamic_range_is_as_bright_as_standard(tmp_path):
-    """Grey of 20.3 and 203 nits by SMPTE ST 2084: the second is white, the first a tenth of its light."""
+@pytest.mark.parametrize(
+    ("transfer", "signals"),
+    [(ColorTrc.SMPTE2084, {20.3: 0.3578, 203: 0.5807}), (ColorTrc.ARIB_STD_B67, {26: 0.38, 203: 0.75})],
+    ids=["PQ", "HLG"],
+)
+def test_high_dynamic_range_is_as_bright_as_standard(tmp_path, transfer, signals):
+    """Grey of these nits by SMPTE ST 2084 and ITU-R BT.2408: 203 are white."""
 
-    def pq(stream):
+    def signal(stream):
         context = stream.codec_context
-        context.color_trc, context.color_primaries = ColorTrc.SMPTE2084.value, ColorPrimaries.BT2020.value
+        context.color_trc, context.color_primaries = transfer.value, ColorPrimaries.BT2020.value
 
-    signals = {20.3: 0.3578, 203: 0.5807}  # by the standard's formula
-    pictures = [np.full((64, 96, 3), round(255 * signal), np.uint8) for signal in signals.values()]
-    clip = write_clip(tmp_path / "clip.mp4", STEADY[:2], pictures, pixels="yuv420p10le", prepare=pq)
+    pictures = [np.full((64, 96, 3), round(255 * value), np.uint8) for value in signals.values()]
+    clip = write_clip(tmp_path / "clip.mp4", STEADY[:2], pictures, pixels="yuv420p10le", prepare=signal)
     dark, white = (float(frame.image.mean()) for frame in read(clip, rate=25)[0])
-    assert white > 245 and dark == pytest.approx(255 * 0.1 ** (1 / 2.4), abs=8)
+    light = min(signals) / 203
+    assert white > 245 and dark == pytest.approx(255 * (1.055 * light ** (1 / 2.4) - 0.055), abs=5)
+
+
+def test_wide_colors_of_a_video_are_converted(tmp_path):
+    """By the matrix of ITU-R BT.2087."""
+
+    def wide(stream):
+        stream.codec_context.color_primaries = ColorPrimaries.BT2020.value
+
+    picture = np.full((64, 96, 3), (200, 100, 100), np.uint8)
+    clip = write_clip(tmp_path / "clip.mp4", STEADY[:1], [picture], prepare=wide)
+    light = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]) @ (
+        ((np.array([200, 100, 100]) / 255 + 0.055) / 1.055) ** 2.4
+    )
+    expected = 255 * (1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(read(clip, rate=25)[0][0].image[32, 48] - expected).max() < 8
 
 
 # Broken files

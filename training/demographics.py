@@ -273,8 +273,8 @@ def _find_and_crop(paths: list[Path]) -> dict[str, np.ndarray]:
         "found": np.zeros(count, bool),
         "pixels": np.zeros(count, np.uint64),
     }
-    # The faces fill their pictures, which is what the short-range model is for.
-    detector = FaceDetector("short_range")
+    # The faces fill their pictures, which is what MediaPipe's model is for.
+    detector = FaceDetector(searching=False)
     for number, path in enumerate(tqdm(paths, unit="face", mininterval=10)):
         image = read_picture(path)
         if image is None:

@@ -417,10 +417,16 @@ SENTENCES: dict[str, str] = {
             "a video": "video",
             "an icon": "simge",
             "a Photoshop file": "Photoshop dosyası",
+            "a camera's raw file": "fotoğraf makinesinin ham dosyası",
             "a JPEG XL picture": "JPEG XL",
             "a JPEG 2000 picture": "JPEG 2000",
         }.items()
     },
+    "This is a camera's raw file with no more than a small preview of the picture. Save it as JPEG with the camera's program "
+    "or a photo program and choose that.": (
+        "Bu, içinde resmin yalnızca küçük bir önizlemesi bulunan bir ham fotoğraf dosyası. Makinenin programıyla ya da bir "
+        "fotoğraf programıyla JPEG olarak kaydedip onu seçin."
+    ),
     "The picture is damaged, cut off or of a rare kind that is not read. Download it again, or save it as JPEG or PNG.": (
         "Resim bozuk, eksik ya da okunmayan, ender bir türden. Yeniden indirin ya da JPEG veya PNG olarak kaydedin."
     ),

@@ -1,0 +1,208 @@
+"""Places in a picture that may be a face, by YuNet.
+
+Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 2023. The file is
+onnx/yunet_n_dynamic.onnx of ShiqiYu/libfacedetection.train.
+"""
+
+import cv2
+import math
+import numpy as np
+
+from inference.session import Session
+from inference.types import Detection
+
+FILE = "yunet_n_dynamic.onnx"
+STRIDES = (8, 16, 32)
+"""Pixels a cell of each of the model's three grids; sides of its input are multiples of the last."""
+CANDIDATE_SCORE = 0.45
+"""Score from which a place is a candidate."""
+SAME_PLACE = 0.4
+"""Intersection over union from which two boxes of one run are one place."""
+MAX_OVERLAP = 0.5
+"""Of two places that share more than this part of the smaller box, the one with the lower score is dropped."""
+SURE_SCORE = 0.7
+"""Score from which a face rules out faces much smaller inside its box: in a near face the model sees several."""
+COARSE_SIDE = 320
+"""Longer side in pixels at which every picture is searched: faces from a thirtieth of it up to those that fill it."""
+NEAREST_SIDE = 160
+"""The same for faces that fill it or are larger, which the coarse search sees in part."""
+FINE_SIDE = 640
+"""Longer side to which smaller pictures are enlarged, up to twice their size, for their small faces."""
+MAX_PIXELS = 4_000_000
+"""Larger pictures are searched scaled down to so many pixels, which bounds the work: the smallest face that is found grows
+with the root of the picture's pixels from there on."""
+CROWD_PIXELS = 28
+"""Height of a face, as it is searched, below which there may be others so small that they are not seen."""
+TILE_SIDE = 1280
+"""Longest side of what is searched in one run, which bounds the memory."""
+TILE_OVERLAP = 160
+"""Pixels that neighbouring tiles share; a face that a tile's edge cuts is seen whole in the next one, or at COARSE_SIDE."""
+
+
+class FaceSearch:
+    """YuNet in an ONNX Runtime session; may be shared by threads. It sees faces of 10 to about 300 pixels.
+
+    Args:
+        threads, cuda: see `inference.session.Session`.
+
+    Raises:
+        ModelError: the file is missing or altered.
+    """
+
+    def __init__(self, threads: int | None = None, cuda: bool = True):
+        self.session = Session(FILE, threads, cuda)
+        self._names = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
+
+    def see(self, images: list[np.ndarray], min_score: float = CANDIDATE_SCORE) -> list[list[Detection]]:
+        """What the model sees in pictures of one size, in one run.
+
+        Args:
+            images: uint8 (H, W, 3), RGB.
+            min_score: 0 to 1, the lowest score.
+
+        Returns:
+            For each picture its candidates in its pixels, from the highest score to the lowest, none twice. Boxes may reach
+            beyond the picture.
+        """
+        height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in images[0].shape[:2])
+        batch = np.zeros((len(images), 3, height, width), np.float32)
+        for image, planes in zip(images, batch):
+            planes[:, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)[::-1]  # BGR
+        outputs = dict(zip(self._names, self.session.run(self._names, {"input": batch})))
+        return [self._decode(outputs, number, width, min_score) for number in range(len(images))]
+
+    def search(self, image: np.ndarray) -> list[Detection]:
+        """All places that may be an upright face, at three sizes of the picture, the largest one in tiles.
+
+        Args:
+            image: uint8 (H, W, 3), RGB, any size.
+
+        Returns:
+            Candidates in pixels of the picture, from the highest score to the lowest, none twice.
+        """
+        longer = max(image.shape[:2])
+        near = [place for side in (NEAREST_SIDE, COARSE_SIDE) for place in self.see_scaled(image, side / longer)]
+        return suppress(near + self.fine(image))
+
+    def fine(self, image: np.ndarray) -> list[Detection]:
+        """Small faces of a picture: what is seen at full size, of small pictures at FINE_SIDE; where there are very small
+        ones also at twice that size, because where a few are seen there are more. Up to MAX_PIXELS in all."""
+        longer, most = max(image.shape[:2]), math.sqrt(MAX_PIXELS / image[..., 0].size)
+        factor = min(max(longer, FINE_SIDE) / longer, 2.0, most)
+        found = self.see_scaled(image, factor)
+        finer = min(2 * factor, most)
+        if finer > 1.2 * factor and any(place.box[3] - place.box[1] < CROWD_PIXELS / factor for place in found):
+            found += self.see_scaled(image, finer)
+        return sorted(found, key=lambda place: -place.score)
+
+    def turns(self, image: np.ndarray, longer: int) -> list[list[Detection]]:
+        """What is seen in a picture scaled to a longer side in pixels and turned by 0 to 3 quarters, counterclockwise: places
+        in pixels of the picture (not scaled) turned so."""
+        factor = longer / max(image.shape[:2])
+        picture = scaled(image, factor)
+        upright, turned = (self.see([np.rot90(picture, first), np.rot90(picture, first + 2)]) for first in (0, 1))
+        return [[place.scaled(1 / factor) for place in places] for pair in zip(upright, turned) for places in pair]
+
+    def see_scaled(self, image: np.ndarray, factor: float) -> list[Detection]:
+        """What the model sees in a picture scaled by a factor, in tiles where that is large, in the picture's pixels."""
+        picture = scaled(image, factor)
+        factors = [a / b for a, b in zip(picture.shape[1::-1], image.shape[1::-1])]
+        found = []
+        for x, y, tile in _tiles(picture):
+            for place in self.see([tile])[0]:
+                found.append(place.moved(x, y) if x or y else place)
+        return [place.scaled(1 / math.sqrt(factors[0] * factors[1])) for place in found]
+
+    def _decode(self, outputs: dict[str, np.ndarray], number: int, width: int, min_score: float) -> list[Detection]:
+        """The candidates of one picture of a batch."""
+        found = []
+        for stride in STRIDES:
+            cls, obj, box, points = (outputs[f"{kind}_{stride}"][number] for kind in ("cls", "obj", "bbox", "kps"))
+            score = np.sqrt(cls[:, 0].clip(0, 1) * obj[:, 0].clip(0, 1))
+            kept = np.flatnonzero(score >= min_score)
+            row, column = np.divmod(kept, width // stride)
+            cell = np.stack([column, row], axis=1)
+            center, half = (cell + box[kept, :2]) * stride, np.exp(box[kept, 2:]) * stride / 2
+            landmarks = (cell[:, None] + points[kept].reshape(-1, 5, 2)) * stride
+            found.append(
+                np.concatenate([score[kept, None], center - half, center + half, landmarks.reshape(-1, 10)], 1)
+            )
+        found = np.concatenate(found)
+        found = found[np.argsort(-found[:, 0])]
+        return [_detection(row) for row in found[distinct(found[:, 1:5], SAME_PLACE)].tolist()]
+
+
+def _detection(row: list[float]) -> Detection:
+    score, *box = row[:5]
+    left_eye, right_eye, nose, left_corner, right_corner = zip(row[5::2], row[6::2])
+    mouth = ((left_corner[0] + right_corner[0]) / 2, (left_corner[1] + right_corner[1]) / 2)
+    return Detection(tuple(box), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet")
+
+
+def suppress(places: list[Detection]) -> list[Detection]:
+    """Non-maximum suppression by the shared part of the smaller box: the part of a face that a tile's edge cut lies inside
+    the whole one with little intersection over union. A sure face also rules out much smaller ones inside it, whatever
+    their scores.
+
+    Returns:
+        Those that are kept, from the highest score to the lowest.
+    """
+    if not places:
+        return []
+    places = sorted(places, key=lambda place: -place.score)
+    boxes, scores = np.array([place.box for place in places]), np.array([place.score for place in places])
+    area, shared = _areas(boxes)
+    inside = (shared > 0.6 * area[:, None]) & (area[:, None] < 0.4 * area) & (scores >= SURE_SCORE)
+    close = shared > MAX_OVERLAP * np.minimum(area[:, None], area)
+    kept: list[int] = []
+    for index in np.flatnonzero(~inside.any(axis=1)).tolist():
+        if not close[index, kept].any():
+            kept.append(index)
+    return [places[index] for index in kept]
+
+
+def distinct(boxes: np.ndarray, threshold: float) -> list[int]:
+    """Non-maximum suppression by intersection over union.
+
+    Args:
+        boxes: (N, 4) xyxy, the best first.
+        threshold: a box that shares more than this with a better one is left out.
+
+    Returns:
+        The indices of the boxes that are kept.
+    """
+    area, shared = _areas(boxes)
+    close = shared > threshold * (area[:, None] + area - shared)
+    kept: list[int] = []
+    for index in range(len(boxes)):
+        if not close[index, kept].any():
+            kept.append(index)
+    return kept
+
+
+def _areas(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The areas (N,) of boxes (N, 4) xyxy, and what each shares with each other (N, N)."""
+    low, high = np.maximum(boxes[:, None, :2], boxes[:, :2]), np.minimum(boxes[:, None, 2:], boxes[:, 2:])
+    return np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1), np.prod(np.maximum(high - low, 0), axis=2)
+
+
+def _tiles(image: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """Overlapping tiles of one size that cover a picture, as (x, y, view)."""
+    counts = [
+        -(-(side - TILE_OVERLAP) // (TILE_SIDE - TILE_OVERLAP)) if side > TILE_SIDE else 1 for side in image.shape[:2]
+    ]
+    # No larger than they must be: as large as makes them meet with the overlap.
+    height, width = (-(-(side + (count - 1) * TILE_OVERLAP) // count) for side, count in zip(image.shape[:2], counts))
+    return [
+        (x, y, image[y : y + height, x : x + width])
+        for y in np.linspace(0, image.shape[0] - height, counts[0]).round().astype(int).tolist()
+        for x in np.linspace(0, image.shape[1] - width, counts[1]).round().astype(int).tolist()
+    ]
+
+
+def scaled(image: np.ndarray, factor: float) -> np.ndarray:
+    """A picture (H, W, 3) scaled, averaged down or linearly up."""
+    size = tuple(max(round(side * factor), 1) for side in image.shape[1::-1])
+    if size == image.shape[1::-1]:
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
