@@ -2,21 +2,38 @@
 
 import os
 
+from inference.start import (
+    end_on_interrupt,
+    forget_proxies,
+    open_standard_streams,
+    require_system_libraries,
+    require_temporary_folder,
+)
+
+if __name__ == "__main__":
+    end_on_interrupt()
+    open_standard_streams()
+
 # Before Gradio is imported: it sends usage data at import otherwise.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 # Of that many calls the times and sessions stay in memory; Gradio sums them up after each.
 os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "64"
 
-from inference.system_libraries import require_system_libraries, require_temporary_folder
-
+forget_proxies()
 require_system_libraries()
 require_temporary_folder("GRADIO_TEMP_DIR", "gradio")
+
+from webui.address import Address, listen, named_address, start_server
+
+SERVER_NAME, SERVER_PORT = named_address(os.environ)
 
 import contextlib
 import gradio as gr
 import logging
 import numpy as np
 import sys
+from functools import partial
+from gradio import http_server
 from html import escape
 from pathlib import Path
 from starlette.middleware import Middleware
@@ -39,10 +56,12 @@ from webui.live import LiveServer, live_tab
 from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import face_cards, held_ages, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
+from webui.snippets import api_routes
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
 from webui.video import VideoServer, video_tab
 
 HERE = Path(__file__).resolve().parent
+EXAMPLE = HERE / "examples" / "astronaut.jpg"
 SHOWN_PIXELS = 1600
 """Longest side of the annotated photo that is sent back."""
 
@@ -203,11 +222,11 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         }
         photo.change(**shown).then(None, photo, js=SCROLL_TO_RESULT)
         age_gender.change(**shown)
-        sent = SentPhoto(label="Photo", visible=False)
+        sent, asked = SentPhoto(label="Photo", visible=False), gr.Checkbox(False, label="Age and gender", visible=False)
         answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)
         button.click(
             analyze,
-            [sent, age_gender],
+            [sent, asked],
             answer,
             api_name="analyze",
             api_description="All faces of a photo: width, height, faces (box, score, emotion, probabilities, shown, "
@@ -237,7 +256,7 @@ def build_video_server(live: LiveServer) -> VideoServer:
 
 def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
     """What tells the page's health: the example photograph is analysed as a photo and as a frame of a camera."""
-    photo = shrink(load_image(HERE / "examples" / "astronaut.jpg"), 256)
+    photo = shrink(load_image(EXAMPLE), 256)
     session = analyzer.classifier.session
 
     def facts() -> dict:
@@ -253,8 +272,14 @@ def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
     )
 
 
-def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **options) -> gr.Blocks:
-    """Serve the page, until it is told to end unless the options, which are Gradio's, say otherwise."""
+def launch(
+    analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, address: Address | None = None, **options
+) -> gr.Blocks:
+    """Serve the page, until it is told to end unless the options, which are Gradio's, say otherwise.
+
+    Args:
+        address: default: the first port of this machine from 7860 on that is free.
+    """
     lifetime, page = build_lifetime(analyzer, live), build_page(analyzer)
     routes = live.routes() + video.routes() + lifetime.routes()
 
@@ -267,8 +292,12 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
     card = Route("/model-card", lambda request: FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8"))
     # Gradio hands on what other servers have at an address.
     fetched = Route("/gradio_api/file=http{rest:path}", lambda request: PlainTextResponse(NOT_FETCHED, 403))
-    routes += [fetched] + [card] * MODEL_CARD.is_file()
+    routes += api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
     guard = Middleware(Guard, page=page, photos=PhotoInput.photos, own={route.path for route in routes})
+    to_the_end = "prevent_thread_lock" not in options
+    if to_the_end:
+        lifetime.heed_signals()
+    http_server.start_server = partial(start_server, address or listen())
     page.launch(
         app_kwargs={
             "routes": routes,
@@ -277,7 +306,7 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
         },
         max_file_size=MAX_BYTES,
         css_paths=HERE / "webui" / "style.css",
-        js=(HERE / "webui" / "photo_input.js").read_text(),
+        js=(HERE / "webui" / "photo_input.js").read_text("utf-8"),
         i18n=I18N,
         # System fonts: the default theme asks Google for its own.
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -289,7 +318,7 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
         **{"prevent_thread_lock": True, **options},
     )
     bound_connections(page.server)
-    if "prevent_thread_lock" not in options:
+    if to_the_end:
         lifetime.end_when_told(page, video.close)
     return page
 
@@ -297,6 +326,7 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
 def main() -> None:
     return_large_blocks()
     send_no_reports()
+    address = listen(SERVER_NAME, SERVER_PORT)
     try:
         analyzer, live = FaceAnalyzer(), build_live_server()
         video = build_video_server(live)
@@ -304,7 +334,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     session = analyzer.classifier.session
     print(f"Emotion model on {session.provider}{f' (CUDA: {session.cuda_problem})' if session.cuda_problem else ''}")
-    launch(analyzer, live, video)
+    launch(analyzer, live, video, address)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,17 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from inference.system_libraries import require_system_libraries, require_temporary_folder
+from inference.start import (
+    end_on_interrupt,
+    interruptible,
+    open_standard_streams,
+    require_system_libraries,
+    require_temporary_folder,
+)
 
+if __name__ == "__main__":
+    end_on_interrupt()
+    open_standard_streams()
 require_system_libraries()
 require_temporary_folder()
 
@@ -444,5 +453,14 @@ def main() -> int:
     return 1 if failed else 0
 
 
+def run_to_the_end() -> int:
+    """main(), which Ctrl-C may end at any moment."""
+    with interruptible():
+        try:
+            return main()
+        except KeyboardInterrupt:  # before or after what main() finishes when it is interrupted
+            return 130
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_to_the_end())

@@ -2,12 +2,15 @@
 
 import cv2
 import numpy as np
+import os
 import time
+from PIL import Image
 
 from inference.age_gender import AgeGenderEstimator, find_estimator
 from inference.alignment import align_face
 from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
+from inference.inputs import to_rgb
 from inference.types import Analysis, Detection, Face
 
 
@@ -33,17 +36,26 @@ class FaceAnalyzer:
         self.estimator = estimator or find_estimator()
         self.detector = detector or FaceDetector()
 
-    def analyze(self, image: np.ndarray, age_gender: bool = False) -> Analysis:
+    def analyze(
+        self,
+        image: str | os.PathLike | bytes | Image.Image | np.ndarray,
+        age_gender: bool = False,
+        bgr: bool = False,
+    ) -> Analysis:
         """Find and classify all faces of a picture, with one detector pass and one ONNX Runtime call for each model.
 
         Args:
-            image: uint8 (H, W, 3), RGB, upright.
+            image: a path, a file's bytes, a PIL image, or an upright array, uint8 (H, W, 3) RGB (or RGBA, or grey).
             age_gender: estimate age and gender too.
+            bgr: the array is OpenCV's, which has blue first: `analyze(cv2.imread("photo.jpg"), bgr=True)`. It cannot be seen
+                from the values, and without it the answers are worse.
 
         Raises:
-            ValueError: the array is not of that form.
+            ImageError: the file cannot be read.
+            TypeError, ValueError: it is no such picture; the message says what it is.
             DetectorError: MediaPipe failed on this picture.
         """
+        image = to_rgb(image, bgr)
         started = time.perf_counter()
         detections = reading_order(self.detector.detect(image))
         detected = time.perf_counter()

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from inference.alignment import cut_square
 from inference.model_files import ModelError, read_model
+from inference.native import forget_in_forks, native_stderr, use_c_locale
 from inference.search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
-from inference.session import native_stderr
 from inference.types import Detection
 
 # MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
@@ -24,9 +24,21 @@ if _hidden:
 try:
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
+    from mediapipe.tasks.python.core import serial_dispatcher
 finally:
     if _hidden:
         del sys.modules["tensorflow"]
+
+
+class _Dispatcher(serial_dispatcher.SerialDispatcher):
+    """MediaPipe calls its library in a thread of its own for each detector, which is to know no locale but C."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._executor.submit(use_c_locale).result()
+
+
+serial_dispatcher.SerialDispatcher = _Dispatcher
 
 NOWHERE = "http://127.0.0.1:9"
 """An address at which nobody listens."""
@@ -80,10 +92,11 @@ class DetectorError(RuntimeError):
 def send_no_reports() -> None:
     """Keep MediaPipe, which has no switch for that, from reporting its use to play.googleapis.com.
 
-    What it asks first is https_proxy of the environment. For programs that ask other machines for nothing by HTTPS
-    themselves; to be called before the first detector is made.
+    What it asks first is https_proxy of the environment, and no_proxy for exceptions. For programs that ask other machines
+    for nothing by HTTPS themselves; to be called before the first detector is made.
     """
     os.environ["https_proxy"] = NOWHERE
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1,::1"  # no exception but this machine
 
 
 class FaceDetector:
@@ -99,7 +112,8 @@ class FaceDetector:
     Pictures may be turned by quarters: the turn in which most faces are seen is taken for upright, and faces that lie in it
     are found too.
 
-    A MediaPipe detector that has failed once fails for good, so it is replaced and the picture tried once more.
+    A MediaPipe detector that has failed once fails for good, so it is replaced and the picture tried once more. A process that
+    is forked opens its own when it first needs them.
 
     Args:
         searching: False leaves YuNet out: MediaPipe's model alone sees faces that fill an eighth of the picture and more.
@@ -116,13 +130,23 @@ class FaceDetector:
         self.min_score = min_score
         self.searcher = FaceSearch(threads, cuda) if searching else None
         _close(_dropped)
-        self._models = [_open(FILE)]
+        self._models: list[vision.FaceDetector | None] = [_open(FILE)]
         self._failed: list[vision.FaceDetector] = []
         self._lock = threading.Lock()
         # Closing takes locks that the thread in which garbage is collected may be holding.
         self._finalizer = weakref.finalize(self, lambda *kept: _dropped.extend(_all(*kept)), self._models, self._failed)
         self._finalizer.atexit = False
         _in_use.add(self)
+        forget_in_forks(self)
+
+    def forget_parents(self) -> None:
+        """See `inference.native.forget_in_forks`."""
+        for detector in filter(None, [*self._models, *self._failed, *_dropped]):
+            detector._handle = None  # nothing is closed
+        self._models[0] = None
+        self._failed.clear()
+        _dropped.clear()
+        self._lock = threading.Lock()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find all faces.
@@ -287,6 +311,9 @@ class FaceDetector:
     def look(self, image: np.ndarray) -> list[Detection]:
         """What MediaPipe's model sees in a picture, uint8 (H, W, 3): faces from an eighth of it up to those that fill it,
         possibly several for one face."""
+        if self._models[0] is None:
+            with self._lock:
+                self._models[0] = self._models[0] or _open(FILE)
         model = self._models[0]
         try:
             return run_model(model, image)
@@ -456,6 +483,8 @@ def _close(detectors: list[vision.FaceDetector]) -> None:
     with native_stderr():
         while detectors:
             detector = detectors.pop()
+            if detector is None:  # not opened yet in a forked process
+                continue
             try:
                 detector.close()
             except (

@@ -57,7 +57,7 @@ def read_signal(image: Image.Image, data: bytes, coded: tuple[int, int] | None =
     if image.format == "BMP" and len(data) >= 138 and data[14] >= 124 and data[70:74] == b"DEBM":
         offset, size = struct.unpack_from("<2I", data, 126)
         profile = data[14 + offset :][:size]
-    if signal := _signal_of_profile(profile):
+    if signal := signal_of_profile(profile):
         return signal
     if image.format in ("HEIF", "AVIF"):
         return _signal_of_box(image, data, coded)
@@ -104,7 +104,8 @@ def _by_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.
     return image.convert("RGB")
 
 
-def _signal_of_profile(profile: bytes | None) -> ColorSignal | None:
+def signal_of_profile(profile: bytes | None) -> ColorSignal | None:
+    """The same of an ICC profile alone, such as `info["icc_profile"]` of a PIL image."""
     if not profile:
         return None
     try:
@@ -150,7 +151,7 @@ def _signal_of_png(data: bytes) -> ColorSignal | None:
         chunks.setdefault(name, chunk[8:-4])
     if len(code := chunks.get(b"cICP", b"")) == 4 and code[2] == 0 and 2 not in code[:2]:
         return _signal_of_cicp(code[0], code[1], code[3] != 0)
-    if signal := _signal_of_profile(_inflate(chunks.get(b"iCCP", b"").partition(b"\0")[2][1:])):
+    if signal := signal_of_profile(_inflate(chunks.get(b"iCCP", b"").partition(b"\0")[2][1:])):
         return signal
     if b"sRGB" in chunks:
         return None

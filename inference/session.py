@@ -16,13 +16,13 @@ import os
 import re
 import statistics
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from inference.model_files import MODELS, ModelError, read_model
+from inference.native import abandon, forget_in_forks, native_stderr
 
 # onnxruntime-gpu reports a missing GPU as errors of its own; what matters is told by `Session.cuda_problem`.
 SILENT, ERRORS = 4, 3
@@ -83,7 +83,8 @@ cv2.setNumThreads(usable_processors())
 class Session:
     """An ONNX model, on CUDA where a run with it succeeds, else on the CPU; may be shared by threads.
 
-    Where CUDA fails later, in the middle of the work, the CPU answers the run that failed and all that follow.
+    Where CUDA fails later, in the middle of the work, the CPU answers the run that failed and all that follow. A process that
+    is forked opens the model anew when it first needs it.
 
     Args:
         model: a file name in models/, or a path to any other .onnx file.
@@ -101,7 +102,7 @@ class Session:
     """
 
     def __init__(self, model: str | Path, threads: int | None = None, cuda: bool = True):
-        data = read_model(model)
+        self._model, self._without_cuda = model, None if cuda else "it was not asked for"
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads or usable_processors()
         self._options.inter_op_num_threads = 1
@@ -109,23 +110,44 @@ class Session:
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._lock = threading.Lock()
         self.cuda_failed = False
-        session, self.cuda_problem = _open_on_cuda(data, self._options) if cuda else (None, "it was not asked for")
+        self._open()
+        forget_in_forks(self)
+        self.inputs, self.outputs = self._session.get_inputs(), self._session.get_outputs()
+        self.metadata = self._session.get_modelmeta().custom_metadata_map
+
+    def _open(self) -> None:
+        data = read_model(self._model)
+        session, self.cuda_problem = None, self._without_cuda
+        if not self._without_cuda:
+            session, self.cuda_problem = _open_on_cuda(data, self._options)
         try:
             self._session = session or onnxruntime.InferenceSession(data, self._options, providers=[CPU])
         except Exception as error:
-            raise ModelError(f"{model} is not a model that ONNX Runtime can read: {error}") from None
+            raise ModelError(f"{self._model} is not a model that ONNX Runtime can read: {error}") from None
         self._data = data if session else None
-        self.inputs, self.outputs = self._session.get_inputs(), self._session.get_outputs()
-        self.metadata = self._session.get_modelmeta().custom_metadata_map
+
+    def forget_parents(self) -> None:
+        """See `inference.native.forget_in_forks`."""
+        abandon(self._session)
+        if self._data:  # it was on CUDA
+            self._without_cuda = "a forked process cannot use the GPU of its parent"
+        self._session, self._lock = None, threading.Lock()
+
+    def _opened(self) -> onnxruntime.InferenceSession:
+        if self._session is None:
+            with self._lock:
+                if self._session is None:
+                    self._open()
+        return self._session
 
     @property
     def provider(self) -> str:
         """What the session really uses at the moment, "CUDAExecutionProvider" or "CPUExecutionProvider"."""
-        return self._session.get_providers()[0]
+        return self._opened().get_providers()[0]
 
     def run(self, outputs, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs of those names (None: all) for a batch of inputs by name."""
-        session = self._session
+        session = self._opened()
         try:
             return _run(session, outputs, feed)
         except Exception as error:
@@ -192,26 +214,6 @@ def _zeros(inputs, batch_size: int = 1) -> dict[str, np.ndarray]:
 def _has_nvidia_gpu() -> bool:
     """Whether a driver is there at all; without one, trying CUDA costs seconds and prints errors."""
     return os.name == "nt" or any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
-
-
-_stderr_lock = threading.RLock()
-
-
-@contextlib.contextmanager
-def native_stderr() -> Iterator[Callable[[], str]]:
-    """Keep what native code writes to file descriptor 2 meanwhile from the terminal; what is yielded gives it."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_stderr_lock)  # two threads would put back each other's file
-        sys.stderr.flush()
-        saved = os.dup(2)
-        stack.callback(os.close, saved)
-        try:
-            sink = stack.enter_context(tempfile.TemporaryFile())
-        except OSError:  # nowhere to write: it is lost
-            sink = stack.enter_context(open(os.devnull, "w+b"))
-        os.dup2(sink.fileno(), 2)
-        stack.callback(os.dup2, saved, 2)
-        yield lambda: (sink.seek(0), sink.read().decode(errors="replace"))[1]
 
 
 MEASURED = ("emotion.onnx", "emotion_int8.onnx", "age_gender.onnx")

@@ -1,5 +1,6 @@
 """The running page's API, as programs use it and as they misuse it."""
 
+import ast
 import base64
 import contextlib
 import http.client
@@ -8,6 +9,9 @@ import io
 import json
 import os
 import pytest
+import shutil
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -58,6 +62,51 @@ def test_analyze(client):
     assert abs(sum(face["consensus"].values()) - 1) < 1e-3 and set(face.get("crowd", CROWD)) == set(CROWD)
     assert abs(sum(face["probabilities"].values()) - 1) < 1e-3 and 0.5 < face["score"] <= 1
     assert client.predict(handle_file(EXAMPLES / "cat.jpg"), api_name="/analyze")["faces"] == []
+
+
+def snippets(address: str, **headers: str) -> dict[str, str]:
+    request = urllib.request.Request(f"{address}gradio_api/info", headers=headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)["named_endpoints"]["/analyze"]["code_snippets"]
+
+
+def run_snippet(arguments: list[str], folder: Path) -> str:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_code_of_use_via_api_runs_as_it_stands(page_address, tmp_path):
+    code = snippets(page_address)
+    printed = run_snippet([sys.executable, "-c", code["python"]], tmp_path).splitlines()[-1]
+    (face,) = ast.literal_eval(printed)["faces"]
+    assert face["shown"] == "happy" and 150 < face["box"][0] < 223 and "age" not in face
+    if not (shutil.which("bash") and shutil.which("curl")):
+        pytest.skip("no bash or no curl to run the other code with")
+    data = run_snippet(["bash", "-c", code["bash"]], tmp_path).partition("event: complete\ndata: ")[2]
+    assert json.loads(data)[0]["faces"] == [face]
+    assert '"shown": "happy"' in run_snippet(["bash", "-c", code["cli"]], tmp_path)
+
+
+def test_use_via_api_shows_that_code_and_names_of_parameters(page_address, browser):
+    with contextlib.closing(browser.new_page(locale="tr")) as page:
+        page.goto(f"{page_address}?view=api")
+        page.locator("footer button, footer a").first.click()
+        docs = page.locator("[class*=api-docs]").first
+        docs.get_by_text("/analyze").first.wait_for()
+        text = docs.inner_text()
+    assert "[object Object]" not in text and "raw.githubusercontent" not in text
+    for line in filter(str.strip, snippets(page_address)["python"].splitlines()):
+        assert line.strip() in text
+    assert "age_gender" in text and "Nothing is fetched from other addresses" in text
+
+
+def test_the_code_names_the_address_by_which_the_page_is_seen(page_address):
+    proxied = {"X-Forwarded-Host": "example.org", "X-Forwarded-Proto": "https"}
+    for _ in range(2):
+        assert 'Client("https://example.org")' in snippets(page_address, **proxied)["python"]
+        assert f'Client("{page_address.rstrip("/")}")' in snippets(page_address)["python"]
 
 
 def test_age_and_gender_only_where_asked_for(client):

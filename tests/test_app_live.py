@@ -23,6 +23,7 @@ from inference.report import FRAME_COLUMNS
 from inference.types import EMOTIONS
 from webui import live as live_module
 from webui import sessions as sessions_module
+from webui.address import listen
 from webui.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -594,8 +595,8 @@ def test_closing_the_page_ends_its_session_and_frees_its_memory(two_people, monk
     monkeypatch.setattr(sessions_module, "LEFT_SECONDS", 1.0)
     monkeypatch.setattr(live_module, "SWEEP_SECONDS", 0.2)
     live, port = app.build_live_server(), free_port()
-    options = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1", "server_port": port}
-    demo = app.launch(FaceAnalyzer(), live, app.build_video_server(live), **options)
+    options = {"prevent_thread_lock": True, "quiet": True}
+    demo = app.launch(FaceAnalyzer(), live, app.build_video_server(live), listen("127.0.0.1", port), **options)
     try:
         sessions = []
         pages = [open_page(two_people, f"http://127.0.0.1:{port}/") for _ in range(2)]

@@ -19,7 +19,8 @@ from inference.analyzer import FaceAnalyzer
 from inference.emotion import EmotionClassifier
 from inference.images import load_image
 from inference.model_files import MODELS
-from inference.session import CPU, CUDA, Session, native_stderr, usable_processors
+from inference.native import native_stderr
+from inference.session import CPU, CUDA, Session, usable_processors
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 FACES = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)

@@ -13,7 +13,7 @@ from huggingface_hub import SpaceCard, SpaceHardware
 from importlib.metadata import metadata, version
 from pathlib import Path
 
-from inference.system_libraries import DEBIAN_PACKAGES
+from inference.start import DEBIAN_PACKAGES
 from webui.screenshot import free_port
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from webui.texts import LANGUAGES, language_of, texts
 
-SCRIPT = (Path(__file__).resolve().parent / "language.js").read_text()
+SCRIPT = (Path(__file__).resolve().parent / "language.js").read_text("utf-8")
 
 SET_LINKS = """for (const link of element.querySelectorAll("a")) {
   const address = new URL(location);

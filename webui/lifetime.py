@@ -119,15 +119,8 @@ class Lifetime:
 
         return answer
 
-    def end_when_told(self, page, stop: Callable[[], None]) -> None:
-        """Wait for SIGTERM or Ctrl-C, then refuse new work, let what runs finish for FINISH_SECONDS and close the page.
-
-        A second signal ends the process at once. The process ends within END_SECONDS in any case.
-
-        Args:
-            page: a gr.Blocks that was launched.
-            stop: called at the beginning of the end; stops what would take longer than that.
-        """
+    def heed_signals(self) -> None:
+        """From now on SIGTERM and Ctrl-C are what `end_when_told` waits for; a second one ends the process at once."""
 
         def tell(*_) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -136,6 +129,16 @@ class Lifetime:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, tell)
+
+    def end_when_told(self, page, stop: Callable[[], None]) -> None:
+        """Wait for a signal, then refuse new work, let what runs finish for FINISH_SECONDS and close the page.
+
+        The process ends within END_SECONDS in any case.
+
+        Args:
+            page: a gr.Blocks that was launched.
+            stop: called at the beginning of the end; stops what would take longer than that.
+        """
         while not self._told_to_end.wait(1):  # with a time, so that Ctrl-C is noticed on Windows
             pass
         print("Ending: what runs is finished first. A second signal ends it at once.", flush=True)

@@ -476,10 +476,10 @@ def scripted_html(name: str, settings: dict) -> gr.HTML:
         "neutralZone": NEUTRAL_ZONE,
     }
     files = ("exchange.js", "chart.js", "cards.js", "report.js", f"{name}.js")
-    script = "\n".join((HERE / file).read_text() for file in files)
+    script = "\n".join((HERE / file).read_text("utf-8") for file in files)
     language = "const {language, t, translate, number, percent: percentOf} = window.ifade;"
     return gr.HTML(
-        html_template=(HERE / f"{name}.html").read_text(),
+        html_template=(HERE / f"{name}.html").read_text("utf-8"),
         js_on_load=f"{language}\nconst SETTINGS = {json.dumps(shared | settings)};\n{script}",
         apply_default_css=False,
         elem_id=f"ifade-{name}",

@@ -97,6 +97,14 @@ class SentPhoto(PhotoInput):
     is_template = True
     once = True
 
+    def api_info(self) -> dict:
+        return super().api_info() | {
+            "additional_description": 'A file of your disk, by handle_file("photo.jpg") in Python. ' + NOT_FETCHED
+        }
+
+    def example_payload(self) -> dict:
+        return {"path": "ifade_example.jpg", "meta": {"_type": "gradio.FileData"}}
+
 
 class PhotoOutput(gr.Image):
     """gr.Image for an RGB uint8 array, which is sent as JPEG within the answer; gr.Image itself would write a file."""

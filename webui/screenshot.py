@@ -65,11 +65,12 @@ def page_process(
     process = subprocess.Popen(
         [sys.executable, ROOT / "app.py"], cwd=folder, env=settings, stdout=log, stderr=subprocess.STDOUT
     )
+    ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + timeout
     try:
         while True:
             try:
-                urllib.request.urlopen(address, timeout=5).close()
+                ask.open(address, timeout=5).close()
                 break
             except OSError:
                 if process.poll() is not None or time.monotonic() > deadline:
