@@ -130,6 +130,7 @@ class Run:
             stack.enter_context(reader)
             if self.json:
                 stack.callback(lambda: self.json.add(str(path), video_entry(reader, timeline)))
+            stack.callback(self.end_video, timeline)
             writer = None
             if self.annotated:
                 writer = stack.enter_context(VideoWriter(self.copy(name, ".mp4"), reader.width, reader.height))
@@ -156,6 +157,12 @@ class Run:
                     self.table.add_frame(str(path), frame.seconds, people, room, readings)
                 progress.update(round(reader.position) - progress.n)
         return video_summary(timeline)
+
+    def end_video(self, timeline: Timeline) -> None:
+        """No frame comes any more: report and table look back from the end."""
+        timeline.finished = True
+        if self.table:
+            self.table.end_video(timeline)
 
 
 def cannot_write(error: OSError) -> str:

@@ -162,7 +162,7 @@ def from_baseline(reading: Reading, baseline: float | None) -> Reading:
     return Reading(seen(reading.index), (ends[1] - ends[0]) / 2)
 
 
-def combine(readings: Sequence[Reading], shares: Sequence[float] | None = None) -> Reading | None:
+def combine(readings: Iterable[Reading], shares: Sequence[float] | None = None) -> Reading | None:
     """The room: the plain mean of the people in view; None for nobody.
 
     Its deviation is that of a mean of independent errors, sqrt(sum of deviation^2) / number: what makes the network err on
@@ -174,6 +174,7 @@ def combine(readings: Sequence[Reading], shares: Sequence[float] | None = None) 
         shares: where they were seen for different parts of a stretch of time, the part of the room that each was in it: the
             sum, over its moments, of 1 / number of people in view. The result is the mean of the room over the stretch.
     """
+    readings = list(readings)
     if not readings:
         return None
     shares = [1.0] * len(readings) if shares is None else shares
@@ -338,7 +339,7 @@ class Timeline:
         if readings:
             _add(self._bin(stretch, _EVERYBODY), step, 1.0, seconds)
             self._keep_bounds(readings)
-        return combine(list(readings.values())), readings
+        return combine(readings.values()), readings
 
     def mark(self, label: str, seconds: float | None = None) -> tuple[float, str]:
         """Set a marker, at the time of the last frame or at another; returns it as it is kept.
@@ -408,7 +409,7 @@ class Timeline:
             result.append(
                 {
                     "seconds": round(sum(stretch.seconds for stretch in group) / len(group), 3),
-                    "room": _rounded(combine(list(people.values()), shares)),
+                    "room": _rounded(combine(people.values(), shares)),
                     "people": {str(id_): _rounded(reading) for id_, reading in people.items()},
                 }
             )

@@ -54,7 +54,7 @@ function takeState(state) {
   points = state.curve;
   markers = state.markers;
   weights.show(state.weights);
-  baselineUntil = state.baseline_until;
+  baselineUntil = state.baseline_until > state.seconds ? state.baseline_until : null;
   find("baseline-off").hidden = !Object.keys(state.baseline).length && !baselineUntil;
   drawSession();
 }

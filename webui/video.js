@@ -152,6 +152,7 @@ async function showResults(state) {
   keeper = setInterval(() => call("GET", "video/progress").catch(() => {}), KEEP);
   if (report.people.reduce((sum, person) => sum + person.frames, 0) <= MAX_ROWS_SHOWN) {
     frames = parseFrames(await (await call("GET", "live/report.csv", {timeout: 60000})).text());
+    useCurve();
     drawMoment();
   }
 }
@@ -176,12 +177,23 @@ function parseFrames(text) {
   return result;
 }
 
-// The rows hold the index by the weights of the time at which they were made; that of other weights is read off the curve.
+// The index of every face as the curve shows it, whose lines are straight between its points.
 function useCurve() {
-  let place = 0;
+  const lines = {}, places = {};
+  for (const {seconds, people} of points) {
+    for (const [id, reading] of Object.entries(people)) (lines[id] ??= []).push([seconds, reading]);
+  }
   for (const {seconds, faces} of frames) {
-    while (place + 1 < points.length && Math.abs(points[place + 1].seconds - seconds) < Math.abs(points[place].seconds - seconds)) place++;
-    for (const [id, face] of faces) face.index = points[place].people[id] ?? face.index;
+    for (const [id, face] of faces) {
+      const line = lines[id];
+      if (!line) continue; // of more people than there is room for
+      let place = places[id] ?? 0;
+      while (place + 1 < line.length && line[place + 1][0] <= seconds) place++;
+      places[id] = place;
+      const [from, before] = line[place], [to, after] = line[place + 1] ?? line[place];
+      const part = to > from ? Math.min(Math.max((seconds - from) / (to - from), 0), 1) : 0;
+      face.index = before.map((value, i) => value + part * (after[i] - value));
+    }
   }
 }
 

@@ -187,7 +187,7 @@ class VideoServer:
         file.seek(0)
 
     def _work(self, session: Session, job: VideoJob) -> None:
-        reader, lost = job.reader, 0
+        reader, lost, state = job.reader, 0, "stopped"
         try:
             with reader:
                 job.state = "reading"
@@ -205,13 +205,13 @@ class VideoServer:
                         session.rows.add(frame_values(frame.seconds, people, room, readings))
                         session.seconds = frame.seconds
                 if reader.finished:
-                    job.state = "done"
+                    state = "done"
         except Exception:
             logging.getLogger(__name__).exception("a video failed")
             job.error = "Something went wrong with this video. What was read before is below."
         finally:
-            if job.state != "done":
-                job.state = "stopped"
+            session.timeline.finished = True  # before anybody hears that the report can be fetched
+            job.state = state
             self._jobs.pop(job, None)
 
     async def progress(self, request: Request) -> Response:
