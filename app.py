@@ -36,11 +36,11 @@ from webui.guard import MAX_WAITING, Guard, return_large_blocks, tidy
 from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
 from webui.live import LiveServer, live_tab
-from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
+from webui.photo_input import NOT_FETCHED, SCRIPT, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import face_cards, held_ages, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
-from webui.video import VideoServer, video_tab
+from webui.video import VIDEO_TAB, VideoServer, video_tab
 
 HERE = Path(__file__).resolve().parent
 SHOWN_PIXELS = 1600
@@ -136,7 +136,8 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             image = load_image(photo)
             result = analyzer.analyze(image, bool(age_gender))
         except (ImageError, DetectorError) as error:
-            return None, message(f"<strong>{escape(translated(str(error), language))}</strong>"), ""
+            words = f"{error} {VIDEO_TAB}" if str(error).startswith("This is a video") else str(error)
+            return None, message(f"<strong>{escape(translated(words, language))}</strong>"), ""
         annotated = shrink(annotate(image, result.faces, names=emotion_names(language)), SHOWN_PIXELS)
         status = summary(result, language)
         if analyzer.classifier.session.cuda_failed:
@@ -277,7 +278,7 @@ def launch(analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, **optio
         },
         max_file_size=MAX_BYTES,
         css_paths=HERE / "webui" / "style.css",
-        js=(HERE / "webui" / "photo_input.js").read_text(),
+        js=SCRIPT,
         i18n=I18N,
         # System fonts: the default theme asks Google for its own.
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),

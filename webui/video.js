@@ -67,7 +67,14 @@ function send(file, mine) {
   });
 }
 
+// A GIF may be either.
+function isPhoto({type, name}) {
+  const ending = name.toLowerCase().match(/\.\w+$/)?.[0];
+  return ending !== ".gif" && (SETTINGS.photoSuffixes.includes(ending) || type.startsWith("image/") && type !== "image/gif");
+}
+
 async function start(file) {
+  if (isPhoto(file)) return say(t("photo_in_video"));
   const mine = ++run;
   await forget();
   if (mine !== run) return;
@@ -334,12 +341,7 @@ chooser.addEventListener("change", () => {
   chooser.value = ""; // so that the same file can be chosen again
   if (file) start(file);
 });
-stage.addEventListener("dragover", (event) => event.preventDefault());
-stage.addEventListener("drop", (event) => {
-  event.preventDefault();
-  const [file] = event.dataTransfer.files;
-  if (file) start(file);
-});
+element.addEventListener("ifade-file", ({detail}) => start(detail)); // dropped or pasted, see files.js
 
 find("film-stop").addEventListener("click", attempt(async () => {
   find("film-stop").disabled = true;

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from typing import BinaryIO
 
+from inference import images
 from inference.detector import DetectorError
 from inference.follow import FaceFollower
 from inference.report import frame_values
@@ -149,7 +150,8 @@ class VideoServer:
             job.state = "waiting"
             job.work = self._pool.submit(self._work, session, job)
         except VideoError as error:
-            raise Refusal(422, str(error)) from None
+            words = f"{error} {PHOTO_TAB}" if str(error).startswith("This is a picture") else str(error)
+            raise Refusal(422, words) from None
         except OSError:  # the disk is full, say
             logging.getLogger(__name__).exception("a video could not be stored")
             raise Refusal(507, "The server has no room for the video at the moment. Try again later.") from None
@@ -245,6 +247,7 @@ class VideoServer:
         }
 
 
+VIDEO_TAB, PHOTO_TAB = "Open it in the tab Video.", "Open it in the tab Photo."
 TOO_LARGE = f"The file is too large; at most {MAX_BYTES // 2**20} MB are read. Shorten it or make it smaller."
 
 
@@ -270,5 +273,6 @@ def video_tab(held: dict[str, float] | None = None) -> gr.HTML:
         "rates": RATES,
         "rate": RATE,
         "suffixes": SUFFIXES,
+        "photoSuffixes": images.SUFFIXES,
     }
     return scripted_html("video", settings)
