@@ -40,7 +40,7 @@ from webui.photo_input import NOT_FETCHED, SCRIPT, UNUSABLE, PhotoInput, PhotoOu
 from webui.results import face_cards, held_ages, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
-from webui.video import VIDEO_TAB, VideoServer, video_tab
+from webui.video import VideoServer, video_tab
 
 HERE = Path(__file__).resolve().parent
 SHOWN_PIXELS = 1600
@@ -136,8 +136,10 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             image = load_image(photo)
             result = analyzer.analyze(image, bool(age_gender))
         except (ImageError, DetectorError) as error:
-            words = f"{error} {VIDEO_TAB}" if str(error).startswith("This is a video") else str(error)
-            return None, message(f"<strong>{escape(translated(words, language))}</strong>"), ""
+            words = translated(str(error), language)
+            if str(error).startswith("This is a video"):
+                words = text(language, "video_in_photo")
+            return None, message(f"<strong>{escape(words)}</strong>"), ""
         annotated = shrink(annotate(image, result.faces, names=emotion_names(language)), SHOWN_PIXELS)
         status = summary(result, language)
         if analyzer.classifier.session.cuda_failed:

@@ -467,7 +467,6 @@ SENTENCES: dict[str, str] = {
     "MPEG, FLV, WMV, Ogg ya da GIF biçiminde bir video seçin.",
     "This is a picture, not a video.": "Bu bir resim, video değil.",
     "Open it in the tab Photo.": "Fotoğraf sekmesinde açın.",
-    "Open it in the tab Video.": "Video sekmesinde açın.",
     "The file holds sound but no moving pictures.": "Dosyada ses var, ama hareketli görüntü yok.",
     "The file holds no moving pictures.": "Dosyada hareketli görüntü yok.",
     "The video's compression is not known here. Convert it to H.264 (MP4).": "Videonun sıkıştırma biçimi burada bilinmiyor. "

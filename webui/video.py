@@ -22,6 +22,7 @@ from typing import BinaryIO
 from inference import images
 from inference.detector import DetectorError
 from inference.follow import FaceFollower
+from inference.image_checks import ImageError, find_format
 from inference.report import frame_values
 from inference.video import RATE, SUFFIXES, VideoError, VideoReader
 from webui.language import request_language
@@ -142,6 +143,8 @@ class VideoServer:
         try:
             file = await asyncio.to_thread(tempfile.TemporaryFile)
             await self._receive(request, file)
+            start = file.read(4096)
+            file.seek(0)
             should_stop = functools.partial(self._is_over, session, job)
             job.reader = await asyncio.to_thread(
                 VideoReader, file, rate, max_pixels=MAX_PIXELS, should_stop=should_stop
@@ -150,8 +153,7 @@ class VideoServer:
             job.state = "waiting"
             job.work = self._pool.submit(self._work, session, job)
         except VideoError as error:
-            words = f"{error} {PHOTO_TAB}" if str(error).startswith("This is a picture") else str(error)
-            raise Refusal(422, words) from None
+            raise Refusal(422, IS_PICTURE if _is_picture(start) else str(error)) from None
         except OSError:  # the disk is full, say
             logging.getLogger(__name__).exception("a video could not be stored")
             raise Refusal(507, "The server has no room for the video at the moment. Try again later.") from None
@@ -247,8 +249,16 @@ class VideoServer:
         }
 
 
-VIDEO_TAB, PHOTO_TAB = "Open it in the tab Video.", "Open it in the tab Photo."
+IS_PICTURE = "This is a picture, not a video. Open it in the tab Photo."
 TOO_LARGE = f"The file is too large; at most {MAX_BYTES // 2**20} MB are read. Shorten it or make it smaller."
+
+
+def _is_picture(start: bytes) -> bool:
+    """Whether a file that is no video begins like what the Photo tab reads; a GIF may be a video."""
+    try:
+        return find_format(start) != "GIF"
+    except ImageError:
+        return False
 
 
 def _read_rate(request: Request) -> float:
