@@ -266,7 +266,14 @@ def test_a_broken_file_says_where_it_ends(visitor, clip):
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "empty"), (b"no video" * 1000, "not a video"), (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "not a video")],
+    [
+        (b"", "empty"),
+        (b"no video" * 1000, "not a video"),
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "not a video"),
+        (EXAMPLE.read_bytes(), video_module.IS_PICTURE),
+        (b"\0\0\0\x18ftypheic" + bytes(2000), video_module.IS_PICTURE),
+        (b"GIF89a" + bytes(2000), "No picture of the video can be decoded"),
+    ],
 )
 def test_what_is_no_video_is_refused_and_the_next_is_taken(visitor, clip, content, says):
     answer = visitor.send(content)
@@ -496,9 +503,7 @@ def test_a_picture_is_told_in_turkish_where_it_belongs(browser, page_address):
     choose(page, EXAMPLE)
     expect(page.locator(".ifade-film .ifade-problem")).to_have_text(text("tr", "photo_in_video"))
     page.close()
-    assert "Fotoğraf" in translated(video_module.PHOTO_TAB, "tr") and "Video" in translated(
-        video_module.VIDEO_TAB, "tr"
-    )
+    assert translated(video_module.IS_PICTURE, "tr") == text("tr", "photo_in_video")
 
 
 def test_stop_in_the_page(page, clips):
