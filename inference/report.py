@@ -399,7 +399,7 @@ def figure_png(report: Mapping, words: Mapping[str, str] = FIGURE_WORDS) -> byte
     figure = Figure(figsize=(10, 20 / 3), dpi=150, layout="constrained")
     curve_axes, dwell_axes = figure.subplots(2, 1, height_ratios=(3, 2))
     curve, room = report["curve"], report["room"]
-    gap = 2.5 * min((b["seconds"] - a["seconds"] for a, b in zip(curve, curve[1:])), default=1)
+    gap = 2.5 * np.median(np.diff([point["seconds"] for point in curve])) if len(curve) > 1 else 2.5
     for person, stroke in zip(report["people"][:MAX_DRAWN], itertools.cycle(("-", "--", ":", "-."))):
         points = [
             (point["seconds"], point["people"][str(person["id"])][0])

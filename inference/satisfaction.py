@@ -393,7 +393,8 @@ class Timeline:
         """The whole session: at most `points` stretches of time as {seconds (the mean of their frames), room, people}.
 
         `people` are [index, deviation] by id of those who were seen in the stretch, `room` is what `combine` makes of them.
-        Stretches in which nobody was seen are left out.
+        Stretches in which nobody was seen are left out. That of a finished session has its two ends too, before and after which
+        it is level: the first frame and the last.
         """
         stretches = self._stretches()
         size = max(1, math.ceil(len(stretches) / points))
@@ -413,6 +414,11 @@ class Timeline:
                     "people": {str(id_): _rounded(reading) for id_, reading in people.items()},
                 }
             )
+        if self.finished and result:
+            first = min(self._people[int(id_)].first for id_ in result[0]["people"])
+            last = max(self._people[int(id_)].last for id_ in result[-1]["people"])
+            ends = {**result[0], "seconds": round(first, 3)}, {**result[-1], "seconds": round(last, 3)}
+            result = [ends[0], *result, ends[1]]
         return result
 
     def curves(self) -> dict[int, np.ndarray]:
