@@ -272,7 +272,7 @@ def test_a_broken_file_says_where_it_ends(visitor, clip):
         (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "not a video"),
         (EXAMPLE.read_bytes(), video_module.IS_PICTURE),
         (b"\0\0\0\x18ftypheic" + bytes(2000), video_module.IS_PICTURE),
-        (b"GIF89a" + bytes(2000), "No picture of the video can be decoded"),
+        (b"GIF89a" + bytes(2000), "This is not a video"),
     ],
 )
 def test_what_is_no_video_is_refused_and_the_next_is_taken(visitor, clip, content, says):
