@@ -53,7 +53,7 @@ from webui.guard import MAX_WAITING, Guard, return_large_blocks, tidy
 from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
 from webui.live import LiveServer, live_tab
-from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
+from webui.photo_input import NOT_FETCHED, SCRIPT, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import face_cards, held_ages, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
 from webui.snippets import api_routes
@@ -155,7 +155,10 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             image = load_image(photo)
             result = analyzer.analyze(image, bool(age_gender))
         except (ImageError, DetectorError) as error:
-            return None, message(f"<strong>{escape(translated(str(error), language))}</strong>"), ""
+            words = translated(str(error), language)
+            if str(error).startswith("This is a video"):
+                words = text(language, "video_in_photo")
+            return None, message(f"<strong>{escape(words)}</strong>"), ""
         annotated = shrink(annotate(image, result.faces, names=emotion_names(language)), SHOWN_PIXELS)
         status = summary(result, language)
         if analyzer.classifier.session.cuda_failed:
@@ -306,7 +309,7 @@ def launch(
         },
         max_file_size=MAX_BYTES,
         css_paths=HERE / "webui" / "style.css",
-        js=(HERE / "webui" / "photo_input.js").read_text("utf-8"),
+        js=SCRIPT,
         i18n=I18N,
         # System fonts: the default theme asks Google for its own.
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),

@@ -211,6 +211,7 @@ class Run:
             stack.enter_context(reader)
             if self.json:
                 stack.callback(lambda: self.json.add(str(path), video_entry(reader, timeline)))
+            stack.callback(self.end_video, timeline)
             writer = None
             if self.annotated:
                 with self.copy(name, ".mp4") as target:
@@ -244,6 +245,12 @@ class Run:
             self.problems.append(f"the face detector failed on {lost} of the pictures; they are left out")
         self.videos += 1
         return video_summary(timeline)
+
+    def end_video(self, timeline: Timeline) -> None:
+        """No frame comes any more: report and table look back from the end."""
+        timeline.finished = True
+        if self.table:
+            self.table.end_video(timeline)
 
     @contextlib.contextmanager
     def copy(self, name: Path, suffix: str) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 from inference.outputs import create
-from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline
+from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline, read_off
 from inference.tracker import TrackedFace
 from inference.types import CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE, WIDEST_AGE_RANGE, Analysis, Face
 from inference.video import VideoReader
@@ -42,7 +42,8 @@ the model has none. `inference.types.Face` says what they mean.
 
 The next are empty for photos: the frame's time in seconds from the beginning of the video; the person's id, the same in all
 frames; the leading emotion of the consensus smoothed over time, whether it is sure, and that consensus; the satisfaction
-index of the person and its standard deviation, -1 to 1, and those of the room. The last are APPARENT_COLUMNS."""
+index of the person and its standard deviation, -1 to 1, and those of the room, read off the video's curve once it is over
+(see `CsvReport.end_video`). The last are APPARENT_COLUMNS."""
 
 
 class _GrowingFile:
@@ -71,6 +72,29 @@ class _GrowingFile:
             if isinstance(error, OSError):
                 error.filename = str(self._path)
             raise
+
+    def tell(self) -> int | None:
+        """Where the next piece begins; None for a pipe, in which nothing can be changed any more."""
+        return self._file.tell() if self._file.seekable() else None
+
+    def lines(self, start: int) -> Iterator[list[str]]:
+        """The rows of a CSV from a place on."""
+        with open(self._path, encoding="utf-8", newline="") as file:
+            file.seek(start)
+            yield from csv.reader(file)
+
+    def overwrite(self, start: int, text: str) -> int:
+        """Put other text of the same length there; returns where it ends."""
+        end = self._file.tell()
+        self._file.seek(start)
+        try:
+            self._file.write(text.encode())
+            return self._file.tell()
+        except OSError as error:
+            error.filename = str(self._path)
+            raise
+        finally:
+            self._file.seek(end)
 
     def close(self) -> None:
         self._file.close()
@@ -107,6 +131,7 @@ class CsvReport:
 
     def __init__(self, path: Path):
         self._file = _GrowingFile(path, _csv_text([CSV_COLUMNS]))
+        self._video: int | None = None  # where the rows of the video begin that is being written
 
     @staticmethod
     def is_earlier(head: bytes) -> bool:
@@ -119,7 +144,7 @@ class CsvReport:
         for number, face in enumerate(result.faces, start=1):
             row, apparent = _face_cells(name, number, face), _apparent_cells(face)
             rows.append(row + [None] * (len(CSV_COLUMNS) - len(row) - len(apparent)) + apparent)
-        self._write(rows)
+        self._file.append(_csv_text(rows))
 
     def add_frame(
         self,
@@ -130,6 +155,8 @@ class CsvReport:
         readings: Mapping[int, Reading],
     ) -> None:
         """Write the faces of a frame of a video; the readings are those of `Timeline.add`."""
+        if self._video is None:
+            self._video = self._file.tell()
         rows = []
         for number, person in enumerate(people, start=1):
             row = _face_cells(name, number, person.measured)
@@ -137,18 +164,51 @@ class CsvReport:
             row += [round(seconds, 3), person.id, smoothed["shown"], smoothed["sure"], *smoothed["consensus"].values()]
             reading = readings[person.id]
             figures = (reading.index, reading.deviation, room.index, room.deviation)
-            row += [round(figure, 5) for figure in figures]
+            row += map(_seven_characters, figures)
             rows.append(row + _apparent_cells(person.smoothed))
-        self._write(rows)
-
-    def _write(self, rows: list) -> None:
         self._file.append(_csv_text(rows))
+
+    def end_video(self, timeline: Timeline) -> None:
+        """The video is over: put the figures of its finished curve into its rows, in place of what was known in each frame.
+
+        The rows keep their lengths, so that the table is complete and valid at every moment. What went into a pipe stays.
+        """
+        start, self._video = self._video, None
+        if start is None:
+            return
+        curves = timeline.curves()
+        rows: list[list[str]] = []
+        for row in self._file.lines(start):
+            # Whole frames: the room is that of all their rows.
+            if len(rows) >= CHUNK_ROWS and row[_SECONDS] != rows[-1][_SECONDS]:
+                start = self._file.overwrite(start, _csv_text(_smoothed_rows(rows, curves)))
+                rows = []
+            rows.append(row)
+        self._file.overwrite(start, _csv_text(_smoothed_rows(rows, curves)))
 
     def close(self) -> None:
         self._file.close()
 
 
-def _csv_text(rows: list) -> str:
+_SECONDS, _PERSON, _INDEX = (CSV_COLUMNS.index(name) for name in ("seconds", "person", "index"))
+
+
+def _smoothed_rows(rows: list[list[str]], curves: Mapping[int, np.ndarray]) -> list[list[str]]:
+    """Rows of CSV_COLUMNS with the figures of the curves."""
+    numbers = np.array([[row[place] for place in (_SECONDS, _PERSON, _INDEX, _INDEX + 1)] for row in rows], np.float64)
+    numbers = numbers.reshape(-1, 4)
+    figures = read_off(curves, numbers[:, 0], numbers[:, 1], numbers[:, 2:]).tolist()
+    return [
+        row[:_INDEX] + list(map(_seven_characters, new)) + row[_INDEX + len(new) :] for row, new in zip(rows, figures)
+    ]
+
+
+def _seven_characters(figure: float) -> str:
+    """A number from -10 to 10, always as long."""
+    return f"{figure:.5f}" if figure >= 0 else f"{figure:.4f}"
+
+
+def _csv_text(rows: Iterable[Iterable]) -> str:
     text = StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()
@@ -195,11 +255,13 @@ FRAME_COLUMNS = (
 pixels of the camera's or the video's upright picture and the detector's confidence (0 to 1), as found in this frame; the
 emotion that is shown and whether it is sure, of the smoothed probabilities; the seven probabilities (the consensus) of this
 frame alone, and smoothed over time; the satisfaction index of the person and its standard deviation, -1 to 1, and those of
-the room, by the weights and the baseline that held at that time; then APPARENT_COLUMNS."""
+the room: of a camera as they were known at that time, by the weights and the baseline that held then; of a video that is over,
+read off its curve, by the present weights; then APPARENT_COLUMNS."""
 
 _FIGURES = 7 + 2 * len(EMOTIONS) + 4
 """Numbers of a row up to those of age and gender."""
 _SMOOTHED = slice(_FIGURES - 4 - len(EMOTIONS), _FIGURES - 4)
+_READINGS = slice(_FIGURES - 4, _FIGURES)
 _NUMBERS = _FIGURES + len(("age", "age_first", "age_last", *GENDERS))
 CHUNK_ROWS = 2048
 MAX_DRAWN = 8
@@ -290,13 +352,25 @@ class FrameTable:
             self._chunks[-1][self._used] = row
             self._used += 1
 
-    def csv(self) -> Iterator[str]:
-        """The file in parts: a header of FRAME_COLUMNS and all rows that are there at the call, whatever is added later."""
+    def csv(self, curves: Mapping[int, np.ndarray] | None = None) -> Iterator[str]:
+        """The file in parts: a header of FRAME_COLUMNS and all rows that are there at the call, whatever is added later; with the
+        figures of `Timeline.curves` where those are given."""
         parts = [
             chunk[: self._used] if number == len(self._chunks) else chunk
             for number, chunk in enumerate(self._chunks, 1)
         ]
+        if curves is not None and parts:
+            seconds, people = (np.concatenate([part[:, place] for part in parts]) for place in (0, 1))
+            readings = np.concatenate([part[:, _READINGS][:, :2] for part in parts])
+            figures = read_off(curves, seconds, people, readings)
+            parts = map(_with_readings, parts, np.split(figures, range(CHUNK_ROWS, len(figures), CHUNK_ROWS)))
         return itertools.chain([",".join(FRAME_COLUMNS) + "\n"], map(csv_lines, parts))
+
+
+def _with_readings(rows: np.ndarray, figures: np.ndarray) -> np.ndarray:
+    rows = rows.copy()
+    rows[:, _READINGS] = figures
+    return rows
 
 
 FIGURE_WORDS = {
@@ -335,7 +409,7 @@ def figure_png(report: Mapping, words: Mapping[str, str] = FIGURE_WORDS) -> byte
     figure = Figure(figsize=(10, 20 / 3), dpi=150, layout="constrained")
     curve_axes, dwell_axes = figure.subplots(2, 1, height_ratios=(3, 2))
     curve, room = report["curve"], report["room"]
-    gap = 2.5 * min((b["seconds"] - a["seconds"] for a, b in zip(curve, curve[1:])), default=1)
+    gap = 2.5 * np.median(np.diff([point["seconds"] for point in curve])) if len(curve) > 1 else 2.5
     for person, stroke in zip(report["people"][:MAX_DRAWN], itertools.cycle(("-", "--", ":", "-."))):
         points = [
             (point["seconds"], point["people"][str(person["id"])][0])

@@ -6,13 +6,16 @@ For one face, the index is the mean valence of its seven probabilities p (the co
 
 where w is the valence of each emotion. Over time, it is the estimate of a local level model, a Kalman filter for a
 value that wanders (Kalman 1960, doi:10.1115/1.3662552; Durbin and Koopman 2012, chapter 2): it follows a face that is
-clear within half a second and one that is doubtful more slowly, and it knows how far off it may be.
+clear within half a second and one that is doubtful more slowly, and it knows how far off it may be. Once a video has
+ended, the same model looks back over it, so that its curve does not lag (`smooth`).
+
+The room is the mean of the people in view (`combine`).
 """
 
 import itertools
 import math
 import numpy as np
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -42,12 +45,12 @@ NOISE = 0.01
 CORRELATION_SECONDS = 0.2
 """Frames closer in time show the same face again: so much time counts as one observation, however many frames it has."""
 PRIOR = 0.25
-"""Variance of the index of a person of whom nothing was seen, around 0."""
+"""Variance of the index of a person of whom nothing is known; no band is wider."""
 
 LONGEST_STEP = 1.0
 """Seconds; a longer gap between two frames is a pause, which belongs to nobody."""
-FIRST_STEP = 0.05
-"""Seconds that a frame stands for that has none before it."""
+FIRST_STEP, SHORTEST_STEP = 0.05, 1e-3
+"""Seconds that a frame stands for that has none before it, or one of the same moment."""
 BASELINE_SECONDS = 5.0
 """How long a face is watched when its neutral baseline is taken."""
 NEUTRAL_ZONE = 0.2
@@ -98,69 +101,132 @@ class Reading:
 
 
 class Level:
-    """The filter of one person: a local level model with the valence as its observation.
+    """The filter of one person: a local level model with the valence as its observation. Nothing is believed beforehand, so
+    that the first observation is its first mean, and somebody who shows always the same has always the same index.
 
     Attributes:
-        mean, variance: of the index, as known now.
+        seconds: the time of the last observation.
+        mean, variance: of the index, as known then.
     """
 
-    __slots__ = ("mean", "variance")
+    __slots__ = ("mean", "seconds", "variance")
 
     def __init__(self) -> None:
-        self.mean, self.variance = 0.0, PRIOR
+        self.seconds, self.mean, self.variance = -math.inf, 0.0, math.inf
 
     def update(
-        self, distribution: np.ndarray, weights: np.ndarray, gap: float, seconds: float, frames: int = 1
+        self, seconds: float, distribution: np.ndarray, weights: np.ndarray, length: float, frames: int = 1
     ) -> None:
         """Take an observation in.
 
         Args:
+            seconds: its time; since the last one the value has wandered.
             distribution: (7,), the mean over the frames.
             weights: (7,).
-            gap: seconds since the last observation, in which the value wandered.
-            seconds: that the frames stand for.
+            length: seconds that the frames stand for.
             frames: how many they are.
         """
         observed, spread = valence(distribution, weights)
-        self.variance = min(self.variance + WANDER * gap, PRIOR)
-        noise = (spread + NOISE) / max(min(frames, seconds / CORRELATION_SECONDS), 1e-3)
-        gain = self.variance / (self.variance + noise)
+        noise = (spread + NOISE) / min(frames, length / CORRELATION_SECONDS)
+        gain = 1 / (1 + noise / (self.variance + WANDER * (seconds - self.seconds)))
+        self.seconds = seconds
         self.mean += gain * (observed - self.mean)
-        self.variance *= 1 - gain
+        self.variance = gain * noise
+
+
+def smooth(estimates: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """What a Level knew at each observation, (seconds, mean, variance), as it is known from those that came later too.
+
+    The backward pass of Rauch, Tung and Striebel 1965, "Maximum likelihood estimates of linear dynamic systems",
+    doi:10.2514/3.3166. Between two observations the expected value lies on the straight line.
+    """
+    smoothed = estimates[-1:]
+    for seconds, mean, variance in reversed(estimates[:-1]):
+        later, later_mean, later_variance = smoothed[-1]
+        expected = variance + WANDER * (later - seconds)
+        gain = variance / expected
+        smoothed.append((seconds, mean + gain * (later_mean - mean), variance + gain**2 * (later_variance - expected)))
+    return smoothed[::-1]
 
 
 def from_baseline(reading: Reading, baseline: float | None) -> Reading:
-    """The reading as seen from a person's own neutral: the baseline becomes 0, -1 and 1 stay where they are."""
+    """The reading as seen from a person's own neutral: the baseline becomes 0, -1 and 1 stay where they are, and all between
+    moves along two straight lines. The deviation is half of what the band from -1 to +1 deviations becomes."""
     if baseline is None:
         return reading
-    slope = 1 / (1 - baseline) if reading.index >= baseline else 1 / (1 + baseline)
-    return Reading((reading.index - baseline) * slope, reading.deviation * slope)
+
+    def seen(index: float) -> float:
+        return (index - baseline) / (1 - baseline if index >= baseline else 1 + baseline)
+
+    ends = seen(reading.index - reading.deviation), seen(reading.index + reading.deviation)
+    return Reading(seen(reading.index), (ends[1] - ends[0]) / 2)
 
 
-def combine(readings: Iterable[Reading]) -> Reading | None:
-    """The room: the mean of all people, each weighted by how well it is known (inverse variance); None for nobody."""
-    precisions = [(reading.index, 1 / max(reading.deviation**2, 1e-6)) for reading in readings]
-    if not precisions:
+def combine(readings: Iterable[Reading], shares: Sequence[float] | None = None) -> Reading | None:
+    """The room: the plain mean of the people in view; None for nobody.
+
+    Its deviation is that of a mean of independent errors, sqrt(sum of deviation^2) / number: what makes the network err on
+    one face is taken to say nothing of the next. Whoever is not in view, be it for a moment, does not count, so the room steps
+    when people come and go, by what the mean says; it moves in no other way than with the people in it.
+
+    Args:
+        readings: of the people in view.
+        shares: where they were seen for different parts of a stretch of time, the part of the room that each was in it: the
+            sum, over its moments, of 1 / number of people in view. The result is the mean of the room over the stretch.
+    """
+    readings = list(readings)
+    if not readings:
         return None
-    total = sum(precision for _, precision in precisions)
-    return Reading(sum(index * precision for index, precision in precisions) / total, math.sqrt(1 / total))
+    shares = [1.0] * len(readings) if shares is None else shares
+    total = math.fsum(shares)
+    index = math.fsum(share * reading.index for share, reading in zip(shares, readings)) / total
+    variance = math.fsum((share * reading.deviation) ** 2 for share, reading in zip(shares, readings))
+    return Reading(index, math.sqrt(variance) / total)
+
+
+def read_off(
+    curves: Mapping[int, np.ndarray], seconds: np.ndarray, people: np.ndarray, readings: np.ndarray
+) -> np.ndarray:
+    """What `Timeline.curves` say of the faces of frames.
+
+    Args:
+        curves: straight lines between their points, and level before the first and after the last.
+        seconds: (rows,), the time of each face's frame, ascending; equal ones are of the same frame.
+        people: (rows,), whose face it is.
+        readings: (rows, 2), index and deviation that hold where a person has no curve.
+
+    Returns:
+        (rows, 4): index and deviation, and those of the room in that frame.
+    """
+    own = readings.astype(np.float64)
+    for id_, (times, *values) in curves.items():
+        rows = people == id_
+        own[rows] = np.stack([np.interp(seconds[rows], times, value) for value in values], axis=1)
+    starts = np.flatnonzero(np.diff(seconds, prepend=np.nan))
+    count = np.diff(starts, append=len(seconds))
+    index = np.add.reduceat(own[:, 0], starts) / count if len(starts) else own[:0, 0]
+    deviation = np.sqrt(np.add.reduceat(own[:, 1] ** 2, starts)) / count if len(starts) else own[:0, 0]
+    return np.column_stack([own, np.repeat(index, count), np.repeat(deviation, count)])
 
 
 # What was seen of one person in one stretch of time. They stand in one array, because a session has many and the memory of
 # many small objects does not return to the system when it ends.
-_BIN = np.dtype(
-    [("stretch", "i8"), ("person", "i8"), ("frames", "i8"), ("seconds", "f8"), ("weighted", "f8", len(EMOTIONS))]
-)
+_SUMS = {"frames": "i8", "length": "f8", "share": "f8", "moment": "f8", "weighted": f"{len(EMOTIONS)}f8"}
+"""Frames, the seconds that they stand for, and, weighted by these, the sums of the person's part of the people in view, of
+the times and of the distributions."""
+_BIN = np.dtype([("stretch", "i8"), ("person", "i8"), *_SUMS.items()])
 _EVERYBODY = -1
-"""In place of a person: for how long anybody was there."""
+"""In place of a person: for how long, and when, anybody was there."""
 _MORE_BINS = 1024
 """By so many the array grows."""
 
 
-def _add(bin_: np.void, frames: int, seconds: float, weighted: np.ndarray) -> None:
-    bin_["frames"] += frames
-    bin_["seconds"] += seconds
-    bin_["weighted"] += weighted
+def _add(bin_: np.void, length: float, part: float, seconds: float, distribution: np.ndarray | float = 0.0) -> None:
+    bin_["frames"] += 1
+    bin_["length"] += length
+    bin_["share"] += length * part
+    bin_["moment"] += length * seconds
+    bin_["weighted"] += length * distribution
 
 
 @dataclass(slots=True)
@@ -174,6 +240,30 @@ class _Person:
     seconds: float = 0.0
     dwell: dict[str, float] = field(default_factory=lambda: dict.fromkeys((*EMOTIONS, NOT_SURE_KEY), 0.0))
     baseline: np.void | None = None
+    baseline_until: float | None = None  # of the taking to which it belongs
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One person in one stretch of time: for how many seconds, which part of the room (see `combine`), and the reading."""
+
+    length: float
+    share: float
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A stretch of time in which somebody was in view: the mean time of its frames, for how long, and who, by id."""
+
+    seconds: float
+    length: float
+    people: dict[int, _Part]
+
+    @property
+    def room(self) -> Reading:
+        parts = self.people.values()
+        return combine([part.reading for part in parts], [part.share for part in parts])
 
 
 class Timeline:
@@ -187,6 +277,7 @@ class Timeline:
 
     Attributes:
         weights: by emotion.
+        finished: set it when no frame comes any more, and curve, curves and report look back from the end (`smooth`).
         frames: analysed so far, those without a face included.
         calibrating_until: the time at which the taking of a neutral baseline ends or ended; None where none was asked for.
         forgotten: people who are no longer counted, because there were more than MAX_PEOPLE.
@@ -194,6 +285,7 @@ class Timeline:
     """
 
     def __init__(self, weights: Mapping[str, float] = VALENCE):
+        self.finished = False
         self.frames = self.forgotten = 0
         self.markers: list[tuple[float, str]] = []
         self._people: dict[int, _Person] = {}
@@ -220,31 +312,32 @@ class Timeline:
         """
         if not math.isfinite(seconds) or (self._now is not None and seconds < self._now):
             raise ValueError(f"the time of a frame must not run backwards: {seconds} after {self._now}")
-        step = FIRST_STEP if self._now is None else min(seconds - self._now, LONGEST_STEP)
+        step = FIRST_STEP if self._now is None else min(max(seconds - self._now, SHORTEST_STEP), LONGEST_STEP)
         self._start = seconds if self._start is None else self._start
         self._now = seconds
         self.frames += 1
         calibrating = self.calibrating_until is not None and seconds <= self.calibrating_until
         readings: dict[int, Reading] = {}
+        people = list(people)
         stretch = int((seconds - self._start) / self._width)
         for face in people:
             person = self._people.get(face.id)
             if person is None:
                 person = self._people[face.id] = _Person(seconds, seconds)
             distribution = face.measured.consensus.astype(np.float64)
-            person.level.update(distribution, self._vector, seconds - person.last, step or 1e-3)
+            person.level.update(seconds, distribution, self._vector, step)
             person.last = seconds
             person.frames += 1
             person.seconds += step
             person.dwell[face.smoothed.shown if face.smoothed.sure else NOT_SURE_KEY] += step
-            _add(self._bin(stretch, face.id), 1, step, distribution * step)
+            _add(self._bin(stretch, face.id), step, 1 / len(people), seconds, distribution)
             if calibrating:
-                if person.baseline is None:
-                    person.baseline = np.zeros(1, _BIN)[0]
-                _add(person.baseline, 1, step, distribution * step)
-            readings[face.id] = self._reading(person)
+                if person.baseline_until != self.calibrating_until:
+                    person.baseline, person.baseline_until = np.zeros(1, _BIN)[0], self.calibrating_until
+                _add(person.baseline, step, 1.0, seconds, distribution)
+            readings[face.id] = self._reading(person, person.level.mean, person.level.variance)
         if readings:
-            self._bin(stretch, _EVERYBODY)["seconds"] += step
+            _add(self._bin(stretch, _EVERYBODY), step, 1.0, seconds)
             self._keep_bounds(readings)
         return combine(readings.values()), readings
 
@@ -272,16 +365,14 @@ class Timeline:
         """
         self.weights = parse_weights(weights)
         self._vector = np.array(list(self.weights.values()))
-        for _ in self._replay():
-            pass
+        self._stretches()
 
     def calibrate(self) -> float:
         """Take the neutral baseline of everybody in view from the next BASELINE_SECONDS; returns when it will be done.
 
-        From the first of these seconds on, what a person shows in them is that person's 0, for the whole session.
+        From the first of these seconds on, what a person shows in them is that person's 0, for the whole session. Whoever is
+        not in view then keeps the zero from before.
         """
-        for person in self._people.values():
-            person.baseline = None
         self.calibrating_until = (self._now or 0.0) + BASELINE_SECONDS
         return self.calibrating_until
 
@@ -289,7 +380,7 @@ class Timeline:
         """Undo `calibrate`."""
         self.calibrating_until = None
         for person in self._people.values():
-            person.baseline = None
+            person.baseline = person.baseline_until = None
 
     @property
     def baselines(self) -> dict[int, float]:
@@ -299,27 +390,44 @@ class Timeline:
         }
 
     def curve(self, points: int = CURVE_POINTS) -> list[dict]:
-        """The whole session: at most `points` stretches of time as {seconds (their middle), room, people}.
+        """The whole session: at most `points` stretches of time as {seconds (the mean of their frames), room, people}.
 
-        `room` is [index, deviation], `people` the same by id. Stretches in which nobody was seen are left out.
+        `people` are [index, deviation] by id of those who were seen in the stretch, `room` is what `combine` makes of them.
+        Stretches in which nobody was seen are left out. That of a finished session has its two ends too, before and after which
+        it is level: the first frame and the last.
         """
-        steps = list(self._replay())
-        size = max(1, math.ceil(len(steps) / points))
+        stretches = self._stretches()
+        size = max(1, math.ceil(len(stretches) / points))
         result = []
-        for first in range(0, len(steps), size):
-            group = steps[first : first + size]
-            people: dict[int, list[Reading]] = {}
-            for _, _, _, readings in group:
-                for id_, reading in readings.items():
-                    people.setdefault(id_, []).append(reading)
+        for first in range(0, len(stretches), size):
+            group = stretches[first : first + size]
+            seen: dict[int, list[_Part]] = {}
+            for stretch in group:
+                for id_, part in stretch.people.items():
+                    seen.setdefault(id_, []).append(part)
+            people = {id_: _mean(parts) for id_, parts in seen.items()}
+            shares = [math.fsum(part.share for part in parts) for parts in seen.values()]
             result.append(
                 {
-                    "seconds": round(sum(seconds for seconds, *_ in group) / len(group), 2),
-                    "room": _mean([room for _, _, room, _ in group]),
-                    "people": {str(id_): _mean(readings) for id_, readings in people.items()},
+                    "seconds": round(sum(stretch.seconds for stretch in group) / len(group), 3),
+                    "room": _rounded(combine(people.values(), shares)),
+                    "people": {str(id_): _rounded(reading) for id_, reading in people.items()},
                 }
             )
+        if self.finished and result:
+            first = min(self._people[int(id_)].first for id_ in result[0]["people"])
+            last = max(self._people[int(id_)].last for id_ in result[-1]["people"])
+            ends = {**result[0], "seconds": round(first, 3)}, {**result[-1], "seconds": round(last, 3)}
+            result = [ends[0], *result, ends[1]]
         return result
+
+    def curves(self) -> dict[int, np.ndarray]:
+        """The curve of everybody in all detail, by id: float64 (3, stretches of time), seconds, index and deviation."""
+        points: dict[int, list] = {}
+        for stretch in self._stretches():
+            for id_, part in stretch.people.items():
+                points.setdefault(id_, []).append((stretch.seconds, part.reading.index, part.reading.deviation))
+        return {id_: np.array(line).T for id_, line in points.items()}
 
     def report(self, points: int = CURVE_POINTS) -> dict:
         """The session in figures, as JSON types.
@@ -327,13 +435,14 @@ class Timeline:
         `room` and each of `people` have `mean`, `highest` and `lowest` ({index, seconds}), `end` (the last reading), `positive`,
         `neutral` and `negative` (parts of the time, by NEUTRAL_ZONE) and `dwell` (seconds for which each emotion led; of the
         room: of all people together). People have `id`, `from`, `to`, `seconds` too. Figures are None where nobody was seen.
+        `smoothed` says whether the curve looks back (see `finished`).
         """
         by_person: dict[int, list[tuple[float, float, Reading]]] = {}
         room = []
-        for seconds, lengths, together, readings in self._replay():
-            room.append((seconds, lengths[_EVERYBODY], together))
-            for id_, reading in readings.items():
-                by_person.setdefault(id_, []).append((seconds, lengths[id_], reading))
+        for stretch in self._stretches():
+            room.append((stretch.seconds, stretch.length, stretch.room))
+            for id_, part in stretch.people.items():
+                by_person.setdefault(id_, []).append((stretch.seconds, part.length, part.reading))
         everybody = dict.fromkeys((*EMOTIONS, NOT_SURE_KEY), 0.0)
         people = []
         for id_, person in self._people.items():
@@ -355,6 +464,7 @@ class Timeline:
             "formula": FORMULA,
             "weights": self.weights,
             "neutral_zone": NEUTRAL_ZONE,
+            "smoothed": self.finished,
             "frames": self.frames,
             "from": None if self._start is None else round(self._start, 3),
             "to": None if self._now is None else round(self._now, 3),
@@ -368,14 +478,13 @@ class Timeline:
             "curve": curve,
         }
 
-    def _reading(self, person: _Person) -> Reading:
-        reading = Reading(person.level.mean, math.sqrt(person.level.variance))
-        return from_baseline(reading, self._baseline(person))
+    def _reading(self, person: _Person, mean: float, variance: float) -> Reading:
+        return from_baseline(Reading(mean, math.sqrt(min(variance, PRIOR))), self._baseline(person))
 
     def _baseline(self, person: _Person) -> float | None:
-        if person.baseline is None or person.baseline["seconds"] <= 0:
+        if person.baseline is None:
             return None
-        mean = float(self._vector @ person.baseline["weighted"]) / float(person.baseline["seconds"])
+        mean = float(self._vector @ person.baseline["weighted"]) / float(person.baseline["length"])
         return min(max(mean, -0.9), 0.9)
 
     def _keep_bounds(self, present: Mapping[int, Reading]) -> None:
@@ -394,7 +503,7 @@ class Timeline:
             places, target = np.unique(bins[["stretch", "person"]], return_inverse=True)
             joined = np.zeros(len(places), _BIN)
             joined["stretch"], joined["person"] = places["stretch"], places["person"]
-            for name in ("frames", "seconds", "weighted"):
+            for name in _SUMS:
                 np.add.at(joined[name], target, bins[name])
             self._keep(joined)
             self._width *= 2
@@ -418,37 +527,43 @@ class Timeline:
             self._used += 1
         return self._bins[row]
 
-    def _replay(self):
-        """(seconds, lengths by id, room, readings by id) of every stretch of time, with the present weights; leaves the levels
-        at its end. The length of _EVERYBODY is for how long somebody was there."""
-        last: dict[int, float] = {}
+    def _stretches(self) -> list[_Stretch]:
+        """All stretches of time in which somebody was seen, by the present weights; leaves the levels at their end."""
         for person in self._people.values():
             person.level = Level()
+        known: dict[int, list[tuple[float, float, float]]] = {}
+        stretches, parts = [], {}
         bins = self._bins[: self._used]
-        columns = (bins[name].tolist() for name in ("stretch", "person", "frames", "seconds"))
-        for number, group in itertools.groupby(zip(*columns, bins["weighted"]), itemgetter(0)):
-            seconds = (self._start or 0.0) + (number + 0.5) * self._width
-            lengths, readings = {}, {}
-            for _, id_, frames, length, weighted in group:
-                lengths[id_] = length
-                if id_ == _EVERYBODY:
-                    continue
-                person = self._people[id_]
-                if length > 0:
-                    gap = seconds - last.get(id_, seconds)
-                    person.level.update(weighted / length, self._vector, gap, length, frames)
-                last[id_] = seconds
-                readings[id_] = self._reading(person)
-            if readings:
-                yield seconds, lengths, combine(readings.values()), readings
+        columns = (bins[name].tolist() for name in ("stretch", "person", "frames", "length", "share", "moment"))
+        for _, group in itertools.groupby(zip(*columns, bins["weighted"]), itemgetter(0)):
+            rows = {id_: sums for _, id_, *sums in group}
+            _, everybody, _, moment, _ = rows.pop(_EVERYBODY)
+            stretch = _Stretch(moment / everybody, everybody, {})
+            for id_, (frames, length, share, _, weighted) in rows.items():
+                level = self._people[id_].level
+                level.update(stretch.seconds, weighted / length, self._vector, length, frames)
+                known.setdefault(id_, []).append((stretch.seconds, level.mean, level.variance))
+                parts.setdefault(id_, []).append((stretch, length, share))
+            if rows:
+                stretches.append(stretch)
+        for id_, estimates in known.items():
+            estimates = smooth(estimates) if self.finished else estimates
+            for (stretch, length, share), (_, mean, variance) in zip(parts[id_], estimates):
+                stretch.people[id_] = _Part(length, share, self._reading(self._people[id_], mean, variance))
+        return stretches
 
 
-def _mean(readings: list[Reading]) -> list[float]:
-    count = len(readings)
-    return [
-        round(sum(reading.index for reading in readings) / count, 4),
-        round(sum(reading.deviation for reading in readings) / count, 4),
-    ]
+def _mean(parts: list[_Part]) -> Reading:
+    """Of one person over some stretches of time, whose errors are the same."""
+    total = math.fsum(part.share for part in parts)
+    return Reading(
+        math.fsum(part.share * part.reading.index for part in parts) / total,
+        math.fsum(part.share * part.reading.deviation for part in parts) / total,
+    )
+
+
+def _rounded(reading: Reading) -> list[float]:
+    return [round(reading.index, 4), round(reading.deviation, 4)]
 
 
 def _summary(steps: list[tuple[float, float, Reading]], dwell: dict[str, float]) -> dict:

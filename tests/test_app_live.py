@@ -419,6 +419,10 @@ def test_weights_and_baseline_change_the_index(visit):
     wait_for_answers(page, 5)
     page.wait_for_timeout(300)
     assert abs(float(text(page, "now-index").replace("−", "-"))) < 0.2
+    # The whole curve is fetched once when the zero is known, and not with every frame after that.
+    fetched = sum(address.endswith("/live/curve") for address in page.requests)
+    wait_for_answers(page, 10)
+    assert fetched == 1 == sum(address.endswith("/live/curve") for address in page.requests)
     page.click("#ifade-live .ifade-baseline-off")
     expect(page.locator("#ifade-live .ifade-baseline-off")).to_be_hidden()
     wait_for_answers(page, 5)
@@ -471,6 +475,7 @@ def test_it_pauses_where_nobody_looks_and_stops_when_told(visit):
     track = page.evaluate_handle("document.querySelector('#ifade-live video').srcObject.getVideoTracks()[0]")
     page.click("#ifade-live .ifade-stop")
     assert stays_still(page) and track.evaluate("track => track.readyState") == "ended"
+    assert text(page, "speed") == "" and text(page, "now-index") == "–"
     assert (
         page.locator("#ifade-live .ifade-card").count() == 0 and page.locator("#ifade-live .ifade-start").is_visible()
     )

@@ -108,6 +108,13 @@ def test_an_example_by_keyboard(page):
 
 
 def test_a_photo_from_the_clipboard(page):
+    copy_photo(page)
+    page.get_by_label("Paste from clipboard").click()
+    expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
+
+
+def copy_photo(page) -> None:
+    """Onto the clipboard, from where browsers give it as a PNG."""
     data = base64.b64encode((EXAMPLES / "astronaut.jpg").read_bytes()).decode()
     page.evaluate(
         """async (data) => {
@@ -118,8 +125,59 @@ def test_a_photo_from_the_clipboard(page):
         }""",
         data,
     )
-    page.get_by_label("Paste from clipboard").click()
+
+
+@pytest.mark.parametrize("focus", ["body", "#ifade-age-gender input", ".gallery-item", "[role=tab]"])
+def test_a_photo_is_pasted_wherever_the_focus_is(page, focus):
+    copy_photo(page)
+    page.locator(focus).first.focus()
+    page.keyboard.press("Control+V")
     expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
+
+
+def test_a_pasted_photo_takes_the_place_of_another_and_of_the_camera(page):
+    copy_photo(page)
+    page.set_input_files("input[type=file]", EXAMPLES / "cat.jpg")
+    expect(page.locator(".ifade-message")).to_contain_text("No face was found", timeout=30_000)
+    page.keyboard.press("Control+V")
+    expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
+    page.get_by_label("Remove Image").first.click()
+    expect(page.locator(".ifade-face")).to_have_count(0)
+    page.get_by_label("Capture from camera").click()
+    expect(page.get_by_text("Click to Access Webcam")).to_be_visible()
+    page.keyboard.press("Control+V")
+    expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
+
+
+def test_what_is_pasted_into_a_text_field_stays_there(page):
+    copy_photo(page)
+    page.evaluate("document.body.append(document.createElement('textarea'))")
+    page.locator("textarea").last.focus()
+    page.keyboard.press("Control+V")
+    page.wait_for_timeout(1000)
+    assert page.locator(".ifade-face").count() == 0 and "Drop, paste" in page.locator(".ifade-message").inner_text()
+
+
+def drop_file(page, file: Path, x: float, y: float) -> None:
+    """As a visitor drops it: the browser itself opens what no script takes."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": data})
+
+
+def test_a_file_dropped_beside_the_zone_does_not_make_the_browser_leave_the_page(page):
+    address = page.url
+    drop_file(page, EXAMPLES / "astronaut.jpg", 20, 20)
+    expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
+    page.get_by_role("tab", name="Live").click()
+    expect(page.locator("#ifade-live .ifade-start")).to_be_visible()
+    drop_file(page, EXAMPLES / "astronaut.jpg", 20, 20)
+    expect(page.locator("#ifade-live .ifade-session-note")).to_contain_text("Open photos in the tab Photo")
+    box = page.locator("#ifade-live .ifade-marker-label").bounding_box()
+    drop_file(page, EXAMPLES / "astronaut.jpg", box["x"] + 5, box["y"] + 5)
+    page.wait_for_timeout(500)
+    assert page.url == address and page.locator("#ifade-live .ifade-start").is_visible()
 
 
 def test_a_photo_dropped_on_the_page(page):
@@ -176,6 +234,16 @@ def test_what_the_photo_cannot_be_is_said_in_the_language_of_the_page(browser, p
     )
     not_read = "This is not a picture that can be read, whatever its name says."
     expect(page.locator("#ifade-status")).to_contain_text(translated(not_read, language), timeout=60_000)
+    # A video is told where it belongs, by its name before it is sent, and by its content.
+    named, content = tmp_path / "clip.MKV", tmp_path / "photo.jpg"
+    named.write_bytes(bytes(40 * 2**20))
+    content.write_bytes(b"\x00\x00\x00\x20ftypisom" + bytes(2000))
+    page.set_input_files("input[type=file]", named)
+    expect(page.locator("#ifade-status")).to_contain_text(text(language, "video_in_photo"))
+    page.set_input_files("input[type=file]", content)
+    said = page.locator("#ifade-status strong").get_by_text(text(language, "video_in_photo"))
+    expect(said).to_be_visible(timeout=60_000)
+    assert text(language, "page_video") in said.inner_text()
     page.reload()
     page.get_by_label(text(language, "gradio_Capture from camera")).click()
     page.get_by_text(text(language, "gradio_Click to Access Webcam")).click()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from inference.__main__ import summary
 from inference.report import CSV_COLUMNS, CsvReport
-from inference.satisfaction import Reading
+from inference.satisfaction import Reading, Timeline
 from inference.tracker import TrackedFace
 from inference.types import AGES, CROWD, EMOTIONS, Analysis, Detection, Face
 
@@ -128,6 +128,44 @@ def test_every_column_of_a_video_frame(tmp_path):
     # Age and gender, which came later, stand behind them.
     assert header[header.index("index") :][:4] == figures and header[-8] == "age"
     assert all(first[name] == "" for name in header[-8:])
+
+
+def test_a_video_that_is_over_has_its_finished_curve_in_the_table(tmp_path, monkeypatch):
+    """In rows of the same length, whole frames at a time; what went before and comes after stays."""
+    monkeypatch.setattr("inference.report.CHUNK_ROWS", 7)
+    report = CsvReport(tmp_path / "faces.csv")
+    names = ('a "clip",\nof two.mp4', "=\udcff.mp4")
+    timelines, lengths = [], []
+    report.add("photo.jpg", analysis(face_saying([1, 0, 0, 0, 0, 0, 0])))
+    for name in names:
+        timeline = Timeline()
+        for number in range(50):
+            distribution = [0, 0, 0, 1, 0, 0, 0] if number < 25 else [0, 0, 0, 0, 1, 0, 0]
+            faces = [face_saying(distribution), face_saying(distribution[::-1])][: 1 + (number % 3 > 0)]
+            people = [TrackedFace(id_, face, face, 1.0) for id_, face in enumerate(faces, 1)]
+            report.add_frame(name, number / 10, people, *timeline.add(number / 10, people))
+        timeline.finished = True
+        lengths.append((tmp_path / "faces.csv").stat().st_size)
+        report.end_video(timeline)
+        timelines.append(timeline)
+        assert (tmp_path / "faces.csv").stat().st_size == lengths[-1]
+    report.add("photo.jpg", analysis(face_saying([1, 0, 0, 0, 0, 0, 0])))
+    report.end_video(Timeline())  # of a video that had no face
+    report.close()
+    with open(tmp_path / "faces.csv", newline="") as file:
+        first, *rows, last = csv.DictReader(file)
+    assert first == last and first["emotion"] == "angry" and len(rows) == 2 * 83
+    for number, (timeline, part) in enumerate(zip(timelines, (rows[:83], rows[83:]))):
+        assert {row["file"] for row in part} == [{names[0]}, {"./=\\udcff.mp4"}][number]
+        curves = timeline.curves()
+        for row in part:
+            seconds, index, deviation = curves[int(row["person"])]
+            assert float(row["index"]) == pytest.approx(np.interp(float(row["seconds"]), seconds, index), abs=5e-5)
+            assert float(row["deviation"]) == pytest.approx(
+                np.interp(float(row["seconds"]), seconds, deviation), abs=5e-5
+            )
+            here = [float(other["index"]) for other in part if other["seconds"] == row["seconds"]]
+            assert float(row["room_index"]) == pytest.approx(np.mean(here), abs=1.1e-4)
 
 
 def test_age_and_gender_in_the_csv(tmp_path):

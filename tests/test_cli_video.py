@@ -61,6 +61,12 @@ def test_rows_against_the_truth(run, tmp_path, name, times, turned):
     (person,) = entry["people"]
     assert person["from"] == 0 and person["to"] == pytest.approx(taken[-1], abs=0.002)
     assert entry["room"]["dwell"]["happy"] == pytest.approx(taken[-1], abs=0.1)
+    # The table is read off the report's curve, at every frame.
+    points, line = zip(*((point["seconds"], point["people"]["1"]) for point in entry["curve"]))
+    for place, name in enumerate(("index", "deviation")):
+        values = [reading[place] for reading in line]
+        assert [float(row[name]) for row in rows] == pytest.approx(np.interp(taken, points, values), abs=1e-3)
+    assert entry["smoothed"] and (points[0], points[-1]) == pytest.approx((0, taken[-1]), abs=0.002)
 
 
 @pytest.mark.parametrize("rate", [1, 25])

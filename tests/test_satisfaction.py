@@ -11,7 +11,19 @@ from PIL import Image
 
 from inference import satisfaction
 from inference.report import APPARENT_COLUMNS, FRAME_COLUMNS, FrameTable, csv_lines, figure_png, frame_values
-from inference.satisfaction import NOT_SURE_KEY, PRIOR, VALENCE, Reading, Timeline, combine, from_baseline, valence
+from inference.satisfaction import (
+    NOT_SURE_KEY,
+    PRIOR,
+    VALENCE,
+    WANDER,
+    Level,
+    Reading,
+    Timeline,
+    combine,
+    from_baseline,
+    smooth,
+    valence,
+)
 from inference.tracker import TrackedFace
 from inference.types import EMOTIONS, Detection, Face
 
@@ -118,13 +130,6 @@ def test_a_person_who_was_away_is_known_less():
     assert after.deviation > 1.5 * before.deviation
 
 
-def test_the_room_trusts_those_who_are_known_better():
-    room = combine([Reading(0.8, 0.1), Reading(-0.8, 0.3)])
-    assert room.index == pytest.approx((0.8 * 100 - 0.8 / 0.09) / (100 + 1 / 0.09))
-    assert room.deviation == pytest.approx(1 / math.sqrt(100 + 1 / 0.09)) and room.deviation < 0.1
-    assert combine([]) is None
-
-
 def test_nobody_has_no_reading_and_time_runs_forwards():
     timeline = Timeline()
     assert timeline.add(3.0, []) == (None, {})
@@ -145,6 +150,233 @@ def test_probabilities_are_calibrated_so_the_variance_is_that_of_the_truth(fer20
     errors = (WEIGHTS[public.labels] - means) ** 2
     variances = answers @ WEIGHTS**2 - means**2
     assert 0.75 < errors.mean() / variances.mean() < 1.1
+
+
+# The room
+
+
+@pytest.fixture(params=range(25))
+def rng(request) -> np.random.Generator:
+    return np.random.default_rng((35, request.param))
+
+
+def random_faces(rng, number: int) -> np.ndarray:
+    """(number, 7), clear and doubtful ones."""
+    return rng.dirichlet(np.full(7, 10 ** rng.uniform(-1, 1)), number)
+
+
+def random_times(rng, count: int) -> np.ndarray:
+    return rng.uniform(0, 50) + np.cumsum(rng.choice([0.02, 0.05, 0.1, 0.7], count) * rng.uniform(0.5, 1.5, count))
+
+
+def show(timeline: Timeline, seconds: float, faces: dict[int, np.ndarray]):
+    return timeline.add(seconds, [person(distribution, id_) for id_, distribution in faces.items()])
+
+
+def test_the_room_is_the_plain_mean_of_the_people_in_view(rng):
+    """Who come and go; its band is that of a mean of independent errors."""
+    timeline = Timeline()
+    for number, seconds in enumerate(random_times(rng, 60)):
+        if number == 20:
+            timeline.calibrate()
+        here = [id_ for id_ in range(1, 6) if rng.random() < 0.7]
+        room, readings = show(timeline, seconds, dict(zip(here, random_faces(rng, len(here)))))
+        assert list(readings) == here and (room is None) == (not here)
+        if here:
+            indices, deviations = np.array([[each.index, each.deviation] for each in readings.values()]).T
+            assert room.index == pytest.approx(indices.mean())
+            assert room.deviation == pytest.approx(math.sqrt((deviations**2).sum()) / len(here))
+            assert indices.min() - 1e-12 <= room.index <= indices.max() + 1e-12
+    for finished in (False, True):
+        timeline.finished = finished
+        for point in timeline.curve(int(rng.integers(3, 60))):
+            indices = [index for index, _ in point["people"].values()]
+            assert min(indices) - 1e-4 <= point["room"][0] <= max(indices) + 1e-4
+
+
+def test_no_errors_of_many_people_cancel_more_than_independent_ones():
+    room = combine([Reading(0.8, 0.1), Reading(-0.8, 0.3)])
+    assert (room.index, room.deviation) == (0, pytest.approx(math.sqrt(0.01 + 0.09) / 2))
+    assert combine([]) is None and combine([Reading(0.3, 0.2)]) == Reading(0.3, 0.2)
+
+
+def test_people_who_do_not_change_are_level_and_so_is_the_room(rng):
+    """From the first frame on, with frames at any times, before and after a baseline, and looking back."""
+    timeline, faces = Timeline(), dict(enumerate(random_faces(rng, 4), 1))
+    rooms = [show(timeline, seconds, faces)[0].index for seconds in random_times(rng, 50)]
+    true = [valence(distribution, WEIGHTS)[0] for distribution in faces.values()]
+    assert rooms == pytest.approx([np.mean(true)] * len(rooms))
+    timeline.finished = True
+    assert [point["room"][0] for point in timeline.curve()] == pytest.approx(
+        [np.mean(true)] * len(timeline.curve()), abs=1e-4
+    )
+    timeline.calibrate()
+    now = timeline.calibrating_until - satisfaction.BASELINE_SECONDS
+    rooms = [show(timeline, now + 0.1 * number, faces)[0].index for number in range(1, 100)]
+    assert rooms == pytest.approx([0] * len(rooms), abs=1e-9) or max(map(abs, true)) > 0.9
+
+
+def test_the_room_never_rises_when_one_person_falls_and_the_others_stay(rng):
+    as_it_was, fallen = Timeline(), Timeline()
+    if rng.random() < 0.7:
+        as_it_was.calibrate(), fallen.calibrate()
+    times = random_times(rng, 100) - 45  # the baseline is taken in some of them
+    for seconds in times:
+        faces = dict(enumerate(random_faces(rng, 4), 1))
+        show(as_it_was, seconds, faces), show(fallen, seconds, faces)
+    falls = faces | {2: faces[2] * [1, 1, 1, 0, 1, 0, 1] + np.eye(7)[4] * (faces[2][3] + faces[2][5])}
+    before, people_before = show(as_it_was, times[-1] + 0.05, faces)
+    after, people_after = show(fallen, times[-1] + 0.05, falls)
+    assert people_after[2].index < people_before[2].index
+    assert [people_after[id_] for id_ in (1, 3, 4)] == [people_before[id_] for id_ in (1, 3, 4)]
+    fall = people_before[2].index - people_after[2].index
+    assert before.index - after.index == pytest.approx(fall / 4)
+
+
+def test_a_baseline_moves_those_who_are_in_view_and_nobody_else(rng):
+    """Each by `from_baseline` with the mean of what was shown in those seconds; whoever is away keeps the zero from before."""
+    plain, based = Timeline(), Timeline()
+    based.calibrate()
+    shown: dict[int, list] = {1: [], 2: [], 3: []}
+    expected: dict[int, float] = {}
+    for number in range(200):
+        seconds = 0.1 * number
+        if number == 100:
+            based.calibrate()
+            shown, earlier = {1: [], 2: [], 3: []}, expected
+        faces = dict(zip((1, 2, 3), random_faces(rng, 3 if number < 90 else 2)))
+        _, without = show(plain, seconds, faces)
+        _, readings = show(based, seconds, faces)
+        if seconds <= based.calibrating_until:
+            for id_, distribution in faces.items():
+                shown[id_].append((valence(distribution, WEIGHTS)[0], 0.1 if number else 0.05))
+            taken = {
+                id_: sum(z * dt for z, dt in each) / sum(dt for _, dt in each) for id_, each in shown.items() if each
+            }
+            expected = taken if number < 100 else earlier | taken
+        assert based.baselines == pytest.approx({id_: np.clip(value, -0.9, 0.9) for id_, value in expected.items()})
+        for id_, reading in readings.items():
+            assert reading == from_baseline(without[id_], based.baselines.get(id_))
+    assert plain.baselines == {} and len(based.baselines) == 3
+
+
+def test_the_room_is_calm_while_people_tremble_about_their_baseline():
+    """Where one half of the scale is stretched nine times and the other not; no step of the room is larger than a person's."""
+    rng = np.random.default_rng(35)
+    timeline, weights = Timeline({**dict.fromkeys(EMOTIONS, 0.0), "happy": 1.0, "sad": -1.0}), np.array([0.1, 0.9])
+    timeline.calibrate()
+    rooms, people = [], []
+    for number in range(1500):
+        faces = {}
+        for id_ in range(1, 5):
+            part = np.clip(weights[id_ % 2] + rng.normal(0, 0.01), 0, 1)
+            faces[id_] = part * np.eye(7)[3] + (1 - part) * np.eye(7)[4]
+        room, readings = show(timeline, number / 20, faces)
+        rooms.append((room.index, room.deviation))
+        people.append([(reading.index, reading.deviation) for reading in readings.values()])
+    steps, own_steps = np.abs(np.diff(rooms, axis=0)), np.abs(np.diff(people, axis=0))
+    assert set(np.sign(list(timeline.baselines.values()))) == {-1, 1} and len(rooms) == 1500
+    assert (steps[:, 0] <= own_steps[..., 0].mean(axis=1) + 1e-12).all()
+    assert own_steps[200:].max() < 0.1 and steps[200:].max() < 0.05
+
+
+def test_the_room_of_a_stretch_is_the_mean_of_its_moments():
+    """Somebody who is hidden in some of its frames counts in the others alone."""
+    timeline, faces, rooms = Timeline(), {1: sure_of("happy"), 2: sure_of("sad")}, []
+    for number in range(40):
+        room, _ = show(timeline, number / 10, faces if number % 5 else {1: faces[1]})
+        rooms.append(room.index)
+    for point, first in zip(timeline.curve(), range(0, 40, 5)):
+        lengths = [0.05 if number == 0 else 0.1 for number in range(first, first + 5)]
+        assert point["room"][0] == pytest.approx(np.average(rooms[first : first + 5], weights=lengths), abs=1e-4)
+    assert timeline.curve(1)[0]["room"][0] == pytest.approx(np.average(rooms, weights=[0.05] + [0.1] * 39), abs=1e-4)
+
+
+# Looking back
+
+HAPPY_OR_SAD = {**dict.fromkeys(EMOTIONS, 0.0), "happy": 1.0, "sad": -1.0}
+
+
+def crossing(seconds: np.ndarray, index: np.ndarray) -> float:
+    """When a line that rises goes through 0."""
+    after = int(np.argmax(index > 0))
+    part = -index[after - 1] / (index[after] - index[after - 1])
+    return seconds[after - 1] + part * (seconds[after] - seconds[after - 1])
+
+
+def test_a_step_is_in_the_middle_of_the_finished_curve_where_the_filter_lags(rng):
+    """Frames at any times, and a pause before and after."""
+    times = np.cumsum(rng.uniform(0.02, 0.2, 200))
+    step = rng.uniform(8, 12)
+    times = times[(np.abs(times - step + 4) > 1) & (np.abs(times - step - 5) > 1.5)]
+    timeline, filtered = Timeline(HAPPY_OR_SAD), []
+    for seconds in times:
+        emotion = "happy" if seconds > step else "sad"
+        filtered.append(show(timeline, seconds, {1: sure_of(emotion, 0.6)})[1][1].index)
+    assert crossing(times, np.array(filtered)) - step > 0.3
+    seconds, index, _ = timeline.curves()[1]
+    assert crossing(seconds, index) - step > 0.3
+    timeline.finished = True
+    seconds, index, _ = timeline.curves()[1]
+    assert crossing(seconds, index) == pytest.approx(step, abs=0.15)
+    points = timeline.curve()
+    values = np.array([point["people"]["1"][0] for point in points])
+    assert crossing(np.array([point["seconds"] for point in points]), values) == pytest.approx(step, abs=0.15)
+    # It is as far from the end before as from the beginning after.
+    before, after = (np.interp(step + away, seconds, index) for away in (-1, 1))
+    assert before == pytest.approx(-after, abs=0.15)
+
+
+def test_looking_back_gives_the_posterior_of_the_whole_model(rng):
+    """Against the normal equations of the same model, all observations at once."""
+    times, faces = random_times(rng, 40), random_faces(rng, 40)
+    level, estimates = Level(), []
+    precision, target = np.zeros((40, 40)), np.zeros(40)
+    for number, (seconds, distribution) in enumerate(zip(times, faces)):
+        level.update(seconds, distribution, WEIGHTS, 0.1)
+        estimates.append((seconds, level.mean, level.variance))
+        observed, spread = valence(distribution, WEIGHTS)
+        known = 0.5 / (spread + satisfaction.NOISE)
+        precision[number, number] += known
+        target[number] = known * observed
+        if number:
+            pair = slice(number - 1, number + 1)
+            precision[pair, pair] += np.array([[1, -1], [-1, 1]]) / (WANDER * (seconds - times[number - 1]))
+    covariance = np.linalg.inv(precision)
+    assert [mean for _, mean, _ in smooth(estimates)] == pytest.approx(covariance @ target)
+    assert [variance for *_, variance in smooth(estimates)] == pytest.approx(np.diag(covariance))
+
+
+def test_table_curve_and_report_of_a_finished_session_agree(rng):
+    timeline, table = Timeline(), FrameTable()
+    times = random_times(rng, 300)
+    for number, seconds in enumerate(times):
+        ids = [1, 2] if number < 100 or number > 150 else [2]
+        people = [person(distribution, id_) for id_, distribution in zip(ids, random_faces(rng, 2))]
+        table.add(frame_values(seconds, people, *timeline.add(seconds, people)))
+    timeline.finished = True
+    for weights in (VALENCE, HAPPY_OR_SAD):
+        timeline.set_weights(weights)
+        report, rows = timeline.report(), rows_of("".join(table.csv(timeline.curves())))
+        for id_ in (1, 2):
+            own = [row for row in rows if row["person"] == str(id_)]
+            line = [
+                (point["seconds"], *point["people"][str(id_)])
+                for point in report["curve"]
+                if str(id_) in point["people"]
+            ]
+            seconds, index, deviation = np.transpose(line)
+            at = [float(row["seconds"]) for row in own]
+            assert [float(row["index"]) for row in own] == pytest.approx(np.interp(at, seconds, index), abs=2e-3)
+            assert [float(row["deviation"]) for row in own] == pytest.approx(
+                np.interp(at, seconds, deviation), abs=2e-3
+            )
+            assert report["people"][id_ - 1]["highest"]["index"] == pytest.approx(index.max(), abs=1e-4)
+            assert report["people"][id_ - 1]["end"] == pytest.approx(index[-1], abs=1e-4)
+        for row in rows:
+            here = [float(other["index"]) for other in rows if other["seconds"] == row["seconds"]]
+            assert float(row["room_index"]) == pytest.approx(np.mean(here), abs=1e-4)
+    assert report["smoothed"] and not Timeline().report()["smoothed"]
 
 
 # Weights, baseline and markers

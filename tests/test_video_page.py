@@ -1,6 +1,7 @@
 """The Video tab: its routes without a browser, and the page in headless Chromium."""
 
 import asyncio
+import base64
 import csv
 import io
 import json
@@ -8,6 +9,7 @@ import numpy as np
 import os
 import pytest
 import re
+import shutil
 import sys
 import threading
 import time
@@ -23,12 +25,15 @@ import inference.video
 from clips import face_at, write_clip, write_face_clip
 from inference.report import APPARENT_COLUMNS, FRAME_COLUMNS
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
-from test_app_page import VIEWS
+from test_app_page import VIEWS, drop_file
+from test_satisfaction import person, sure_of
 from webui import sessions as sessions_module
 from webui import video as video_module
 from webui.live import Refusal
+from webui.texts import text, translated
 from webui.video import VideoJob, VideoServer
 
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 TIMES = [number / 25 for number in range(100)]
 
 
@@ -135,6 +140,30 @@ def test_a_video_is_analysed_and_forgotten(visitor, clip, stored):
     assert stored() == 0
 
 
+def test_the_curve_looks_back_when_the_video_is_over(server, visitor, clip, monkeypatch):
+    """A face that is sad for two seconds and then happy: curve, table and report turn in the middle, by any weights."""
+
+    class Turning:
+        def analyze(self, image, seconds, age_gender):
+            return [person(sure_of("sad" if seconds < 2 else "happy", 0.6))]
+
+    monkeypatch.setattr(server, "_new_follower", Turning)
+    visitor.send(clip)
+    visitor.wait("done")
+    for weights in ({"happy": 1.0, "sad": -1.0}, {"happy": 0.9, "sad": -0.9}):
+        wanted = {"weights": dict.fromkeys(EMOTIONS, 0.0) | weights}
+        state = visitor.client.post("/live/weights", headers=visitor.headers, json=wanted).json()
+        report = visitor.get("/live/report.json").json()
+        rows = list(csv.DictReader(io.StringIO(visitor.get("/live/report.csv").text)))
+        assert report["smoothed"] and report["curve"] == state["curve"]
+        seconds, values = zip(*((point["seconds"], point["people"]["1"][0]) for point in state["curve"]))
+        at, index = np.array([[float(row["seconds"]), float(row["index"])] for row in rows]).T
+        assert index == pytest.approx(np.interp(at, seconds, values), abs=2e-3)
+        assert index[0] == pytest.approx(values[0], abs=1e-4) and index[-1] == pytest.approx(values[-1], abs=1e-4)
+        assert np.interp(0, index, at) == pytest.approx(1.95, abs=0.1)
+        assert report["people"][0]["highest"]["index"] == pytest.approx(index.max(), abs=1e-4)
+
+
 def test_age_and_gender_only_where_asked_for(client, clip):
     tables = []
     for wanted in ("0", "1"):
@@ -237,7 +266,14 @@ def test_a_broken_file_says_where_it_ends(visitor, clip):
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "empty"), (b"no video" * 1000, "not a video"), (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "not a video")],
+    [
+        (b"", "empty"),
+        (b"no video" * 1000, "not a video"),
+        (b"#EXTM3U\n#EXTINF:1,\n/etc/passwd\n", "not a video"),
+        (EXAMPLE.read_bytes(), video_module.IS_PICTURE),
+        (b"\0\0\0\x18ftypheic" + bytes(2000), video_module.IS_PICTURE),
+        (b"GIF89a" + bytes(2000), "This is not a video"),
+    ],
 )
 def test_what_is_no_video_is_refused_and_the_next_is_taken(visitor, clip, content, says):
     answer = visitor.send(content)
@@ -380,6 +416,15 @@ def test_a_video_in_the_page(page, clips):
     expect(report.get_by_role("table", name="Satisfaction")).to_contain_text("person 1")
     expect(page.locator(".ifade-progress")).to_be_hidden()
     assert page.locator(".ifade-film .ifade-problem").inner_text() == ""
+    # From the first picture on, the card says what the curve shows.
+    with page.expect_download() as download:
+        report.get_by_role("button", name=re.compile("JSON")).click()
+    curve = json.loads(Path(download.value.path()).read_text())["curve"]
+    assert page.locator(".ifade-player").evaluate("video => video.currentTime") == 0
+    assert (
+        section(page, "Person 1: happy").locator(".ifade-card-index").inner_text()
+        == f"{curve[0]['people']['1'][0]:+.2f}"
+    )
     # The visitor's own copy plays, with a box where the face is.
     player = page.locator(".ifade-player")
     assert player.evaluate("video => video.videoWidth") == 320
@@ -425,6 +470,40 @@ def test_a_video_in_the_page(page, clips):
     expect(report).to_contain_text("The results were deleted")
     expect(report.get_by_role("table")).to_have_count(0)
     expect(page.get_by_role("button", name="Choose a video")).to_be_visible()
+
+
+def test_files_dropped_and_pasted_in_the_page(page, page_address, clips, tmp_path):
+    """A picture is told where it belongs, by its name and by its content, and what was found stays until a video comes."""
+    status, problem = page.locator(".ifade-film-status"), page.locator(".ifade-film .ifade-problem")
+    drop_file(page, clips / "clip.mp4", 20, 20)
+    expect(status).to_contain_text("Finished: 40 pictures", timeout=60_000)
+    drop_file(page, EXAMPLE, 20, 20)
+    expect(problem).to_have_text(text("en", "photo_in_video"))
+    assert page.url == page_address and page.locator(".ifade-film .ifade-report table").count() > 0
+    shutil.copy(EXAMPLE, tmp_path / "clip.mp4")
+    choose(page, tmp_path / "clip.mp4")
+    expect(problem).to_have_text("This is a picture, not a video. Open it in the tab Photo.")
+    page.evaluate(
+        """(data) => {
+          const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0)), transfer = new DataTransfer();
+          transfer.items.add(new File([bytes], "pasted.mp4", {type: "video/mp4"}));
+          document.body.dispatchEvent(
+            new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true, cancelable: true}));
+        }""",
+        base64.b64encode((clips / "clip.mp4").read_bytes()).decode(),
+    )
+    expect(status).to_contain_text("Finished: 40 pictures", timeout=60_000)
+    expect(problem).to_be_hidden()
+
+
+def test_a_picture_is_told_in_turkish_where_it_belongs(browser, page_address):
+    page = browser.new_page()
+    page.goto(f"{page_address}?lang=tr")
+    page.get_by_role("tab", name="Video").click()
+    choose(page, EXAMPLE)
+    expect(page.locator(".ifade-film .ifade-problem")).to_have_text(text("tr", "photo_in_video"))
+    page.close()
+    assert translated(video_module.IS_PICTURE, "tr") == text("tr", "photo_in_video")
 
 
 def test_stop_in_the_page(page, clips):

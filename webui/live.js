@@ -54,7 +54,7 @@ function takeState(state) {
   points = state.curve;
   markers = state.markers;
   weights.show(state.weights);
-  baselineUntil = state.baseline_until;
+  baselineUntil = state.baseline_until > state.seconds ? state.baseline_until : null;
   find("baseline-off").hidden = !Object.keys(state.baseline).length && !baselineUntil;
   drawSession();
 }
@@ -122,6 +122,7 @@ function stopTracks() {
   stream?.getTracks().forEach((track) => track.stop());
   stream = null;
   video.srcObject = null;
+  exchanges = [];
   faces.clear();
   people.replaceChildren();
   drawOverlay();
@@ -342,6 +343,7 @@ function drawNumbers(now) {
   const deviation = lastRoom && faces.size ? number(percent ? 50 * lastRoom[1] : lastRoom[1], percent ? 0 : 2) : "";
   setText(find("now-band"), deviation === "" ? "" : `± ${deviation}`);
   exchanges = exchanges.filter(([at]) => now - at < 2000);
+  if (!exchanges.length) setText(speed, "");
   if (exchanges.length > 1) {
     const seconds = (exchanges.at(-1)[0] - exchanges[0][0]) / 1000;
     const behind = exchanges.map(([, milliseconds]) => milliseconds).sort((a, b) => a - b)[exchanges.length >> 1];
@@ -433,6 +435,7 @@ const attempt = makeAttempt(note, () => {
 
 find("start").addEventListener("click", () => startCamera());
 find("stop").addEventListener("click", stopCamera);
+element.addEventListener("ifade-file", () => { note.textContent = t("file_in_live"); }); // see files.js
 cameras.addEventListener("change", () => startCamera());
 mirror.addEventListener("change", () => { setMirror(); drawOverlay(); });
 video.addEventListener("resize", () => { stage.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`; });

@@ -246,7 +246,8 @@ class LiveServer:
 
         def snapshot() -> Iterator[str]:
             with _locked(session):
-                return session.rows.csv()
+                timeline = session.timeline
+                return session.rows.csv(timeline.curves() if timeline.finished else None)
 
         return StreamingResponse(await self._in_turn(session, snapshot), media_type="text/csv", headers=NOT_CACHED)
 

@@ -110,6 +110,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This is not a photo. Choose one in JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC format.",
         "Bu bir fotoğraf değil. JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF ya da HEIC biçiminde bir fotoğraf seçin.",
     ),
+    "video_in_photo": (
+        "This is a video, not a photo. Open it in the tab Video.",
+        "Bu bir video, fotoğraf değil. Video sekmesinde açın.",
+    ),
     "busy": ("The page is busy. Try again in a minute.", "Sayfa meşgul. Bir dakika sonra yeniden deneyin."),
     # The answer
     "one_face": ("1 face found.", "1 yüz bulundu."),
@@ -228,6 +232,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A new session has begun: the one before has ended or is open in another tab.",
         "Yeni bir oturum başladı: önceki sona erdi ya da başka bir sekmede açık.",
     ),
+    "file_in_live": (
+        "Files are not read here. Open photos in the tab Photo and videos in the tab Video.",
+        "Dosyalar burada okunmaz. Fotoğrafları Fotoğraf, videoları Video sekmesinde açın.",
+    ),
     "frame_rate": (
         "{rate} frames a second, {milliseconds} ms behind",
         "saniyede {rate} kare, {milliseconds} ms gecikme",
@@ -278,10 +286,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Video
     "your_video": ("Your video", "Videonuz"),
     "video_invitation": (
-        "Drop a video here or choose one. It is sent to the server that runs this page, lies there in a temporary file while "
+        "Drop or paste a video, or choose one. It is sent to the server that runs this page, lies there in a temporary file while "
         "it is analysed, and is deleted as soon as that ends or is stopped.",
-        "Buraya bir video sürükleyin ya da seçin. Video bu sayfayı çalıştıran sunucuya gönderilir, incelenirken orada geçici "
+        "Bir video sürükleyin, yapıştırın ya da seçin. Video bu sayfayı çalıştıran sunucuya gönderilir, incelenirken orada geçici "
         "bir dosyada durur; inceleme bitince ya da durdurulunca hemen silinir.",
+    ),
+    "photo_in_video": (
+        "This is a picture, not a video. Open it in the tab Photo.",
+        "Bu bir resim, video değil. Fotoğraf sekmesinde açın.",
     ),
     "choose_video": ("Choose a video", "Video seç"),
     "choose_another": ("Choose another video", "Başka bir video seç"),
@@ -387,11 +399,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{formula}. The weights are how pleasant people rated the word for each emotion, from −1 to 1 (Russell and Mehrabian "
         "1977, Evidence for a three-factor theory of emotions, Journal of Research in Personality 11, 273–294). Over time a "
         "Kalman filter follows it: a doubtful face moves the curve less, and the band is one standard deviation. The room is "
-        "the mean of all people, each weighted by how well they are known. On the scale from 0 to 100, 50 is neutral.",
+        "the mean of the people in view. The curve of a video that is over looks back from its end too, so that it does not lag. "
+        "On the scale from 0 to 100, 50 is neutral.",
         "endeks = yedi duygunun ağırlık x olasılık toplamı. Ağırlıklar, insanların her duygunun adını ne kadar hoş bulduğudur, "
         "−1 ile 1 arası (Russell ve Mehrabian 1977, Evidence for a three-factor theory of emotions, Journal of Research in "
         "Personality 11, 273–294). Zaman içinde bir Kalman süzgeci bunu izler: şüpheli bir yüz eğriyi daha az oynatır; bant bir "
-        "standart sapmadır. Ortam, tüm kişilerin ortalamasıdır; her kişi ne kadar iyi bilindiğine göre ağırlık alır. 0 ile 100 "
+        "standart sapmadır. Ortam, görüntüdeki kişilerin ortalamasıdır. İncelemesi biten bir videonun eğrisi sondan geriye doğru da "
+        "hesaplanır, bu yüzden gecikmez. 0 ile 100 "
         "arası ölçekte 50 nötrdür.",
     ),
 }
@@ -452,6 +466,7 @@ SENTENCES: dict[str, str] = {
     "Choose a video in MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg or GIF format.": "MP4, MOV, Matroska, WebM, AVI, "
     "MPEG, FLV, WMV, Ogg ya da GIF biçiminde bir video seçin.",
     "This is a picture, not a video.": "Bu bir resim, video değil.",
+    "Open it in the tab Photo.": "Fotoğraf sekmesinde açın.",
     "The file holds sound but no moving pictures.": "Dosyada ses var, ama hareketli görüntü yok.",
     "The file holds no moving pictures.": "Dosyada hareketli görüntü yok.",
     "The video's compression is not known here. Convert it to H.264 (MP4).": "Videonun sıkıştırma biçimi burada bilinmiyor. "

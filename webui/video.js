@@ -67,7 +67,14 @@ function send(file, mine) {
   });
 }
 
+// A GIF may be either.
+function isPhoto({type, name}) {
+  const ending = name.toLowerCase().match(/\.\w+$/)?.[0];
+  return ending !== ".gif" && (SETTINGS.photoSuffixes.includes(ending) || type.startsWith("image/") && type !== "image/gif");
+}
+
 async function start(file) {
+  if (isPhoto(file)) return say(t("photo_in_video"));
   const mine = ++run;
   await forget();
   if (mine !== run) return;
@@ -152,6 +159,7 @@ async function showResults(state) {
   keeper = setInterval(() => call("GET", "video/progress").catch(() => {}), KEEP);
   if (report.people.reduce((sum, person) => sum + person.frames, 0) <= MAX_ROWS_SHOWN) {
     frames = parseFrames(await (await call("GET", "live/report.csv", {timeout: 60000})).text());
+    useCurve();
     drawMoment();
   }
 }
@@ -176,12 +184,23 @@ function parseFrames(text) {
   return result;
 }
 
-// The rows hold the index by the weights of the time at which they were made; that of other weights is read off the curve.
+// The index of every face as the curve shows it, whose lines are straight between its points.
 function useCurve() {
-  let place = 0;
+  const lines = {}, places = {};
+  for (const {seconds, people} of points) {
+    for (const [id, reading] of Object.entries(people)) (lines[id] ??= []).push([seconds, reading]);
+  }
   for (const {seconds, faces} of frames) {
-    while (place + 1 < points.length && Math.abs(points[place + 1].seconds - seconds) < Math.abs(points[place].seconds - seconds)) place++;
-    for (const [id, face] of faces) face.index = points[place].people[id] ?? face.index;
+    for (const [id, face] of faces) {
+      const line = lines[id];
+      if (!line) continue; // of more people than there is room for
+      let place = places[id] ?? 0;
+      while (place + 1 < line.length && line[place + 1][0] <= seconds) place++;
+      places[id] = place;
+      const [from, before] = line[place], [to, after] = line[place + 1] ?? line[place];
+      const part = to > from ? Math.min(Math.max((seconds - from) / (to - from), 0), 1) : 0;
+      face.index = before.map((value, i) => value + part * (after[i] - value));
+    }
   }
 }
 
@@ -322,12 +341,7 @@ chooser.addEventListener("change", () => {
   chooser.value = ""; // so that the same file can be chosen again
   if (file) start(file);
 });
-stage.addEventListener("dragover", (event) => event.preventDefault());
-stage.addEventListener("drop", (event) => {
-  event.preventDefault();
-  const [file] = event.dataTransfer.files;
-  if (file) start(file);
-});
+element.addEventListener("ifade-file", ({detail}) => start(detail)); // dropped or pasted, see files.js
 
 find("film-stop").addEventListener("click", attempt(async () => {
   find("film-stop").disabled = true;

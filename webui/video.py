@@ -19,8 +19,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from typing import BinaryIO
 
+from inference import images
 from inference.detector import DetectorError
 from inference.follow import FaceFollower
+from inference.image_checks import ImageError, find_format
 from inference.report import frame_values
 from inference.video import RATE, SUFFIXES, VideoError, VideoReader
 from webui.language import request_language
@@ -141,6 +143,8 @@ class VideoServer:
         try:
             file = await asyncio.to_thread(tempfile.TemporaryFile)
             await self._receive(request, file)
+            start = file.read(4096)
+            file.seek(0)
             should_stop = functools.partial(self._is_over, session, job)
             job.reader = await asyncio.to_thread(
                 VideoReader, file, rate, max_pixels=MAX_PIXELS, should_stop=should_stop
@@ -149,7 +153,7 @@ class VideoServer:
             job.state = "waiting"
             job.work = self._pool.submit(self._work, session, job)
         except VideoError as error:
-            raise Refusal(422, str(error)) from None
+            raise Refusal(422, IS_PICTURE if _is_picture(start) else str(error)) from None
         except OSError:  # the disk is full, say
             logging.getLogger(__name__).exception("a video could not be stored")
             raise Refusal(507, "The server has no room for the video at the moment. Try again later.") from None
@@ -187,7 +191,7 @@ class VideoServer:
         file.seek(0)
 
     def _work(self, session: Session, job: VideoJob) -> None:
-        reader, lost = job.reader, 0
+        reader, lost, state = job.reader, 0, "stopped"
         try:
             with reader:
                 job.state = "reading"
@@ -205,13 +209,13 @@ class VideoServer:
                         session.rows.add(frame_values(frame.seconds, people, room, readings))
                         session.seconds = frame.seconds
                 if reader.finished:
-                    job.state = "done"
+                    state = "done"
         except Exception:
             logging.getLogger(__name__).exception("a video failed")
             job.error = "Something went wrong with this video. What was read before is below."
         finally:
-            if job.state != "done":
-                job.state = "stopped"
+            session.timeline.finished = True  # before anybody hears that the report can be fetched
+            job.state = state
             self._jobs.pop(job, None)
 
     async def progress(self, request: Request) -> Response:
@@ -245,7 +249,16 @@ class VideoServer:
         }
 
 
+IS_PICTURE = "This is a picture, not a video. Open it in the tab Photo."
 TOO_LARGE = f"The file is too large; at most {MAX_BYTES // 2**20} MB are read. Shorten it or make it smaller."
+
+
+def _is_picture(start: bytes) -> bool:
+    """Whether a file that is no video begins like what the Photo tab reads; a GIF may be a video."""
+    try:
+        return find_format(start) != "GIF"
+    except ImageError:
+        return False
 
 
 def _read_rate(request: Request) -> float:
@@ -270,5 +283,6 @@ def video_tab(held: dict[str, float] | None = None) -> gr.HTML:
         "rates": RATES,
         "rate": RATE,
         "suffixes": SUFFIXES,
+        "photoSuffixes": images.SUFFIXES,
     }
     return scripted_html("video", settings)
