@@ -77,7 +77,9 @@ class FaceAnalyzer:
         answers = self.classifier.answers(np.stack(crops))
         qualities = [measure(detection, crop, image.shape) for detection, crop in zip(detections, crops)]
         certainties = np.array([quality.certainty for quality in qualities], np.float32)
-        answers |= {name: tempered(answers[name], certainties) for name in ("probabilities", "crowd") if name in answers}
+        answers |= {
+            name: tempered(answers[name], certainties) for name in ("probabilities", "crowd") if name in answers
+        }
         if age_gender and self.estimator:
             portraits = [self.estimator.crop(image, detection) for detection in detections]
             estimates = self.estimator.answers(np.stack(portraits))

@@ -18,7 +18,7 @@ from inference.alignment import crop_geometry
 from inference.types import ISSUES, Detection, Quality
 
 CALIBRATION = json.loads(Path(__file__).with_suffix(".json").read_text())
-"""`weights` and `limits` by ISSUES, both in the units of `deficits`."""
+"""`weights` and `limits` by ISSUES, both in the units of `deficits`; there is no limit where answers stay right often enough."""
 
 FACE = np.array([[-0.5, 0.0, 0.0], [0.5, 0.0, 0.0], [0.0, -0.588, 0.458], [0.0, -1.072, 0.25]])
 """Where BlazeFace sees the eyes, the nose and the mouth of a head: x to the right, y up and z out of the picture, in
@@ -71,7 +71,7 @@ def measure(detection: Detection, crop: np.ndarray, shape: tuple[int, ...]) -> Q
         contrast=float(deviation[0, 0]),
         overexposed=overexposed,
         outside=outside,
-        issues=tuple(name for name in ISSUES if weak[name] >= CALIBRATION["limits"][name]),
+        issues=tuple(name for name in ISSUES if weak[name] >= CALIBRATION["limits"].get(name, math.inf)),
         certainty=math.exp(-sum(CALIBRATION["weights"][name] * weak[name] for name in ISSUES)),
     )
 
@@ -150,7 +150,8 @@ def part_outside(detection: Detection, shape: tuple[int, ...]) -> float:
     reach, (height, width) = 0.75 * side, shape[:2]
     if reach <= x <= width - reach and reach <= y <= height - reach:
         return 0.0
-    across, down = np.meshgrid(SAMPLES * side * FACE_PART, SAMPLES * side * FACE_PART)
+    across = SAMPLES * side * FACE_PART
+    down = across[:, None]
     xs = x + math.cos(roll) * across - math.sin(roll) * down
     ys = y + math.sin(roll) * across + math.cos(roll) * down
     return float(1 - ((xs >= 0) & (xs <= width) & (ys >= 0) & (ys <= height)).mean())

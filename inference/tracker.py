@@ -330,7 +330,9 @@ def _values(faces: list[Face]) -> tuple[np.ndarray, np.ndarray]:
 
 def _smoothed(face: Face, person: _Person, mean: np.ndarray, known: list[bool]) -> Face:
     averages = {name: mean[start:stop] if there else None for (name, (start, stop)), there in zip(PARTS.items(), known)}
-    return Face(_detection(person.place, person.score), face.crop, activation=face.activation, quality=face.quality, **averages)
+    return Face(
+        _detection(person.place, person.score), face.crop, activation=face.activation, quality=face.quality, **averages
+    )
 
 
 def assign(ratios: list[list[float]]) -> list[tuple[int, int]]:
