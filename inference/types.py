@@ -220,6 +220,11 @@ class Face:
         return () if self.quality is None else self.quality.issues
 
     @property
+    def issue_words(self) -> list[str]:
+        """The issues as the command line names them: "turned away"."""
+        return [issue.replace("_", " ") for issue in self.issues]
+
+    @property
     def age(self) -> float | None:
         """The apparent age in years: the median of `age_distribution`."""
         return None if self.age_distribution is None else float(central_age(self.age_distribution))
