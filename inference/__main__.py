@@ -317,7 +317,11 @@ def summary(result: Analysis) -> str:
     """One line for the terminal."""
     faces = [
         "; ".join(
-            [f"{number} {face.shown} {face.consensus.max():.0%}{'' if face.sure else ' (not sure)'}", *face.apparent]
+            [
+                f"{number} {face.shown} {face.consensus.max():.0%}{'' if face.sure else ' (not sure)'}",
+                *face.issue_words,
+                *face.apparent,
+            ]
         )
         for number, face in enumerate(result.faces, 1)
     ]

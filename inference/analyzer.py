@@ -11,6 +11,7 @@ from inference.alignment import align_face
 from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
 from inference.inputs import to_rgb
+from inference.quality import measure, tempered
 from inference.types import Analysis, Detection, Face
 
 
@@ -86,13 +87,18 @@ class FaceAnalyzer:
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         crops = [align_face(grey, detection, self.classifier.input_size) for detection in detections]
         answers = self.classifier.answers(np.stack(crops))
+        qualities = [measure(detection, crop, image.shape) for detection, crop in zip(detections, crops)]
+        certainties = np.array([quality.certainty for quality in qualities], np.float32)
+        answers |= {
+            name: tempered(answers[name], certainties) for name in ("probabilities", "crowd") if name in answers
+        }
         if age_gender and self.estimator:
             portraits = [self.estimator.crop(image, detection) for detection in detections]
             estimates = self.estimator.answers(np.stack(portraits))
             answers |= {name: estimates[name] for name in ("age_distribution", "gender")}
         return [
-            Face(detection, crop, **{name: values[number] for name, values in answers.items()})
-            for number, (detection, crop) in enumerate(zip(detections, crops))
+            Face(detection, crop, quality=quality, **{name: values[number] for name, values in answers.items()})
+            for number, (detection, crop, quality) in enumerate(zip(detections, crops, qualities))
         ]
 
 

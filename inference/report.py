@@ -15,7 +15,7 @@ from pathlib import Path
 from inference.outputs import create
 from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline, read_off
 from inference.tracker import TrackedFace
-from inference.types import CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE, WIDEST_AGE_RANGE, Analysis, Face
+from inference.types import CROWD, EMOTIONS, GENDER_SURE, GENDERS, ISSUES, NOT_SURE, WIDEST_AGE_RANGE, Analysis, Face
 from inference.video import VideoReader
 
 APPARENT_COLUMNS = (
@@ -30,6 +30,7 @@ CSV_COLUMNS = (
     *("file", "face", "x1", "y1", "x2", "y2", "score", "emotion", *EMOTIONS, "shown", "sure"),
     *(f"consensus_{label}" for label in EMOTIONS),
     *(f"crowd_{label}" for label in CROWD),
+    *("yaw", "pitch", "roll", "issues"),
     *("seconds", "person", "smoothed_shown", "smoothed_sure"),
     *(f"smoothed_{label}" for label in EMOTIONS),
     *("index", "deviation", "room_index", "room_deviation"),
@@ -38,7 +39,7 @@ CSV_COLUMNS = (
 """One row a face of a photo or of an analysed frame of a video: the file, the face's number in the picture from 1, its box
 in pixels, the detector's confidence (0 to 1), the leading emotion of the seven probabilities, and these; then the leading
 emotion of the consensus, whether it is sure (True or False), the consensus, and the crowd's answers, which are empty where
-the model has none. `inference.types.Face` says what they mean.
+the model has none; the yaw, pitch and roll of the head in degrees, and the issues of its quality, with a space between. `inference.types.Face` says what they mean.
 
 The next are empty for photos: the frame's time in seconds from the beginning of the video; the person's id, the same in all
 frames; the leading emotion of the consensus smoothed over time, whether it is sure, and that consensus; the satisfaction
@@ -220,7 +221,9 @@ def _face_cells(name: str, number: int, face: Face) -> list:
     name = f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
     row = [name, number, *fields["box"], fields["score"], fields["emotion"], *fields["probabilities"].values()]
     row += [fields["shown"], fields["sure"], *fields["consensus"].values()]
-    return row + list(fields.get("crowd", dict.fromkeys(CROWD)).values())
+    row += list(fields.get("crowd", dict.fromkeys(CROWD)).values())
+    angles = fields.get("quality", {})
+    return row + [angles.get(name) for name in ("yaw", "pitch", "roll")] + [" ".join(face.issues)]
 
 
 def _apparent_cells(face: Face) -> list:
@@ -245,7 +248,7 @@ def video_entry(reader: VideoReader, timeline: Timeline) -> dict:
 
 
 FRAME_COLUMNS = (
-    *("seconds", "person", "x1", "y1", "x2", "y2", "score", "shown", "sure"),
+    *("seconds", "person", "x1", "y1", "x2", "y2", "score", "shown", "sure", "issues"),
     *EMOTIONS,
     *(f"smoothed_{label}" for label in EMOTIONS),
     *("index", "deviation", "room_index", "room_deviation"),
@@ -253,12 +256,13 @@ FRAME_COLUMNS = (
 )
 """One row for each face of each analysed frame of a stream: the frame's time from the beginning; the person's id; the box in
 pixels of the camera's or the video's upright picture and the detector's confidence (0 to 1), as found in this frame; the
-emotion that is shown and whether it is sure, of the smoothed probabilities; the seven probabilities (the consensus) of this
+emotion that is shown and whether it is sure, of the smoothed probabilities; the issues of the face's quality in this frame,
+with a space between; the seven probabilities (the consensus) of this
 frame alone, and smoothed over time; the satisfaction index of the person and its standard deviation, -1 to 1, and those of
 the room: of a camera as they were known at that time, by the weights and the baseline that held then; of a video that is over,
 read off its curve, by the present weights; then APPARENT_COLUMNS."""
 
-_FIGURES = 7 + 2 * len(EMOTIONS) + 4
+_FIGURES = 8 + 2 * len(EMOTIONS) + 4
 """Numbers of a row up to those of age and gender."""
 _SMOOTHED = slice(_FIGURES - 4 - len(EMOTIONS), _FIGURES - 4)
 _READINGS = slice(_FIGURES - 4, _FIGURES)
@@ -277,7 +281,13 @@ def frame_values(
     and gender were not asked for in this frame, theirs are NaN."""
     rows = [
         [
-            *(seconds, face.id, *face.measured.detection.box, face.measured.detection.score),
+            *(
+                seconds,
+                face.id,
+                *face.measured.detection.box,
+                face.measured.detection.score,
+                _issue_bits(face.measured),
+            ),
             *face.measured.consensus,
             *face.smoothed.consensus,
             *(readings[face.id].index, readings[face.id].deviation, room.index, room.deviation),
@@ -286,6 +296,11 @@ def frame_values(
         for face in people
     ]
     return np.array(rows, np.float64).reshape(len(rows), _NUMBERS)
+
+
+def _issue_bits(face: Face) -> int:
+    """The issues of a face as one number: bit n is that of ISSUES[n]."""
+    return sum(1 << number for number, issue in enumerate(ISSUES) if issue in face.issues)
 
 
 def _apparent_numbers(person: TrackedFace) -> list[float]:
@@ -305,9 +320,10 @@ def csv_lines(rows: np.ndarray) -> str:
     for values in rows.tolist():
         smoothed = values[_SMOOTHED]
         leading = max(smoothed)
-        words = [EMOTIONS[smoothed.index(leading)], leading >= NOT_SURE]
+        issues = " ".join(issue for number, issue in enumerate(ISSUES) if int(values[7]) >> number & 1)
+        words = [EMOTIONS[smoothed.index(leading)], leading >= NOT_SURE, issues]
         numbers = [f"{values[0]:.3f}", int(values[1]), *(f"{value:.1f}" for value in values[2:6]), f"{values[6]:.4f}"]
-        figures = [f"{value:.5f}" for value in values[7:_FIGURES]]
+        figures = [f"{value:.5f}" for value in values[8:_FIGURES]]
         writer.writerow(numbers + words + figures + _apparent_texts(*values[_FIGURES:]))
     return text.getvalue()
 

@@ -63,7 +63,7 @@ class TrackedFace:
         id: from 1, in the order of appearance; never given again by the same tracker.
         measured: this frame's face, as it came from the networks.
         smoothed: the same person's face averaged over time: box and eyes (which may reach a little beyond the picture),
-            `probabilities`, `crowd`, `age_distribution` and `gender`; score, crop and activation are this frame's. A
+            `probabilities`, `crowd`, `age_distribution` and `gender`; score, crop, activation and quality are this frame's. A
             distribution that this frame lacks is the average of the earlier ones, or None where there was none yet.
         seconds: for how long this person has been followed, 0 in the first frame.
     """
@@ -330,7 +330,9 @@ def _values(faces: list[Face]) -> tuple[np.ndarray, np.ndarray]:
 
 def _smoothed(face: Face, person: _Person, mean: np.ndarray, known: list[bool]) -> Face:
     averages = {name: mean[start:stop] if there else None for (name, (start, stop)), there in zip(PARTS.items(), known)}
-    return Face(_detection(person.place, person.score), face.crop, activation=face.activation, **averages)
+    return Face(
+        _detection(person.place, person.score), face.crop, activation=face.activation, quality=face.quality, **averages
+    )
 
 
 def assign(ratios: list[list[float]]) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven classes of FER-2013, in its label order (0 to 6)."""
@@ -127,6 +127,45 @@ class Detection:
         return replace(self, box=(x1, y1, x2, y2), **points)
 
 
+ISSUES = ("too_small", "blurred", "overexposed", "turned_away", "cut_off")
+"""What makes an answer much less often right, as `python -m benchmarks.quality` measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well a face can be judged, see `inference.quality`.
+
+    Attributes:
+        side: of the face's box, in pixels of the picture.
+        yaw, pitch, roll: in degrees; yaw is positive where the face turns to the right of the picture, pitch where it looks
+            up, roll where the eye on the right is the lower one. Yaw and pitch are None where they are not known.
+        sharpness: of the crop, about 1 for a sharp face and 0.5 for a blurred or enlarged one.
+        brightness, contrast: mean and standard deviation of the middle of the crop, in grey values, 0 to 255.
+        overexposed: the part of the middle of the crop that is white, 0 to 1.
+        outside: the part of the face beyond the picture's edge, 0 to 1.
+        issues: those of ISSUES that there are.
+        certainty: what the logits of the network's answers were multiplied by, above 0 and up to 1.
+    """
+
+    side: float
+    yaw: float | None
+    pitch: float | None
+    roll: float
+    sharpness: float
+    brightness: float
+    contrast: float
+    overexposed: float
+    outside: float
+    issues: tuple[str, ...]
+    certainty: float
+
+    def to_dict(self) -> dict:
+        """Plain numbers, rounded, and the issues as a list, by the names of the attributes."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in values.items()}
+        return rounded | {"issues": list(self.issues)}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
     """One face of a picture and what the networks say of it.
@@ -142,6 +181,8 @@ class Face:
         age_distribution: float32 (AGES,), the calibrated probability of each year of apparent age, summing to 1. None
             where age and gender were not asked for.
         gender: float32 (2,), in the order of GENDERS, summing to 1. None where it was not asked for.
+        quality: how well it can be judged; `probabilities` and `crowd` are tempered by it, so that they are right as often
+            as they say whatever the face is like. None where it was not measured.
     """
 
     detection: Detection
@@ -151,6 +192,7 @@ class Face:
     activation: np.ndarray | None = None
     age_distribution: np.ndarray | None = None
     gender: np.ndarray | None = None
+    quality: Quality | None = None
 
     @property
     def emotion(self) -> str:
@@ -171,6 +213,16 @@ class Face:
     def sure(self) -> bool:
         """Whether `shown` is more likely right than wrong."""
         return bool(self.consensus.max() >= NOT_SURE)
+
+    @property
+    def issues(self) -> tuple[str, ...]:
+        """Those of ISSUES that are known of this face."""
+        return () if self.quality is None else self.quality.issues
+
+    @property
+    def issue_words(self) -> list[str]:
+        """The issues as the command line names them: "turned away"."""
+        return [issue.replace("_", " ") for issue in self.issues]
 
     @property
     def age(self) -> float | None:
@@ -225,10 +277,10 @@ class Face:
     def to_dict(self) -> dict:
         """Plain numbers and strings by the names of the attributes; distributions by label, the box in whole pixels.
 
-        There is no `crowd` where the model has none, and nothing of age and gender where they were not asked for; the
-        crop and the activation are left out.
+        There is no `crowd` where the model has none, no `quality` where it was not measured, and nothing of age and gender
+        where they were not asked for; the crop and the activation are left out.
         """
-        fields = {
+        entry = {
             "box": [round(value) for value in self.detection.box],
             "score": round(self.detection.score, 4),
             "search": self.detection.search,
@@ -239,14 +291,16 @@ class Face:
             "consensus": _by_label(EMOTIONS, self.consensus),
         }
         if self.crowd is not None:
-            fields["crowd"] = _by_label(CROWD, self.crowd)
+            entry["crowd"] = _by_label(CROWD, self.crowd)
+        if self.quality is not None:
+            entry["quality"] = self.quality.to_dict()
         if self.age_distribution is not None:
-            fields |= {"age": round(self.age, 1), "age_range": list(self.age_range), "age_sure": self.age_sure}
-            fields["age_distribution"] = [round(float(value), 6) for value in self.age_distribution]
+            entry |= {"age": round(self.age, 1), "age_range": list(self.age_range), "age_sure": self.age_sure}
+            entry["age_distribution"] = [round(float(value), 6) for value in self.age_distribution]
         if self.gender is not None:
-            fields |= {"apparent_gender": self.apparent_gender, "gender_sure": self.gender_sure}
-            fields["gender"] = _by_label(GENDERS, self.gender)
-        return fields
+            entry |= {"apparent_gender": self.apparent_gender, "gender_sure": self.gender_sure}
+            entry["gender"] = _by_label(GENDERS, self.gender)
+        return entry
 
 
 def _by_label(labels: tuple[str, ...], values: np.ndarray) -> dict[str, float]:

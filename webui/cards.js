@@ -8,15 +8,15 @@ function makeCard(id) {
     return {root, fill, percentText};
   });
   const answer = make("strong", {class: "ifade-card-answer"}), index = make("span", {class: "ifade-card-index"});
-  const apparent = make("p", {class: "ifade-card-apparent"});
+  const issues = make("p", {class: "ifade-card-apparent"}), apparent = make("p", {class: "ifade-card-apparent"});
   const root = make("section", {class: "ifade-card", style: `--person: ${personColor(id)}`},
     make("div", {class: "ifade-card-head"}, make("span", {class: "ifade-card-name", text: t("person_title", {id})}), answer, index),
-    make("div", {class: "ifade-bars"}, ...bars.map((bar) => bar.root)), apparent);
-  return {root, bars, answer, index, apparent};
+    make("div", {class: "ifade-bars"}, ...bars.map((bar) => bar.root)), issues, apparent);
+  return {root, bars, answer, index, issues, apparent};
 }
 
-// data: {probabilities, shown, sure, index: [index, deviation], apparent: see below}. withText: figures too, not only bars.
-function fillCard({root, bars, answer, index, apparent}, id, data, percent, withText = true) {
+// data: {probabilities, shown, sure, issues, index: [index, deviation], apparent: see below}. withText: figures too, not only bars.
+function fillCard({root, bars, answer, index, issues, apparent}, id, data, percent, withText = true) {
   const {probabilities, shown, sure} = data, words = answerOf(data);
   bars.forEach((bar, place) => {
     // In steps of a pixel or so: most bars stand still then, and cost nothing.
@@ -31,6 +31,7 @@ function fillCard({root, bars, answer, index, apparent}, id, data, percent, with
   if (!withText) return;
   setText(answer, words);
   setText(index, formatIndex(data.index[0], percent));
+  setText(issues, issueWords(data));
   setText(apparent, apparentLines(data.apparent).join(", "));
   root.setAttribute("aria-label", t("person_answer", {id, answer: words}));
 }
@@ -61,8 +62,13 @@ function apparentLines(apparent) {
   ];
 }
 
-function answerOf({shown, sure}) {
-  return sure ? t(`emotion_${shown}`) : t("not_sure");
+function answerOf({shown, sure, issues}) {
+  return sure ? t(`emotion_${shown}`) : t(issues.includes("too_small") ? "too_small_to_tell" : "not_sure");
+}
+
+// What makes an answer much less often right, but for what the answer itself says.
+function issueWords({sure, issues}) {
+  return issues.filter((issue) => sure || issue !== "too_small").map((issue) => t(`issue_${issue}`)).join(", ");
 }
 
 // A box with its label, inside a picture of width x height CSS pixels. lines: what the label says.

@@ -378,6 +378,7 @@ def _person(face: TrackedFace, reading: Reading, camera: tuple[int, int]) -> dic
         "probabilities": [round(float(value), 3) for value in face.smoothed.consensus],
         "shown": face.smoothed.shown,
         "sure": face.smoothed.sure,
+        "issues": face.smoothed.issues,
         "index": _reading(reading),
         "apparent": _apparent(face),
     }

@@ -57,6 +57,7 @@ def face_cards(faces: list[Face], language: str = "en", age_gender_metrics: dict
     cards = "".join(_card(number, face, language) for number, face in enumerate(faces, 1))
     notes = [text(language, "two_answers")] * any(face.crowd is not None for face in faces)
     notes += [text(language, "unsure", limit=percent(language, NOT_SURE))] * any(not face.sure for face in faces)
+    notes += [text(language, "issues_note")] * any(face.issues for face in faces)
     notes += [_apparent_note(held_ages(age_gender_metrics or {}), language)] * any(face.apparent for face in faces)
     return f"<div class='ifade-faces'>{cards}</div>" + "".join(f"<p class='ifade-note'>{note}</p>" for note in notes)
 
@@ -78,7 +79,7 @@ def _apparent_note(held: dict[str, float], language: str) -> str:
 
 
 def _card(number: int, face: Face, language: str) -> str:
-    answer = text(language, f"emotion_{face.shown}" if face.sure else "not_sure")
+    answer = _answer(face, language)
     bars = "".join(
         _bar(label, float(p), face.sure and label == face.shown, language) for label, p in zip(EMOTIONS, face.consensus)
     )
@@ -89,8 +90,20 @@ def _card(number: int, face: Face, language: str) -> str:
         f"<figure><img src='{_data_url(face.crop, 'png')}' alt='{alt}'>"
         f"<figcaption>{text(language, 'face', number=number)}"
         f"{'' if face.sure else f'<strong>{answer}</strong>'}</figcaption></figure>"
-        f"<div class='ifade-bars'>{bars}</div>{_apparent(face, language)}{_reasons(number, face, language)}</section>"
+        f"<div class='ifade-bars'>{bars}</div>{_issues(face, language)}{_apparent(face, language)}{_reasons(number, face, language)}</section>"
     )
+
+
+def _answer(face: Face, language: str) -> str:
+    if face.sure:
+        return text(language, f"emotion_{face.shown}")
+    return text(language, "too_small_to_tell" if "too_small" in face.issues else "not_sure")
+
+
+def _issues(face: Face, language: str) -> str:
+    """What makes the answer much less often right, but for what the answer itself says."""
+    words = [text(language, f"issue_{issue}") for issue in face.issues if face.sure or issue != "too_small"]
+    return f"<p class='ifade-apparent'>{', '.join(words)}</p>" if words else ""
 
 
 def _apparent(face: Face, language: str) -> str:

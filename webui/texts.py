@@ -65,6 +65,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "emotion_neutral": ("neutral", "nötr"),
     "emotion_contempt": ("contempt", "küçümseyen"),
     "not_sure": ("not sure", "emin değil"),
+    "too_small_to_tell": ("too small to tell", "anlaşılamayacak kadar küçük"),
+    "issue_too_small": ("very small", "çok küçük"),
+    "issue_blurred": ("blurred", "bulanık"),
+    "issue_overexposed": ("overexposed", "aşırı aydınlık"),
+    "issue_turned_away": ("turned away", "yana dönük"),
+    "issue_cut_off": ("cut off by the picture's edge", "resmin kenarında kesilmiş"),
     "woman": ("woman", "kadın"),
     "girl": ("girl", "kız çocuk"),
     "man": ("man", "erkek"),
@@ -148,6 +154,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Not sure: no bar reaches {limit}, so the longest one is more likely wrong than right.",
         "Emin değil: hiçbir çubuk {limit} değerine ulaşmıyor; en uzun çubuğun yanlış olma olasılığı doğru olma olasılığından "
         "yüksek.",
+    ),
+    "issues_note": (
+        "Such faces are named right much less often; what the bars say takes that into account.",
+        "Böyle yüzlerde yanıt çok daha seyrek doğru çıkar; çubuklar bunu hesaba katar.",
     ),
     "apparent_note": (
         "Apparent age and gender are what the network takes a face for, not what the person is. A gender is named from "

@@ -12,7 +12,7 @@ const rateSelect = find("rate"), ageGender = find("age-gender"), chart = find("f
 
 let session = null, run = 0; // run tells old work that it is over
 let sending = null; // the request that sends the file
-let points = [], markers = [], frames = []; // frames: {seconds, faces: Map by id of {box, shown, sure, probabilities, index, apparent}}
+let points = [], markers = [], frames = []; // frames: {seconds, faces: Map by id of {box, shown, sure, issues, probabilities, index, apparent}}
 const cards = new Map(); // by id, of the people at this moment
 let size = null, length = 60, percent = false, finished = false, keeper = null;
 
@@ -173,6 +173,7 @@ function parseFrames(text) {
     if (result.at(-1)?.seconds !== seconds) result.push({seconds, faces: new Map()});
     result.at(-1).faces.set(number("person"), {
       box: ["x1", "y1", "x2", "y2"].map(number), shown: cells[column.shown], sure: cells[column.sure] === "True",
+      issues: cells[column.issues].split(" ").filter(Boolean),
       probabilities: SETTINGS.emotions.map((label) => number(`smoothed_${label}`)), index: [number("index"), number("deviation")],
       apparent: cells[column.age] && {
         age: number("age"), age_range: [number("age_first"), number("age_last")], age_sure: cells[column.age_sure] === "True",
