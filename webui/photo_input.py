@@ -16,7 +16,9 @@ from inference.images import MAX_BYTES, ImageError
 from webui.photos import PhotoStore
 
 NOT_FETCHED = "Nothing is fetched from other addresses. Send the file itself."
-SCRIPT = f"const VIDEO_SUFFIXES = {json.dumps(video.SUFFIXES)};\n" + Path(__file__).with_name("files.js").read_text("utf-8")
+SCRIPT = f"const VIDEO_SUFFIXES = {json.dumps(video.SUFFIXES)};\n" + Path(__file__).with_name("files.js").read_text(
+    "utf-8"
+)
 """What the page does with files."""
 UNUSABLE = (
     "These data cannot be used. Upload the photo and send the path that the upload answers with, or send it as "
