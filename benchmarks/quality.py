@@ -61,6 +61,8 @@ CANVAS, SCALE = 320, 12.0
 YAWS, PITCHES = (0, 15, 30, 45, 60), (-30, -15, 0, 15, 30)
 """Degrees by which heads are turned for --pose."""
 POSE_SOURCES = 120
+POSE_OUTLIER = 1.5
+"""Centimetres that a point may lie from where the fitted head has it, for a drawing to count."""
 
 
 class Kind(NamedTuple):
@@ -382,11 +384,14 @@ def fit_pose(faces: Faces, analyzer: FaceAnalyzer) -> dict:
                 seen.append((sources % 2, angles[place], points, drawing[0]))
         if sources == POSE_SOURCES:
             break
-    rows = np.concatenate([rotation(*angle)[:2] for half, angle, *_ in seen if half])
-    points = [
-        np.linalg.lstsq(rows, np.concatenate([points[n] for half, _, points, _ in seen if half]), rcond=None)[0]
-        for n in range(4)
-    ]
+    matrices = np.array([rotation(*angle)[:2] for half, angle, *_ in seen if half])
+    places = np.array([points for half, _, points, _ in seen if half])
+    kept = np.ones(len(places), bool)
+    for _ in range(4):  # without the drawings that the detector took for another pose
+        rows = matrices[kept].reshape(-1, 3)
+        points = [np.linalg.lstsq(rows, places[kept, number].reshape(-1), rcond=None)[0] for number in range(4)]
+        off = np.abs(np.einsum("nij,pj->npi", matrices, np.array(points)) - places)
+        kept = off.max(axis=(1, 2)) < POSE_OUTLIER
     eye = (points[1] + points[0] * (-1, 1, 1)) / 2  # the head is symmetric
     head = np.array([eye * (-1, 1, 1), eye, points[2] * (0, 1, 1), points[3] * (0, 1, 1)])
     head = (head - head[:2].mean(axis=0)) / (2 * eye[0])
@@ -398,7 +403,7 @@ def fit_pose(faces: Faces, analyzer: FaceAnalyzer) -> dict:
     table = {}
     for yaw in YAWS:
         some = np.array([error for error in errors if error[0] == yaw and error[1] <= 15])
-        table[yaw] = {"faces": len(some), "yaw": np.median(some[:, 2]), "pitch": np.median(some[:, 3])}
+        table[yaw] = {"faces": len(some), "yaw": float(np.median(some[:, 2])), "pitch": float(np.median(some[:, 3]))}
     return {"head": head.round(3).tolist(), "errors": table}
 
 
@@ -454,7 +459,7 @@ def main() -> int:
     parser.add_argument(
         "--model", default="emotion.onnx", help="a file name in models/ or a path (default: %(default)s)"
     )
-    parser.add_argument("--faces", type=int, default=800, metavar="N", help="of each kind (default: %(default)s)")
+    parser.add_argument("--faces", type=int, default=500, metavar="N", help="of each kind (default: %(default)s)")
     parser.add_argument("--pose", action="store_true", help="fit the points of a head, and nothing else")
     parser.add_argument("--write", action="store_true", help=f"write {FILE.parent.name}/{FILE.name}")
     parser.add_argument("--readme", action="store_true", help="write the section into README.md")
