@@ -129,6 +129,7 @@ class FaceDetector:
     ):
         self.min_score = min_score
         self.searcher = FaceSearch(threads, cuda) if searching else None
+        self.checker = FaceCheck(self.searcher, threads, cuda) if searching else None
         _close(_dropped)
         self._models: list[vision.FaceDetector | None] = [_open(FILE)]
         self._failed: list[vision.FaceDetector] = []
@@ -275,8 +276,11 @@ class FaceDetector:
         near = [as_near(place) if place.search == "yunet" else place for place in places]
         looks = [self.look_again(image, place) for place in near]
         found = []
-        for place, look in zip(near, looks):
-            score = place.score if place.search == "yunet" else look.score if look else 0.0
+        if self.searcher is None:
+            scores = [look.score if look else 0.0 for look in looks]
+        else:
+            scores = self.checker.probabilities(image, places, looks).tolist()
+        for place, look, score in zip(near, looks, scores):
             if score >= min_score:
                 seen = look is not None and (
                     place.search != "yunet" or (look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE)
