@@ -12,6 +12,7 @@ import weakref
 from dataclasses import replace
 
 from inference.alignment import cut_square
+from inference.face_check import MIN_SCORE, FaceCheck
 from inference.model_files import ModelError, read_model
 from inference.native import forget_in_forks, native_stderr, use_c_locale
 from inference.search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
@@ -48,8 +49,8 @@ CANDIDATE_SCORE = 0.3
 """Score from which MediaPipe's model tells a place at all."""
 NEAR_SCORE = 0.5
 """Score of the look from near from which its box and points are better than those of the search."""
-MIN_SCORE = 0.72
-"""Score from which a place is a face."""
+NEAR_MIN_SCORE = 0.72
+"""Score of the look from near from which a place is a face, where there is nothing else to go by."""
 NEAR_SIDE = 2.0
 """Side of the look from near in sides of the face's box."""
 NEAR_SIZE = 128
@@ -117,7 +118,7 @@ class FaceDetector:
 
     Args:
         searching: False leaves YuNet out: MediaPipe's model alone sees faces that fill an eighth of the picture and more.
-        min_score: places below this (0 to 1) are no faces.
+        min_score: places below this (0 to 1) are no faces; default: `face_check.MIN_SCORE`, without search NEAR_MIN_SCORE.
         threads, cuda: of the search, see `inference.session.Session`.
 
     Raises:
@@ -125,9 +126,9 @@ class FaceDetector:
     """
 
     def __init__(
-        self, searching: bool = True, min_score: float = MIN_SCORE, threads: int | None = None, cuda: bool = True
+        self, searching: bool = True, min_score: float | None = None, threads: int | None = None, cuda: bool = True
     ):
-        self.min_score = min_score
+        self.min_score = min_score if min_score is not None else MIN_SCORE if searching else NEAR_MIN_SCORE
         self.searcher = FaceSearch(threads, cuda) if searching else None
         self.checker = FaceCheck(self.searcher, threads, cuda) if searching else None
         _close(_dropped)

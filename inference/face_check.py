@@ -131,7 +131,7 @@ def _look(candidate: Detection, look: Detection | None) -> list[float]:
     """Whether BlazeFace saw the face, its score, and how far its eyes and box lie from YuNet's, in sides of the box."""
     if look is None:
         return [0.0, 0.0, 0.0, 0.0]
-    (middle, side, _), (other, other_side, _) = _place(candidate), _place(look)
+    (middle, side, _), (other, *_) = _place(candidate), _place(look)
     eyes = sum(math.dist(getattr(candidate, name), getattr(look, name)) for name in ("left_eye", "right_eye"))
     return [1.0, _logit(look.score), min(eyes / side, 1.0), min(math.dist(middle, other) / side, 1.0)]
 
