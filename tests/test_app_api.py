@@ -91,11 +91,11 @@ def test_the_code_of_use_via_api_runs_as_it_stands(page_address, tmp_path):
 
 def test_use_via_api_shows_that_code_and_names_of_parameters(page_address, browser):
     with contextlib.closing(browser.new_page(locale="tr")) as page:
-        page.goto(f"{page_address}?view=api")
+        page.goto(page_address)
         page.locator("footer button, footer a").first.click()
-        docs = page.locator("[class*=api-docs]").first
-        docs.get_by_text("/analyze").first.wait_for()
-        text = docs.inner_text()
+        page.locator(".snippet").first.wait_for(timeout=60_000)
+        page.get_by_text("urlretrieve").first.wait_for(timeout=60_000)
+        text = page.locator("[class*=api-docs]").first.inner_text()
     assert "[object Object]" not in text and "raw.githubusercontent" not in text
     for line in filter(str.strip, snippets(page_address)["python"].splitlines()):
         assert line.strip() in text
