@@ -127,17 +127,17 @@ def convert(model: keras.Model, metadata: dict[str, str]) -> onnx.ModelProto:
     """Convert to the project's model contract.
 
     Args:
-        model: float32 (N, S, S, C), values 0..255, to a dict of outputs.
+        model: float32 (N, S, S, C), values 0..255, and other float32 inputs if it has any, to a dict of outputs.
         metadata: goes into metadata_props.
 
     Returns:
-        A checked ONNX model: input `image`, outputs named as in the dict, a dynamic batch axis, opset 17.
+        A checked ONNX model: inputs named as the model's (`image`), outputs as in the dict, a dynamic batch axis, opset 17.
     """
-    shape = (None, *model.input_shape[1:])
+    signature = [tf.TensorSpec((None, *tensor.shape[1:]), tf.float32, name=tensor.name) for tensor in model.inputs]
 
-    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32, name="image")])
-    def forward(image):
-        return model(image, training=False)
+    @tf.function(input_signature=signature)
+    def forward(*inputs):
+        return model(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
 
     graph, _ = tf2onnx.convert.from_function(forward, forward.input_signature, opset=OPSET)
     del graph.graph.value_info[:]  # its shapes name the batch axis in many ways

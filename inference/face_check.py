@@ -1,0 +1,120 @@
+"""Which of the places that the search took for a face are human faces."""
+
+import cv2
+import math
+import numpy as np
+
+from inference.alignment import cut_square
+from inference.search import FaceSearch
+from inference.session import Session
+from inference.types import Detection
+
+FILE = "face_check.onnx"
+SIZE = 64
+"""Side in pixels of the crop that the network sees: the candidate's box alone, upright. What lies around it is seen by YuNet
+and BlazeFace only, as the people that the network was trained with are cut off there."""
+FACE_SIDES = (32, 64)
+"""Sides in pixels of the face in the crops that YuNet sees again."""
+SURROUNDINGS = 2.0
+"""Side of these crops in sides of the box."""
+MIN_SCORE = 0.7
+"""Share of faces among such candidates from which one is kept."""
+MIN_SEEN = 0.02
+"""Score from which YuNet's second answers are taken; below it counts as nothing."""
+BATCH = 64
+"""Candidates in one run."""
+
+
+class FaceCheck:
+    def __init__(self, search: FaceSearch, threads: int | None = None, cuda: bool = True):
+        self.search = search
+        self.session = Session(FILE, threads, cuda)
+
+    def probabilities(
+        self, image: np.ndarray, candidates: list[Detection], looks: list[Detection | None]
+    ) -> np.ndarray:
+        answers = [np.zeros(0, np.float32)]
+        for start in range(0, len(candidates), BATCH):
+            part = slice(start, start + BATCH)
+            crops, values = measure(self.search, image, candidates[part], looks[part])
+            answers += self.session.run(["probability"], {"image": crops.astype(np.float32), "measures": values})
+        return np.concatenate(answers)
+
+
+def measure(
+    search: FaceSearch, image: np.ndarray, candidates: list[Detection], looks: list[Detection | None]
+) -> tuple[np.ndarray, np.ndarray]:
+    places = [_place(candidate) for candidate in candidates]
+    crops = np.stack([cut_square(image, center, side, roll, SIZE)[0] for center, side, roll in places])
+    seen = []
+    for face in FACE_SIDES:
+        size = round(SURROUNDINGS * face)
+        views = [
+            cut_square(image, center, SURROUNDINGS * side, roll, size, cv2.BORDER_CONSTANT)[0]
+            for center, side, roll in places
+        ]
+        seen.append([_near_middle(found, size) for found in search.see(views, MIN_SEEN)])
+    rows = [
+        [*_geometry(candidate), *_look(candidate, look), *_light(crop), *scores]
+        for candidate, look, crop, *scores in zip(candidates, looks, crops, *seen)
+    ]
+    return crops, np.array(rows, np.float32)
+
+
+def _place(candidate: Detection) -> tuple[tuple[float, float], float, float]:
+    (x1, y1, x2, y2), (left_x, left_y), (right_x, right_y) = candidate.box, candidate.left_eye, candidate.right_eye
+    return (
+        ((x1 + x2) / 2, (y1 + y2) / 2),
+        max(x2 - x1, y2 - y1, 1.0),
+        math.atan2(right_y - left_y, right_x - left_x),
+    )
+
+
+def _logit(score: float) -> float:
+    score = min(max(score, MIN_SEEN), 0.999)
+    return math.log(score / (1 - score))
+
+
+def _near_middle(found: list[Detection], size: int) -> float:
+    """The logit of the best score of a face whose middle is the crop's."""
+    reach = size / SURROUNDINGS / 3
+    return _logit(
+        max(
+            (
+                place.score
+                for place in found
+                if all(abs((low + high - size) / 2) < reach for low, high in zip(place.box[:2], place.box[2:]))
+            ),
+            default=0.0,
+        )
+    )
+
+
+def _geometry(candidate: Detection) -> list[float]:
+    """Score, size, and the points in the frame of the eyes, in sides of the box."""
+    _, side, roll = _place(candidate)
+    left, right = complex(*candidate.left_eye), complex(*candidate.right_eye)
+    frame = complex(math.cos(roll), -math.sin(roll)) / side
+    middle = (left + right) / 2
+    nose, mouth = (
+        (complex(*point) - middle) * frame if point is not None else 0j for point in (candidate.nose, candidate.mouth)
+    )
+    x1, y1, x2, y2 = candidate.box
+    box = (complex(x1 + x2, y1 + y2) / 2 - middle) * frame
+    points = (abs(right - left) / side, abs(nose.real), nose.imag, abs(mouth.real), mouth.imag, abs(box.real), box.imag)
+    return [_logit(candidate.score), math.log(side / 32), *points, math.log((x2 - x1) / (y2 - y1)), abs(math.sin(roll))]
+
+
+def _look(candidate: Detection, look: Detection | None) -> list[float]:
+    """Whether BlazeFace saw the face, its score, and how far its eyes and box lie from YuNet's, in sides of the box."""
+    if look is None:
+        return [0.0, 0.0, 0.0, 0.0]
+    (middle, side, _), (other, other_side, _) = _place(candidate), _place(look)
+    eyes = sum(math.dist(getattr(candidate, name), getattr(look, name)) for name in ("left_eye", "right_eye"))
+    return [1.0, _logit(look.score), min(eyes / side, 1.0), min(math.dist(middle, other) / side, 1.0)]
+
+
+def _light(crop: np.ndarray) -> list[float]:
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    contrast = grey.std() + 1
+    return [grey.mean() / 255, math.log(contrast / 50), math.log((cv2.Laplacian(grey, cv2.CV_32F).std() + 1) / contrast)]
