@@ -17,7 +17,7 @@ FACE_SIDES = (32, 64)
 """Sides in pixels of the face in the crops that YuNet sees again."""
 SURROUNDINGS = 2.0
 """Side of these crops in sides of the box."""
-MIN_SCORE = 0.7
+MIN_SCORE = 0.3
 """Share of faces among such candidates from which one is kept."""
 MIN_SEEN = 0.02
 """Score from which YuNet's second answers are taken; below it counts as nothing."""
@@ -26,6 +26,17 @@ BATCH = 64
 
 
 class FaceCheck:
+    """A small network of the candidate's crop, joined with YuNet's score in the search and at two sizes of the crop,
+    BlazeFace's look from near, the points' geometry, the size, light and sharpness. May be shared by threads.
+
+    Args:
+        search: sees the crops again.
+        threads, cuda: see `inference.session.Session`.
+
+    Raises:
+        ModelError: the file is missing or altered.
+    """
+
     def __init__(self, search: FaceSearch, threads: int | None = None, cuda: bool = True):
         self.search = search
         self.session = Session(FILE, threads, cuda)
@@ -33,6 +44,16 @@ class FaceCheck:
     def probabilities(
         self, image: np.ndarray, candidates: list[Detection], looks: list[Detection | None]
     ) -> np.ndarray:
+        """How likely it is that candidates are human faces.
+
+        Args:
+            image: uint8 (H, W, 3), RGB.
+            candidates: of `FaceSearch.search`, in pixels of the picture.
+            looks: what FaceDetector.look_again saw of each, None where it saw nothing.
+
+        Returns:
+            float32 (N,), 0 to 1: the share of such candidates that are faces, where half of all are.
+        """
         answers = [np.zeros(0, np.float32)]
         for start in range(0, len(candidates), BATCH):
             part = slice(start, start + BATCH)
@@ -44,6 +65,7 @@ class FaceCheck:
 def measure(
     search: FaceSearch, image: np.ndarray, candidates: list[Detection], looks: list[Detection | None]
 ) -> tuple[np.ndarray, np.ndarray]:
+    """What the network is shown of candidates, at least one: crops, uint8 (N, SIZE, SIZE, 3), and measures, float32 (N, M)."""
     places = [_place(candidate) for candidate in candidates]
     crops = np.stack([cut_square(image, center, side, roll, SIZE)[0] for center, side, roll in places])
     seen = []
@@ -117,4 +139,8 @@ def _look(candidate: Detection, look: Detection | None) -> list[float]:
 def _light(crop: np.ndarray) -> list[float]:
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
     contrast = grey.std() + 1
-    return [grey.mean() / 255, math.log(contrast / 50), math.log((cv2.Laplacian(grey, cv2.CV_32F).std() + 1) / contrast)]
+    return [
+        grey.mean() / 255,
+        math.log(contrast / 50),
+        math.log((cv2.Laplacian(grey, cv2.CV_32F).std() + 1) / contrast),
+    ]

@@ -89,7 +89,9 @@ def find_places(search: FaceSearch, args: argparse.Namespace) -> tuple[list[Plac
                 people.append(Place(kind, files[index].name, image, face))
     files = sorted(args.others.glob("*.jpg")) + sorted(args.photos.glob("noface_*"))
     pictures = [(file.name, load_image(file)) for file in files]
-    others = [Place(name.split("_")[0], name, image, place) for name, image in pictures for place in search.search(image)]
+    others = [
+        Place(name.split("_")[0], name, image, place) for name, image in pictures for place in search.search(image)
+    ]
     return people, others, [image for _, image in pictures]
 
 
@@ -303,7 +305,9 @@ def backbone(weights: dict[str, np.ndarray]) -> keras.Model:
         weight = weights[f"{name}.weight"]
         depthwise = weight.shape[1] == 1 and kernel > 1
         options = {"strides": stride, "padding": "same", "use_bias": False}
-        layer = layers.DepthwiseConv2D(kernel, **options) if depthwise else layers.Conv2D(len(weight), kernel, **options)
+        layer = (
+            layers.DepthwiseConv2D(kernel, **options) if depthwise else layers.Conv2D(len(weight), kernel, **options)
+        )
         x = layer(x)
         layer.set_weights([weight.transpose(2, 3, 0, 1) if depthwise else weight.transpose(2, 3, 1, 0)])
         layer = layers.BatchNormalization(epsilon=1e-3)
@@ -333,7 +337,8 @@ def backbone(weights: dict[str, np.ndarray]) -> keras.Model:
 def fit(values: np.ndarray, labels: np.ndarray, hidden: int, dropout: float, epochs: int, name: str) -> keras.Model:
     """A small network that answers with a logit, both kinds weighing the same."""
     features = keras.Input(values.shape[1:])
-    x = keras.layers.Normalization(mean=values.mean(axis=0), variance=values.var(axis=0) + 1e-4)(features)
+    mean, scale = values.mean(axis=0), 1 / np.sqrt(values.var(axis=0) + 1e-4)
+    x = keras.layers.Rescaling(scale.tolist(), (-mean * scale).tolist())(features)
     x = keras.layers.Dense(hidden, "relu")(keras.layers.Dropout(dropout)(x))
     network = keras.Model(features, keras.layers.Dense(1)(keras.layers.Dropout(dropout)(x)), name=name)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, epochs * len(values) // 128 + 1)
@@ -414,7 +419,9 @@ def main() -> int:
         chosen = view_parts == number
         if number != TEST:
             others_ = ~chosen & ~test
-            answers = fit(joined[others_], views.labels[others_], 16, 0.1, 20, "joint").predict(joined[chosen], verbose=0)
+            answers = fit(joined[others_], views.labels[others_], 16, 0.1, 20, "joint").predict(
+                joined[chosen], verbose=0
+            )
             scores[chosen] = 1 / (1 + np.exp(-answers[:, 0]))
     joint = fit(joined[~test], views.labels[~test], 16, 0.1, 20, "joint")
     scores[test] = 1 / (1 + np.exp(-joint.predict(joined[test], verbose=0)[:, 0]))
