@@ -20,7 +20,7 @@ SURROUNDINGS = 2.0
 MIN_SCORE = 0.3
 """Share of faces among such candidates from which one is kept."""
 MIN_SEEN = 0.02
-"""Score from which YuNet's second answers are taken; below it counts as nothing."""
+"""Lower scores count as this."""
 BATCH = 64
 """Candidates in one run."""
 
@@ -75,7 +75,7 @@ def measure(
             cut_square(image, center, SURROUNDINGS * side, roll, size, cv2.BORDER_CONSTANT)[0]
             for center, side, roll in places
         ]
-        seen.append([_near_middle(found, size) for found in search.see(views, MIN_SEEN)])
+        seen.append([_logit(score) for score in search.middle_scores(views, face / 3)])
     rows = [
         [*_geometry(candidate), *_look(candidate, look), *_light(crop), *scores]
         for candidate, look, crop, *scores in zip(candidates, looks, crops, *seen)
@@ -97,21 +97,6 @@ def _logit(score: float) -> float:
     return math.log(score / (1 - score))
 
 
-def _near_middle(found: list[Detection], size: int) -> float:
-    """The logit of the best score of a face whose middle is the crop's."""
-    reach = size / SURROUNDINGS / 3
-    return _logit(
-        max(
-            (
-                place.score
-                for place in found
-                if all(abs((low + high - size) / 2) < reach for low, high in zip(place.box[:2], place.box[2:]))
-            ),
-            default=0.0,
-        )
-    )
-
-
 def _geometry(candidate: Detection) -> list[float]:
     """Score, size, and the points in the frame of the eyes, in sides of the box."""
     _, side, roll = _place(candidate)
@@ -131,7 +116,7 @@ def _look(candidate: Detection, look: Detection | None) -> list[float]:
     """Whether BlazeFace saw the face, its score, and how far its eyes and box lie from YuNet's, in sides of the box."""
     if look is None:
         return [0.0, 0.0, 0.0, 0.0]
-    (middle, side, _), (other, other_side, _) = _place(candidate), _place(look)
+    (middle, side, _), other = _place(candidate), _place(look)[0]
     eyes = sum(math.dist(getattr(candidate, name), getattr(look, name)) for name in ("left_eye", "right_eye"))
     return [1.0, _logit(look.score), min(eyes / side, 1.0), min(math.dist(middle, other) / side, 1.0)]
 
