@@ -29,6 +29,8 @@ class FaceCheck:
     """A small network of the candidate's crop, joined with YuNet's score in the search and at two sizes of the crop,
     BlazeFace's look from near, the points' geometry, the size, light and sharpness. May be shared by threads.
 
+    Drawn faces were not trained with: plain ones are no candidates of the search, one drawn with brows, nose and hair may pass.
+
     Args:
         search: sees the crops again.
         threads, cuda: see `inference.session.Session`.
