@@ -10,17 +10,18 @@ from inference.session import Session
 from inference.types import Detection
 
 FILE = "face_check.onnx"
-SIZE = 64
-"""Side in pixels of the crop that the network sees: the candidate's box alone, upright. What lies around it is seen by YuNet
-and BlazeFace only, as the people that the network was trained with are cut off there."""
-FACE_SIDES = (32, 64)
-"""Sides in pixels of the face in the crops that YuNet sees again."""
 SURROUNDINGS = 2.0
-"""Side of these crops in sides of the box."""
-MIN_SCORE = 0.3
+"""Side of the view of a candidate in sides of its box."""
+VIEW = 96
+"""Side of the view in pixels. YuNet sees it again, and its inner half is what the network sees: the box alone, because the
+people that the network was trained with are cut off there."""
+SMALL_VIEW = 64
+"""Side of the same as YuNet sees it once more."""
+INNER = VIEW // 4
+MIN_SCORE = 0.5
 """Share of faces among such candidates from which one is kept."""
 MIN_SEEN = 0.02
-"""Score from which YuNet's second answers are taken; below it counts as nothing."""
+"""Score of YuNet or BlazeFace that counts as nothing."""
 BATCH = 64
 """Candidates in one run."""
 
@@ -28,6 +29,8 @@ BATCH = 64
 class FaceCheck:
     """A small network of the candidate's crop, joined with YuNet's score in the search and at two sizes of the crop,
     BlazeFace's look from near, the points' geometry, the size, light and sharpness. May be shared by threads.
+
+    Drawn faces were not trained with: plain ones are no candidates of the search, one drawn with brows, nose and hair may pass.
 
     Args:
         search: sees the crops again.
@@ -65,19 +68,18 @@ class FaceCheck:
 def measure(
     search: FaceSearch, image: np.ndarray, candidates: list[Detection], looks: list[Detection | None]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the network is shown of candidates, at least one: crops, uint8 (N, SIZE, SIZE, 3), and measures, float32 (N, M)."""
+    """What the network is shown of candidates, at least one.
+
+    Returns:
+        Crops, uint8 (N, VIEW / 2, VIEW / 2, 3), and measures, float32 (N, M).
+    """
     places = [_place(candidate) for candidate in candidates]
-    crops = np.stack([cut_square(image, center, side, roll, SIZE)[0] for center, side, roll in places])
-    seen = []
-    for face in FACE_SIDES:
-        size = round(SURROUNDINGS * face)
-        views = [
-            cut_square(image, center, SURROUNDINGS * side, roll, size, cv2.BORDER_CONSTANT)[0]
-            for center, side, roll in places
-        ]
-        seen.append([_near_middle(found, size) for found in search.see(views, MIN_SEEN)])
+    views = [cut_square(image, center, SURROUNDINGS * side, roll, VIEW)[0] for center, side, roll in places]
+    small = [cv2.resize(view, (SMALL_VIEW, SMALL_VIEW), interpolation=cv2.INTER_AREA) for view in views]
+    seen = [search.middle_scores(pictures, len(pictures[0]) / SURROUNDINGS / 3) for pictures in (views, small)]
+    crops = np.stack(views)[:, INNER:-INNER, INNER:-INNER]
     rows = [
-        [*_geometry(candidate), *_look(candidate, look), *_light(crop), *scores]
+        [*_geometry(candidate), *_look(candidate, look), *_light(crop), *map(_logit, scores)]
         for candidate, look, crop, *scores in zip(candidates, looks, crops, *seen)
     ]
     return crops, np.array(rows, np.float32)
@@ -95,21 +97,6 @@ def _place(candidate: Detection) -> tuple[tuple[float, float], float, float]:
 def _logit(score: float) -> float:
     score = min(max(score, MIN_SEEN), 0.999)
     return math.log(score / (1 - score))
-
-
-def _near_middle(found: list[Detection], size: int) -> float:
-    """The logit of the best score of a face whose middle is the crop's."""
-    reach = size / SURROUNDINGS / 3
-    return _logit(
-        max(
-            (
-                place.score
-                for place in found
-                if all(abs((low + high - size) / 2) < reach for low, high in zip(place.box[:2], place.box[2:]))
-            ),
-            default=0.0,
-        )
-    )
 
 
 def _geometry(candidate: Detection) -> list[float]:
@@ -131,7 +118,7 @@ def _look(candidate: Detection, look: Detection | None) -> list[float]:
     """Whether BlazeFace saw the face, its score, and how far its eyes and box lie from YuNet's, in sides of the box."""
     if look is None:
         return [0.0, 0.0, 0.0, 0.0]
-    (middle, side, _), (other, *_) = _place(candidate), _place(look)
+    (middle, side, _), other = _place(candidate), _place(look)[0]
     eyes = sum(math.dist(getattr(candidate, name), getattr(look, name)) for name in ("left_eye", "right_eye"))
     return [1.0, _logit(look.score), min(eyes / side, 1.0), min(math.dist(middle, other) / side, 1.0)]
 

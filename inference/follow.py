@@ -20,6 +20,8 @@ OTHER_SCENE = 0.3
 pictures that move on by a twentieth or grow by a tenth 1 % and less, and light does not change it."""
 PERHAPS_OTHER_SCENE = 0.8
 """Correlation below which they may be."""
+SCENE_SECONDS = 0.5
+"""Frames further apart may differ as much in one scene: they are not compared."""
 
 
 class FaceFollower:
@@ -36,7 +38,7 @@ class FaceFollower:
         self.tracker = FaceTracker()
         self._analyzer = analyzer
         self._searched = self._searched_thoroughly = -math.inf
-        self._scene: np.ndarray | None = None
+        self._scene, self._scene_seconds = None, -math.inf
         self._turn = 0
 
     def analyze(
@@ -60,7 +62,8 @@ class FaceFollower:
         """
         check_picture(image)
         scene = reduced(image)
-        likeness = 1.0 if self._scene is None else float((scene * self._scene).sum())
+        near = 0 <= seconds - self._scene_seconds <= SCENE_SECONDS
+        likeness = float((scene * self._scene).sum()) if near else 1.0
         if likeness < OTHER_SCENE:
             self.tracker.forget()
             self._searched_thoroughly = -math.inf
@@ -70,7 +73,7 @@ class FaceFollower:
         search = not 0 <= seconds - self._searched < SEARCH_SECONDS
         thorough = not 0 <= seconds - self._searched_thoroughly < THOROUGH_SECONDS
         detections = self._analyzer.detector.follow(image, expected, search, thorough, self._turn)
-        self._scene, self._turn = scene, self._turn + 1
+        self._scene, self._scene_seconds, self._turn = scene, seconds, self._turn + 1
         if search or thorough:
             self._searched = seconds
         if thorough:

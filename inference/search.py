@@ -64,12 +64,38 @@ class FaceSearch:
             For each picture its candidates in its pixels, from the highest score to the lowest, none twice. Boxes may reach
             beyond the picture.
         """
+        outputs, width = self._run(images)
+        return [self._decode(outputs, number, width, min_score) for number in range(len(images))]
+
+    def middle_scores(self, images: list[np.ndarray], reach: float) -> np.ndarray:
+        """How much of a face the model sees in the middle of pictures of one size, in one run.
+
+        Args:
+            images: uint8 (H, W, 3), RGB.
+            reach: pixels that the middle of a face's box may lie from the picture's, to each side.
+
+        Returns:
+            float32 (N,), 0 to 1: the highest score of such a place, 0 where there is none.
+        """
+        outputs, width = self._run(images)
+        height, best = images[0].shape[0], np.zeros(len(images), np.float32)
+        middle = np.array([images[0].shape[1], height]) / 2
+        for stride in STRIDES:
+            cls, obj, box = (outputs[f"{kind}_{stride}"] for kind in ("cls", "obj", "bbox"))
+            row, column = np.divmod(np.arange(box.shape[1]), width // stride)
+            center = (np.stack([column, row], axis=1) + box[..., :2]) * stride
+            score = np.sqrt(cls[..., 0].clip(0, 1) * obj[..., 0].clip(0, 1))
+            near = (np.abs(center - middle) < reach).all(axis=2)
+            best = np.maximum(best, np.where(near, score, 0).max(axis=1))
+        return best
+
+    def _run(self, images: list[np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
+        """The model's outputs by name for pictures of one size, and the width that it saw."""
         height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in images[0].shape[:2])
         batch = np.zeros((len(images), 3, height, width), np.float32)
         for image, planes in zip(images, batch):
             planes[:, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)[::-1]  # BGR
-        outputs = dict(zip(self._names, self.session.run(self._names, {"input": batch})))
-        return [self._decode(outputs, number, width, min_score) for number in range(len(images))]
+        return dict(zip(self._names, self.session.run(self._names, {"input": batch}))), width
 
     def search(self, image: np.ndarray) -> list[Detection]:
         """All places that may be an upright face, at three sizes of the picture, the largest one in tiles.

@@ -59,6 +59,9 @@ def test_training_sees_little_of_inference():
         "inference.emotion.",
         "inference.age_gender.",
         "inference.detector.",  # which eyes a face is cut out by
+        # what the check of faces is shown of a candidate
+        "inference.face_check.",
+        "inference.search.",
     )
     seen = {name for text in sources("training").values() for name in imports(text) if name.startswith("inference")}
     assert "inference.types.EMOTIONS" in seen
