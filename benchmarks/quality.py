@@ -501,6 +501,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"write {FILE.parent.name}/{FILE.name}")
     parser.add_argument("--readme", action="store_true", help="write the section into README.md")
     args = parser.parse_args()
+    if args.faces < 100:
+        parser.error("--faces: fewer than 100 of each kind say nothing")
     try:
         faces = load_fer2013(args.data, official=not args.unofficial).split("PublicTest")
         analyzer = FaceAnalyzer(classifier=EmotionClassifier(args.model))
