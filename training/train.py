@@ -25,7 +25,7 @@ import keras
 import numpy as np
 
 from inference.types import EMOTIONS
-from training.augment import augment
+from training.augment import augment, resized
 from training.data import (
     DataError,
     Faces,
@@ -34,6 +34,8 @@ from training.data import (
     load_fer2013,
     training_and_validation,
 )
+from training.demographics import DemographicsError, add_demographics_arguments
+from training.further import Further, load_further
 from training.model import RECIPES, Recipe
 from training.teach import Teacher
 
@@ -104,8 +106,16 @@ class Run:
     columns: tuple[str, ...] = HISTORY_COLUMNS
     accuracy_of = "probabilities"
 
-    def __init__(self, recipe: Recipe, out: Path, settings: dict, teacher: Teacher | None = None):
-        self.recipe, self.out, self.settings, self.teacher = recipe, out, settings, teacher
+    def __init__(
+        self,
+        recipe: Recipe,
+        out: Path,
+        settings: dict,
+        teacher: Teacher | None = None,
+        further: Further | None = None,
+    ):
+        self.recipe, self.out, self.settings = recipe, out, settings
+        self.teacher, self.further = teacher, further
         self.checkpoint = out / "checkpoint.keras"
         out.mkdir(parents=True, exist_ok=True)
         settings_file = out / "run.json"
@@ -128,8 +138,15 @@ class Run:
             self.model = recipe.build()
             if settings["start"]:
                 self.start(mean_weights([Path(model) for model in settings["start"]]))
-            steps = settings["epochs"] * -(-settings["training_faces"] // recipe.batch_size)
-            self.compile(steps)
+            self.compile(settings["epochs"] * self.steps(settings["training_faces"]))
+
+    def steps(self, count: int) -> int:
+        """Steps of an epoch with so many training faces."""
+        return -(-(count + self.further_count(count)) // self.recipe.batch_size)
+
+    def further_count(self, count: int) -> int:
+        """How many further faces an epoch with so many training faces shows."""
+        return min(round(self.recipe.further * count), len(self.further.images)) if self.further else 0
 
     def start(self, weights: list[np.ndarray]) -> None:
         """Begin with the weights of a trained network."""
@@ -175,8 +192,7 @@ class Run:
         Raises:
             KeyboardInterrupt: `interrupt` was called; between two steps.
         """
-        steps = -(-len(training) // self.recipe.batch_size)
-        done = int(self.model.optimizer.iterations) // steps
+        done = int(self.model.optimizer.iterations) // self.steps(len(training))
         if len(self.history) < done:
             raise _damaged(self.out / "history.csv", f"{len(self.history)} rows, but {done} epochs were done")
         # A kill between the two writes below leaves one row more than the checkpoint has epochs: that epoch is redone.
@@ -225,18 +241,29 @@ class Run:
             targets["crowd"] = crowd_distribution(training.votes)
         order = rng.permutation(len(training))
         if self.teacher:
-            images, answers = self.teacher.view(epoch, training.images, side)
-            images = images[order]
-            # The answers are those to a view and to its mirror image, so that either may be shown.
-            mirrored = rng.random(len(images)) < 0.5
-            images[mirrored] = images[mirrored, :, ::-1]
+            images, answers = self.teacher.view(epoch, training.images)
             targets = {
                 name: (1 - recipe.teacher_weight) * target + recipe.teacher_weight * answers[name]
                 for name, target in targets.items()
             }
+            images = images[order]
         else:
-            images = augment(training.images[order], recipe.augmentation, rng, side)
+            images = augment(training.images[order], recipe.augmentation, rng)
         targets = {name: target[order] for name, target in targets.items()}
+        if self.further:
+            more, answers = self.further.view(epoch, self.further_count(len(training)), rng)
+            images = np.concatenate([images, more])
+            targets = {name: np.concatenate([target, answers[name]]) for name, target in targets.items()}
+            mixed = rng.permutation(len(images))
+            images, targets = images[mixed], {name: target[mixed] for name, target in targets.items()}
+        if self.teacher or self.further:
+            # The answers are those to a view and to its mirror image, so that either may be shown.
+            mirrored = rng.random(len(images)) < 0.5
+            images[mirrored] = images[mirrored, :, ::-1]
+        if recipe.beyond:
+            worse = rng.random(len(images)) < recipe.beyond_share
+            images[worse] = augment(images[worse], recipe.beyond, rng)
+        images = resized(images, side)
         if recipe.mixup:
             images, targets = mix(images, targets, recipe.mixup, rng)
         self._seed_dropout(rng)
@@ -392,6 +419,8 @@ def main() -> int:
     add_data_arguments(parser)
     add_run_arguments(parser)
     parser.add_argument("--teacher", type=Path, metavar="DIR", help="learn from the answers that training.teach kept")
+    parser.add_argument("--further", type=Path, metavar="DIR", help="and from those that training.further kept")
+    add_demographics_arguments(parser)
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -408,12 +437,14 @@ def main() -> int:
         if recipe.crowd_weight and training.votes is None:
             raise DataError(f"{args.data}: the recipe {args.recipe} needs FERPlus' fer2013new.csv beside the csv.")
         teacher = Teacher(args.teacher, training) if args.teacher else None
-    except DataError as error:
+        further = load_further(args.further, args.fairface, args.utkface, args.crops) if args.further else None
+    except (DataError, DemographicsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     settings = run_settings(args.recipe, recipe, args, training, validation)
     settings |= {"teacher": teacher.settings if teacher else None}
-    return Run(recipe, args.out, settings, teacher).carry_out(training, validation)
+    settings |= {"further": further.settings} if further else {}
+    return Run(recipe, args.out, settings, teacher, further).carry_out(training, validation)
 
 
 if __name__ == "__main__":
