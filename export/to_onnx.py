@@ -160,6 +160,7 @@ def main() -> int:
     parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.keras")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
     parser.add_argument("--one-view", action="store_true", help="look at the face alone, not at its mirror image too")
+    parser.add_argument("--also", metavar="TEXT", help="what it was trained on besides, for the metadata")
     add_data_arguments(parser, required=False)
     args = parser.parse_args()
     mirrored = not args.one_view
@@ -191,6 +192,8 @@ def main() -> int:
     if "crowd" in calibrated.output:
         metadata |= {"crowd_labels": json.dumps(CROWD), "crowd_temperature": f"{temperatures['crowd']:.4f}"}
         metadata["dataset"] += ", and its FERPlus votes"
+    if args.also:
+        metadata["dataset"] += f", and {args.also}"
     graph = convert(calibrated, metadata)
     real = example_faces() if faces is None else faces.images[faces.splits > 0]
     with tempfile.TemporaryDirectory() as folder:

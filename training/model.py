@@ -269,9 +269,11 @@ def _finish(recipe: Recipe) -> Recipe:
     """For a student (--start) that goes on with teachers at a low rate, whole pixels, and faces that are shown worse."""
     return replace(
         recipe,
-        optimizer=sgd(0.02, weight_decay=5e-3, average=0.1),
-        epochs=5,
+        # What published recipes take as 5e-4 through the momentum is ten times that here, where Keras takes it apart.
+        optimizer=sgd(0.005, weight_decay=5e-3, average=0.1),
+        epochs=10,
         beyond=STRANGE,
+        further=0.25,
         sizes=((INPUT_SIZE, 0.0),),
     )
 
@@ -298,7 +300,7 @@ RECIPES = {
     # PrivateTest. Every epoch is in docs/runs.
     "vgg7-student": _student(_vgg7),
     "vgg9s-student": _student(_vgg9s),
-    "vgg7-finish": _finish(_vgg7),
+    # Expected: not measured. At four times the rate the first of five epochs took a network from 71.3 % to 68.7 %.
     "vgg9s-finish": _finish(_vgg9s),
     # Expected: not measured; a stronger network for more compute, and teachers that are too large to be shipped.
     "resnet": _recipe(lambda: resnet("resnet", 32, ((64, 1), (128, 2), (256, 2))), epochs=60),
