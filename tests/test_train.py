@@ -546,6 +546,32 @@ def test_faces_shown_worse_keep_their_targets(synthetic):
     assert changed == pytest.approx(0.4, abs=0.12)
 
 
+def test_other_processes_prepare_the_very_same_epochs(synthetic, tmp_path):
+    """With dropout's seed; where a run is resumed too, at its second epoch here."""
+    faces = synthetic.split("Training")
+    recipe = replace(RECIPES["vgg7"], beyond=STRANGE)
+    settings = {"seed": 3, "epochs": 4, "start": [], "precision": "float32", "training_faces": len(faces)}
+    found = {}
+    for workers in (0, 2):
+        prepared = train.Run(recipe, tmp_path / f"run{workers}", settings, workers=workers)
+        seeds = []
+        prepared._seed_dropout = seeds.append
+        found[workers] = [prepared.epoch_data(faces, epoch) for epoch in (1, 2, 3)], seeds
+        assert len(prepared._prepared) == 0
+    prepared._pool.shutdown()
+    assert found[0][1] == found[2][1] and len(set(found[0][1])) == 3
+    for (images, targets), (others, answers) in zip(found[0][0], found[2][0], strict=True):
+        np.testing.assert_array_equal(images, others)
+        for name in targets:
+            np.testing.assert_array_equal(targets[name], answers[name])
+
+
+def test_a_run_with_processes_ends(vgg7_arguments, tmp_path, run):
+    result = run("training.train", *vgg7_arguments, "--out", tmp_path / "run", "--workers", 2)
+    assert result.returncode == 0, result.stderr
+    assert len(read_history(tmp_path / "run")) == 3
+
+
 def test_interrupted_in_the_first_epoch(train_arguments, tmp_path, command):
     """Ctrl-C leaves a model that can be used."""
     out = tmp_path / "run"
