@@ -1,9 +1,10 @@
 """Quantize an exported emotion network to 8-bit integers: smaller and faster on a CPU, a little less accurate.
 
-    python -m export.quantize models/emotion.onnx models/emotion_int8.onnx --network 2 --data DIR
+    python -m export.quantize models/emotion.onnx models/emotion_int8.onnx --part 1 --data DIR
 
 Static quantization by ONNX Runtime (QDQ, weights per channel), calibrated on Training faces. Of a graph that answers with
-the mean of two networks, --network keeps one, which takes half the time. Nothing is written where more than half a point
+the mean of two networks, or of one network's answers to the face and to its mirror image, --part keeps the one or the other,
+which takes half the time. Nothing is written where more than half a point
 of accuracy is lost on PublicTest by the integers. The figures go into the file's metadata and, under "int8", into
 metrics.json beside it.
 """
@@ -72,15 +73,15 @@ def before_convolutions(model: onnx.ModelProto) -> list[str]:
     return before
 
 
-def keep_network(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
-    """One of the two networks that an exported graph is the mean of.
+def keep_part(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
+    """One of the two parts that an exported graph is the mean of.
 
     Args:
-        model: made by `export.to_onnx` from two networks.
-        number: 1 or 2, in the order in which they were exported.
+        model: made by `export.to_onnx` from one network, or from two without mirror images.
+        number: 1 or 2: the network in the order in which they were exported; or the face, and its mirror image.
 
     Returns:
-        A graph with the same inputs, outputs and metadata, without the other network.
+        A graph with the same inputs, outputs and metadata, without the other part.
 
     Raises:
         ValueError: the graph is not such a mean.
@@ -93,10 +94,11 @@ def keep_network(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
         for node in model.graph.node
         if node.op_type == "Add" and node.name in after and not constants & set(node.input)
     ]
-    if not means or number not in (1, 2):
-        raise ValueError("--network takes 1 or 2, and a graph that is the mean of two networks.")
+    sums = {name for node in means for name in node.output}
+    if not means or any(sums & set(node.input) for node in means) or number not in (1, 2):
+        raise ValueError("--part takes 1 or 2, and a graph that is the mean of two networks or views.")
     for node in means:
-        # The mean of a network and itself; the graph divides by two later.
+        # The mean of a part and itself; the graph divides by two later.
         node.input[2 - number] = node.input[number - 1]
     needed = {output.name for output in model.graph.output}
     nodes = []
@@ -112,6 +114,8 @@ def keep_network(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
     for entry in model.metadata_props:
         if entry.key == "recipe" and len(recipe) == 2:
             entry.value = recipe[number - 1]
+        elif entry.key == "mirrored":
+            entry.value = "false"
         elif entry.key == "parameters":
             entry.value = str(
                 sum(math.prod(tensor.dims) for tensor in kept if tensor.data_type == onnx.TensorProto.FLOAT)
@@ -155,7 +159,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.quantize", description="Quantize a network to 8 bits.")
     parser.add_argument("model", type=Path, help=".onnx file made by export.to_onnx")
     parser.add_argument("out", type=Path, help=".onnx file to write")
-    parser.add_argument("--network", type=int, choices=(1, 2), help="keep one of the two networks of a mean")
+    parser.add_argument("--part", type=int, choices=(1, 2), help="keep one of the two networks or views of a mean")
     add_data_arguments(parser)
     args = parser.parse_args()
     try:
@@ -165,9 +169,9 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder:
         source, candidate = args.model, Path(folder) / "int8.onnx"
-        if args.network:
+        if args.part:
             try:
-                kept = keep_network(onnx.load(source), args.network)
+                kept = keep_part(onnx.load(source), args.part)
             except ValueError as error:
                 print(f"error: {error}", file=sys.stderr)
                 return 1
@@ -195,7 +199,7 @@ def main() -> int:
                 **report,
                 "int8": {
                     "model": args.out.name,
-                    "command": "python -m export.quantize" + (f" --network {args.network}" if args.network else ""),
+                    "command": "python -m export.quantize" + (f" --part {args.part}" if args.part else ""),
                     "recipe": properties.get("recipe", ""),
                     "metrics": metrics,
                 },

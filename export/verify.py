@@ -105,7 +105,8 @@ def main() -> int:
         metadata = Session(args.onnx.resolve(), cuda=False).metadata
         temperatures = [float(metadata.get(name, 1)) for name in ("temperature", "crowd_temperature")]
         faces = example_faces() if real is None else real.images[real.splits > 0]
-        print(verify(serving_network(networks, *temperatures), args.onnx, faces))
+        mirrored = metadata.get("mirrored") == "true"
+        print(verify(serving_network(networks, *temperatures, mirrored), args.onnx, faces))
     except (DataError, ModelError, VerificationError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from training.augment import Augmentation, add_noise, augment, blur, compress, shrink
+from training.augment import (
+    Augmentation,
+    add_noise,
+    augment,
+    blur,
+    compress,
+    fade,
+    light_from_a_side,
+    pixelate,
+    shrink,
+    tone,
+)
 
 SIDE, COUNT = 48, 400
 ALL = Augmentation(flip=True, stretch=0.1, shift=0.1)
@@ -181,6 +192,43 @@ def test_erased_is_one_rectangle_of_half_of_the_faces():
         height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
         assert 6 <= height <= 22 and 6 <= width <= 22
         assert mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].mean() > 0.9
+
+
+def test_strange_is_the_part_of_the_faces_for_each_of_the_four():
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 256, (COUNT, SIDE, SIDE), np.uint8)
+    changed = (augment(faces, Augmentation(strange=0.2), np.random.default_rng(1)) != faces).any(axis=(1, 2)).mean()
+    assert changed == pytest.approx(1 - 0.8**4, abs=0.07)
+
+
+def test_pixelation_leaves_squares_of_their_mean():
+    face = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), np.uint8)
+    squares = pixelate(face, 0.25).reshape(12, 4, 12, 4).transpose(0, 2, 1, 3).reshape(12, 12, 16)
+    assert (squares == squares[:, :, :1]).all()
+    means = face.reshape(12, 4, 12, 4).mean(axis=(1, 3))
+    np.testing.assert_allclose(squares[:, :, 0], means, atol=0.51)
+
+
+def test_a_faint_face_keeps_its_mean_and_has_few_grey_values(faces):
+    for face in faces[:5]:
+        faint = fade(face, 0.05)
+        assert len(np.unique(faint)) <= 255 * 0.05 + 2
+        assert faint.mean() == pytest.approx(face.mean(), abs=0.5)
+        np.testing.assert_allclose(faint, face.mean() + 0.05 * (face - face.mean()), atol=0.51)
+
+
+def test_a_tone_curve_keeps_black_and_white_and_the_order():
+    greys = np.arange(256, dtype=np.uint8)
+    for gamma, middle in ((0.5, 181), (1, 128), (2, 64)):
+        curve = tone(greys, gamma).astype(int)
+        assert (curve[0], curve[128], curve[255]) == (0, middle, 255) and (np.diff(curve) >= 0).all()
+
+
+def test_light_falls_in_the_direction():
+    grey = np.full((SIDE, SIDE), 200, np.uint8)
+    right = light_from_a_side(grey, 0.5, 0.0)
+    assert right[:, 0].tolist() == [200] * SIDE and right[:, -1].tolist() == [100] * SIDE
+    np.testing.assert_array_equal(light_from_a_side(grey, 0.5, np.pi / 2), right.T)
 
 
 def test_another_side_is_the_same_view(faces):

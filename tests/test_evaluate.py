@@ -10,6 +10,7 @@ from synthetic import write_csv
 from training.data import Faces
 from training.evaluate import (
     at_temperature,
+    by_label,
     coverage,
     crowd_agreement,
     evaluate,
@@ -17,6 +18,7 @@ from training.evaluate import (
     main,
     majority,
     predictor,
+    recall_table,
     score,
     stress,
     to_markdown,
@@ -139,9 +141,26 @@ class TestCrowd:
         happy_angry = np.eye(7)[[3, 3, 0, 0, 0, 3]]
         assert crowd_agreement({"probabilities": happy_angry}, self.VOTES) == {"faces": 3, "probabilities": 0.3333}
         crowd = np.eye(8)[[0, 0, 7, 0, 0, 4]]
-        both = crowd_agreement({"probabilities": 0.9 * happy_angry, "crowd": crowd}, self.VOTES)
-        # The mean of happy and anger at 0.45 to 0.5 is anger; the crowd named neutral where it is happiness.
-        assert both == {"faces": 3, "probabilities": 0.3333, "crowd": 0.6667, "consensus": 0.3333}
+        sure, unsure = np.eye(7)[3], np.array([0.4, 0, 0, 0.6, 0, 0, 0])
+        answers = {"probabilities": np.array([sure, sure, sure, sure, sure, unsure]), "crowd": crowd}
+        both = crowd_agreement(answers, self.VOTES)
+        # Anger of both together; of the first face happiness, of which the crowd's neutral cannot persuade.
+        assert both == {"faces": 3, "probabilities": 0.3333, "crowd": 0.6667, "consensus": 0.6667}
+
+    def test_answers_by_label(self):
+        """Both kinds of labels, of the seven classes; contempt is none of them."""
+        happy_angry = np.eye(7)[[3, 3, 0, 0, 0, 3]]
+        crowd = np.eye(8)[[1, 0, 4, 4, 4, 4]]
+        labels = np.array([3, 3, 0, 0, 1, 1])
+        found = by_label({"probabilities": happy_angry, "crowd": crowd}, labels, self.VOTES)
+        assert set(found) == {"FER-2013", "FERPlus"} and list(found["FER-2013"]) == list(found["FERPlus"])
+        first, most = found["FER-2013"]["probabilities"], found["FERPlus"]["crowd"]
+        assert first["recall"] == dict.fromkeys(EMOTIONS) | {"angry": 1, "disgust": 0, "happy": 1}
+        assert first["accuracy"] == first["mean_recall"] == 0.6667 and first["faces"] == 6
+        assert most["faces"] == 2 and most["accuracy"] == most["mean_recall"] == 1 and most["ece"] == 0
+        assert found["FERPlus"]["probabilities"]["recall"]["angry"] == 0
+        table = "\n".join(recall_table({"PublicTest": {"by_label": found}}))
+        assert "| PublicTest, FERPlus | `crowd` | 100.0% | 100.0% | 0.000 | 100.0% |  |  | 100.0% |" in table
 
 
 class TestCoverage:

@@ -108,19 +108,52 @@ class TestContract:
         np.testing.assert_allclose(classifier.predict(synthetic.images[:9]), expected, atol=1e-5)
 
 
+def both_sides(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """The mean answer, in logits, to uint8 (N, 48, 48) and their mirror images."""
+    sides = [network.predict(side[..., None], verbose=0)["probabilities"] for side in (images, images[:, :, ::-1])]
+    powers = np.exp(np.mean(np.log(sides), axis=0))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+class TestMirrorImage:
+    def test_a_face_and_its_mirror_image_get_the_same_answer(self, model_file, synthetic):
+        for output in {node.name for node in onnx.load(model_file).graph.output}:
+            face, mirrored = (
+                answers(model_file, side, output) for side in (synthetic.images, synthetic.images[:, :, ::-1])
+            )
+            if output == "activation":  # of logits, and seen in a mirror itself
+                np.testing.assert_allclose(face[:, :, ::-1], mirrored, atol=1e-3)
+            else:
+                np.testing.assert_allclose(face, mirrored, atol=1e-4)
+
+    def test_so_do_real_ones(self, fer2013):
+        faces = fer2013.split("PublicTest").images[:200]
+        np.testing.assert_allclose(answers(RELEASED, faces), answers(RELEASED, faces[:, :, ::-1]), atol=1e-4)
+
+    def test_one_view_alone(self, trained, network, synthetic, synthetic_dir, tmp_path, call):
+        path = tmp_path / "emotion.onnx"
+        data = ("--data", synthetic_dir, "--unofficial", "--one-view")
+        assert call(to_onnx.main, trained / "model.keras", path, *data) == 0
+        assert metadata_of(path)["mirrored"] == "false"
+        plain = network.predict(synthetic.images[..., None], verbose=0)["probabilities"]
+        expected = at_temperature(plain, float(metadata_of(path)["temperature"]))
+        np.testing.assert_allclose(answers(path, synthetic.images), expected, atol=1e-4)
+        assert call(verify.main, trained / "model.keras", path, "--data", synthetic_dir, "--unofficial") == 0
+
+
 class TestExported:
     @pytest.mark.parametrize("count", [1, 3, 182])
     def test_answers_are_the_networks_at_the_temperature(self, exported, network, synthetic, count):
         images = synthetic.images[-count:]
         metadata = metadata_of(exported)
-        plain = network.predict(images[..., None], verbose=0)["probabilities"]
+        plain = both_sides(network, images)
         np.testing.assert_allclose(
             answers(exported, images), at_temperature(plain, float(metadata["temperature"])), atol=1e-4
         )
 
     def test_temperature_was_fitted_on_public_test(self, exported, network, synthetic):
         public = synthetic.split("PublicTest")
-        fitted = fit_temperature(network.predict(public.images[..., None], verbose=0)["probabilities"], public.labels)
+        fitted = fit_temperature(both_sides(network, public.images), public.labels)
         metadata = metadata_of(exported)
         assert float(metadata["temperature"]) == pytest.approx(fitted, abs=1e-4)
         assert fitted != pytest.approx(1, abs=0.05), "this network shows nothing about the temperature"
@@ -286,7 +319,9 @@ def tie():
 class TestVerify:
     def test_agreement(self, network, exported, synthetic):
         metadata = metadata_of(exported)
-        line = verify.verify(serving_network([network], float(metadata["temperature"])), exported, synthetic.images)
+        line = verify.verify(
+            serving_network([network], float(metadata["temperature"]), mirrored=True), exported, synthetic.images
+        )
         assert "agree" in line and "256 random and 182 real faces" in line
 
     @pytest.mark.parametrize(

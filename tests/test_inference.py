@@ -28,7 +28,7 @@ from inference.images import load_image
 from inference.model_files import MODELS, ModelError, read_model
 from inference.quality import tempered
 from inference.session import Session
-from inference.types import CROWD, EMOTIONS, Detection, Face, consensus
+from inference.types import CLASS_SHARES, CROWD, EMOTIONS, PRIOR_CORRECTION, Detection, Face, consensus
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -323,16 +323,38 @@ def face_saying(probabilities, crowd=None, box=(0, 0, 90, 90)) -> Face:
         *((name, name) for name in EMOTIONS if name in CROWD),
     ],
 )
-def test_each_answer_of_the_crowd_counts_half_for_its_class(said, means):
-    probabilities = np.full(7, 1 / 7, np.float32)
-    result = consensus(probabilities, one_hot(8, CROWD.index(said)))
-    assert np.allclose(result, (probabilities + one_hot(7, EMOTIONS.index(means))) / 2, atol=1e-6)
+def test_each_answer_of_the_crowd_counts_for_its_class(said, means):
+    """Its share goes to that class alone: the others stay as they were among themselves."""
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(7)).astype(np.float32)
+    result, without = (consensus(probabilities, crowd) for crowd in (one_hot(8, CROWD.index(said)), contempt()))
+    named, others = EMOTIONS.index(means), np.arange(7) != EMOTIONS.index(means)
+    assert result[named] > without[named]
+    assert result[others] / result[others].sum() == pytest.approx(without[others] / without[others].sum(), abs=1e-5)
+
+
+def contempt() -> np.ndarray:
+    return one_hot(8, CROWD.index("contempt"))
+
+
+def test_a_rare_class_counts_more():
+    """Of two classes that both answers call equally likely the rarer one is shown."""
+    either = (one_hot(7, EMOTIONS.index("disgust")) + one_hot(7, EMOTIONS.index("happy"))) / 2
+    both = (one_hot(8, CROWD.index("disgust")) + one_hot(8, CROWD.index("happiness"))) / 2
+    shown = consensus(either, both)
+    rarity = CLASS_SHARES[EMOTIONS.index("happy")] / CLASS_SHARES[EMOTIONS.index("disgust")]
+    assert shown[1] / shown[3] == pytest.approx(rarity**PRIOR_CORRECTION, rel=1e-4)
+    assert shown[1] + shown[3] == pytest.approx(1)
+
+
+def test_frequencies_are_those_of_the_training_split(fer2013):
+    labels = fer2013.labels[fer2013.splits == 0]
+    assert np.bincount(labels) / len(labels) == pytest.approx(CLASS_SHARES, abs=5e-5)
 
 
 def test_contempt_has_no_say():
     votes = one_hot(8, CROWD.index("contempt")) * 0.6 + one_hot(8, CROWD.index("fear")) * 0.4
-    assert np.allclose(consensus(one_hot(7, 0), votes), [0.5, 0, 0.5, 0, 0, 0, 0], atol=1e-6)
-    nothing_else = consensus(one_hot(7, 0), one_hot(8, CROWD.index("contempt")))
+    assert consensus(one_hot(7, 0), votes) == pytest.approx(consensus(one_hot(7, 0), one_hot(8, CROWD.index("fear"))))
+    nothing_else = consensus(one_hot(7, 0), contempt())
     assert abs(nothing_else.sum() - 1) < 1e-6 and nothing_else.argmax() == 0
 
 

@@ -32,7 +32,7 @@ def test_nothing_is_written_where_too_much_is_lost(exported, synthetic_dir, tmp_
     assert "PublicTest accuracy falls" in capsys.readouterr().err and not target.exists()
 
 
-def test_one_network_of_a_mean(synthetic, tmp_path):
+def test_one_part_of_a_mean(synthetic, tmp_path):
     """The mean of two networks that differ, of which each can be had alone."""
     from export.to_onnx import convert, serving_network
     from training.model import plain_cnn
@@ -45,7 +45,7 @@ def test_one_network_of_a_mean(synthetic, tmp_path):
     metadata = {"labels": json.dumps(EMOTIONS), "input_size": "48", "channels": "1", "recipe": "one + two"}
     both = convert(serving_network(networks, 0.02, 0.02), metadata)
     for number, network in enumerate(networks, 1):
-        kept = quantize.keep_network(both, number)
+        kept = quantize.keep_part(both, number)
         alone = convert(serving_network([network], 0.02, 0.02), metadata)
         for name, expected in answers(alone).items():
             assert np.abs(answers(kept)[name] - expected).max() < 1e-5 * np.abs(expected).max(), name
@@ -54,9 +54,45 @@ def test_one_network_of_a_mean(synthetic, tmp_path):
         assert {entry.key: entry.value for entry in kept.metadata_props}["recipe"] == network.name
 
 
-def test_a_graph_of_one_network_has_none_to_choose(exported):
+def test_the_face_without_its_mirror_image(synthetic, tmp_path):
+    from export.to_onnx import convert, serving_network
+    from training.model import plain_cnn
+
+    network = plain_cnn("one", ((8,), (8,)))
+    metadata = {
+        "labels": json.dumps(EMOTIONS),
+        "input_size": "48",
+        "channels": "1",
+        "recipe": "one",
+        "mirrored": "true",
+    }
+    kept = quantize.keep_part(convert(serving_network([network], 0.02, 0.02, mirrored=True), metadata), 1)
+    properties = {entry.key: entry.value for entry in kept.metadata_props}
+    assert (properties["recipe"], properties["mirrored"]) == ("one", "false")
+    onnx.save(kept, tmp_path / "kept.onnx")
+    found = EmotionClassifier(tmp_path / "kept.onnx", threads=1).predict(synthetic.images)
+    logits = np.log(network.predict(synthetic.images[..., None], verbose=0)["probabilities"]) / 0.02
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(found, powers / powers.sum(axis=1, keepdims=True), atol=1e-3)
+
+
+def test_of_two_networks_and_their_mirror_images_there_are_four_parts():
+    from export.to_onnx import convert, serving_network
+    from training.model import plain_cnn
+
+    networks = [plain_cnn(name, ((8,), (8,))) for name in ("one", "two")]
+    with pytest.raises(ValueError, match="mean of two networks or views"):
+        quantize.keep_part(convert(serving_network(networks, mirrored=True), {}), 1)
+
+
+def test_a_graph_of_one_network_and_one_view_has_none_to_choose(exported):
+    alone = quantize.keep_part(onnx.load(exported), 1)
+    for node in alone.graph.node:
+        if node.op_type == "Add" and len(set(node.input)) == 1:  # the mean of a part and itself
+            node.op_type = "Identity"
+            del node.input[1]
     with pytest.raises(ValueError, match="mean of two networks"):
-        quantize.keep_network(onnx.load(exported), 1)
+        quantize.keep_part(alone, 1)
 
 
 def test_released_quantized_network_keeps_its_figures(fer2013):

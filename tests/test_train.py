@@ -14,8 +14,9 @@ from keras import layers
 
 from inference.types import EMOTIONS
 from training.data import SPLITS, Faces, crowd_distribution
-from training import teach, train
-from training.model import RECIPES, FusedBatchNormalization, paper_cnn, sgd
+from training import further, teach, train
+from training.demographics import SOURCES
+from training.model import RECIPES, STRANGE, WEBCAM, FusedBatchNormalization, paper_cnn, sgd
 from training.train import main, mix, read_history, training_and_validation
 
 FILES = {"model.keras", "checkpoint.keras", "history.csv", "curves.png", "run.json"}
@@ -116,7 +117,7 @@ class TestOtherNetworks:
         """Two heads over faces of either size that the recipe trains on."""
         recipe = RECIPES[name]
         network = recipe.build()
-        assert network.name == name.removesuffix("-student")
+        assert network.name == name.partition("-")[0]
         for side in sorted({side for side, _ in recipe.sizes}):
             answers = network.predict(np.resize(synthetic.images, (3, side, side, 1)), verbose=0)
             assert answers["probabilities"].shape == (3, 7) and answers["crowd"].shape == (3, 8)
@@ -376,7 +377,8 @@ class TestTwoHeads:
         settings = {"seed": 0, "epochs": 2}
         faces = synthetic.split("Training").select(np.arange(30, 40))
         prepared = train.Run.__new__(train.Run)
-        prepared.recipe, prepared.settings, prepared.teacher = RECIPES["vgg7"], settings, None
+        prepared.recipe, prepared.settings = RECIPES["vgg7"], settings
+        prepared.teacher = prepared.further = None
         prepared.model = RECIPES["vgg7"].build()
         images, targets = prepared.epoch_data(faces, 0)
         assert images.shape == (10, 40, 40, 1) and images.dtype == np.uint8
@@ -417,13 +419,11 @@ class TestTeacher:
         training, _ = training_and_validation(synthetic, 0)
         network = load(vgg7_run / "model.keras")
         for epoch in (0, 1, 3):
-            faces, kept = teach.Teacher(answers, training).view(epoch, training.images, 48)
+            faces, kept = teach.Teacher(answers, training).view(epoch, training.images)
             both = [network.predict(view[..., None], verbose=0) for view in (faces, faces[:, :, ::-1])]
             for name in ("probabilities", "crowd"):
                 np.testing.assert_allclose(kept[name], (both[0][name] + both[1][name]) / 2, atol=2e-3)
-        first, again, other = (
-            teach.Teacher(answers, training).view(epoch, training.images, 48)[0] for epoch in (0, 2, 1)
-        )
+        first, again, other = (teach.Teacher(answers, training).view(epoch, training.images)[0] for epoch in (0, 2, 1))
         np.testing.assert_array_equal(first, again)
         assert (first != other).any()
 
@@ -436,9 +436,10 @@ class TestTeacher:
         prepared = train.Run.__new__(train.Run)
         prepared.recipe, prepared.settings = RECIPES["vgg7"], {"seed": 0, "epochs": 3}
         prepared.model, prepared.teacher = RECIPES["vgg7"].build(), teach.Teacher(answers, training)
+        prepared.further = None
         images, targets = prepared.epoch_data(training, 2)
         order = np.random.default_rng((0, 2)).permutation(len(training))
-        view, kept = prepared.teacher.view(2, training.images, 48)
+        view, kept = prepared.teacher.view(2, training.images)
         same = (images[..., 0] == view[order]).all(axis=(1, 2))
         mirrored = (images[..., 0] == view[order][:, :, ::-1]).all(axis=(1, 2))
         assert (same | mirrored).all() and 0.35 < mirrored.mean() < 0.65
@@ -467,6 +468,108 @@ class TestTeacher:
             assert message in capsys.readouterr().err
         with pytest.raises(ValueError, match="other training faces"):
             teach.Teacher(answers, synthetic.select(np.arange(50)))
+
+
+class TestFurtherFaces:
+    """Of made-up FairFace and UTKFace; the teacher is a network that was not trained."""
+
+    @pytest.fixture(scope="class")
+    def kept(self, tmp_path_factory, run, demographics_arguments):
+        """The folder of the answers and the teacher; shared, so only to be read."""
+        root = tmp_path_factory.mktemp("further")
+        RECIPES["vgg7"].build().save(root / "teacher.keras")
+        result = run("training.further", root / "teacher.keras", *demographics_arguments, "--out", root / "answers")
+        assert result.returncode == 0, result.stderr
+        return root / "answers", load(root / "teacher.keras")
+
+    @pytest.fixture(scope="class")
+    def faces(self, kept, demographics_arguments):
+        return further.load_further(kept[0], *demographics_arguments[1::2])
+
+    def test_the_answers_are_the_teachers_and_no_face_is_for_testing(self, kept, faces):
+        with np.load(kept[0] / "names.npz") as names:
+            assert set(names["part"]) == {"training", "validation"} and set(names["source"]) == set(SOURCES)
+            count = len(names["name"])
+        assert faces.settings == {"faces": count, "views": 2} and faces.images.shape == (count, 48, 48)
+        for epoch, view in ((0, 0), (3, 1)):
+            images, answers = faces.view(epoch, 40, np.random.default_rng(0))
+            every = teach.distort(faces.images, WEBCAM, further.SEED, view)
+            assert images.shape == (40, 48, 48) and all((image == every).all(axis=(1, 2)).any() for image in images)
+            expected = teach.answer([kept[1]], images)
+            for name in ("probabilities", "crowd"):
+                np.testing.assert_allclose(answers[name], expected[name], atol=2e-3)
+
+    def test_a_student_sees_them_among_its_own_with_their_answers(self, kept, faces, synthetic, tmp_path):
+        training, _ = training_and_validation(synthetic, 0)
+        recipe = replace(RECIPES["vgg7"], further=0.5, sizes=((48, 0.0),))
+        settings = {"seed": 0, "epochs": 1, "start": [], "precision": "float32", "training_faces": len(training)}
+        prepared = train.Run(recipe, tmp_path / "run", settings, further=faces)
+        images, targets = prepared.epoch_data(training, 0)
+        assert len(images) == len(training) + round(len(training) / 2)
+        assert prepared.steps(len(training)) == -(-len(images) // recipe.batch_size)
+        every = teach.distort(faces.images, WEBCAM, further.SEED, 0)
+        found = [
+            index
+            for index, image in enumerate(images[..., 0])
+            if (image == every).all(axis=(1, 2)).any() or (image[:, ::-1] == every).all(axis=(1, 2)).any()
+        ]
+        assert len(found) == round(len(training) / 2) and np.ptp(found) > len(training), "not mixed"
+        expected = teach.answer([kept[1]], images[found, ..., 0])
+        np.testing.assert_allclose(targets["crowd"][found], expected["crowd"], atol=2e-3)
+
+    def test_pictures_that_are_missing(self, kept, demographics_arguments, vgg7_arguments, call, tmp_path, capsys):
+        arguments = (*vgg7_arguments, "--out", tmp_path / "run", *demographics_arguments)
+        assert call(main, *arguments, "--further", tmp_path) == 1
+        assert "holds no answers to further faces" in capsys.readouterr().err
+        shutil.copytree(kept[0], tmp_path / "answers")
+        with np.load(kept[0] / "names.npz") as names:
+            changed = dict(names) | {"name": np.array(["other.jpg", *names["name"][1:]])}
+        np.savez(tmp_path / "answers" / "names.npz", **changed)
+        assert call(main, *arguments, "--further", tmp_path / "answers") == 1
+        assert "1 pictures are missing, FairFace/other.jpg" in capsys.readouterr().err
+
+
+def test_faces_shown_worse_keep_their_targets(synthetic):
+    """A part of the faces is distorted further, in place, and nothing else changes."""
+    faces = synthetic.split("Training")
+    images = {}
+    for share in (0.0, 0.4):
+        prepared = train.Run.__new__(train.Run)
+        recipe = replace(RECIPES["vgg7"], beyond=STRANGE, beyond_share=share, sizes=((48, 0.0),))
+        prepared.recipe, prepared.settings = recipe, {"seed": 0, "epochs": 1}
+        prepared.teacher = prepared.further = None
+        prepared.model = RECIPES["vgg7"].build()
+        images[share], targets = prepared.epoch_data(faces, 0)
+        order = np.random.default_rng((0, 0)).permutation(len(faces))
+        np.testing.assert_array_equal(targets["probabilities"].argmax(axis=1), faces.labels[order])
+    changed = (images[0.0] != images[0.4]).any(axis=(1, 2, 3)).mean()
+    assert changed == pytest.approx(0.4, abs=0.12)
+
+
+def test_other_processes_prepare_the_very_same_epochs(synthetic, tmp_path):
+    """With dropout's seed; where a run is resumed too, at its second epoch here."""
+    faces = synthetic.split("Training")
+    recipe = replace(RECIPES["vgg7"], beyond=STRANGE)
+    settings = {"seed": 3, "epochs": 4, "start": [], "precision": "float32", "training_faces": len(faces)}
+    found = {}
+    for workers in (0, 2):
+        prepared = train.Run(recipe, tmp_path / f"run{workers}", settings, workers=workers)
+        seeds = []
+        prepared._seed_dropout = seeds.append
+        found[workers] = [prepared.epoch_data(faces, epoch) for epoch in (1, 2, 3)], seeds
+        assert len(prepared._prepared) == 0
+    prepared._pool.shutdown()
+    assert found[0][1] == found[2][1] and len(set(found[0][1])) == 3
+    for (images, targets), (others, answers) in zip(found[0][0], found[2][0], strict=True):
+        np.testing.assert_array_equal(images, others)
+        for name in targets:
+            np.testing.assert_array_equal(targets[name], answers[name])
+
+
+def test_a_run_with_processes_ends(vgg7_arguments, tmp_path, run):
+    result = run("training.train", *vgg7_arguments, "--out", tmp_path / "run", "--workers", 2)
+    assert result.returncode == 0, result.stderr
+    assert len(read_history(tmp_path / "run")) == 3
 
 
 def test_interrupted_in_the_first_epoch(train_arguments, tmp_path, command):

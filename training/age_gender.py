@@ -346,7 +346,7 @@ class AgeGenderRun(Run):
         index = draw(training, rng)
         faces = training.select(index)
         images = augment(faces.images, self.recipe.augmentation, rng)
-        self._seed_dropout(rng)
+        self._seed_dropout(int(rng.integers(2**31)))
         genders = np.eye(len(GENDERS), dtype=np.float32)[faces.genders]
         targets = {"age_distribution": admitted_years(faces), "gender": genders}
         return images, mixed_targets(targets, {name: each[index] for name, each in self.teaching.items()})

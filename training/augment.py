@@ -30,6 +30,11 @@ class Augmentation:
         noise: standard deviation of added Gaussian noise, in grey values.
         jpeg: quality of a JPEG compression.
         erased: the part of the faces of which a rectangle is filled with noise (Zhong et al. 2020, arXiv:1708.04896).
+        strange: the part of the faces that gets each of the following four: how other cameras and lamps show a face.
+        pixels: the face is shrunk to this part of its side and enlarged by repeating pixels.
+        faint: differences from the face's mean grey are multiplied by this before they are rounded to whole grey values.
+        gamma: exponent of a tone curve; equally often below and above 1 where the range is (1 / g, g).
+        lamp: the light falls by this part from one side of the face to the other, in any direction.
     """
 
     flip: bool = False
@@ -47,6 +52,11 @@ class Augmentation:
     noise: Range = (2.0, 16.0)
     jpeg: Range = (25.0, 80.0)
     erased: float = 0.0
+    strange: float = 0.0
+    pixels: Range = (0.35, 0.75)
+    faint: Range = (0.06, 0.5)
+    gamma: Range = (0.4, 2.5)
+    lamp: Range = (0.2, 0.8)
 
 
 def augment(
@@ -72,9 +82,16 @@ def augment(
         _degrade(result, augmentation, rng)
     if augmentation.erased:
         _erase(result, augmentation.erased, rng)
-    if side is None or side == images.shape[1]:
-        return result
-    return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in result])
+    if augmentation.strange:
+        _estrange(result, augmentation, rng)
+    return result if side is None else resized(result, side)
+
+
+def resized(images: np.ndarray, side: int) -> np.ndarray:
+    """Faces uint8 (N, S, S) or (N, S, S, 3) averaged down to another side; those of that side as they are."""
+    if side == images.shape[1]:
+        return images
+    return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in images])
 
 
 def _transform(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
@@ -120,19 +137,33 @@ def _recolor(images: np.ndarray, augmentation: Augmentation, rng: np.random.Gene
 def _degrade(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> None:
     """Blur, shrink, add noise and compress, in the order in which a camera and a line do it; in place."""
 
-    def drawn(values: Range):
-        """(index, value) of the faces that get a distortion."""
-        index = np.flatnonzero(rng.random(len(images)) < augmentation.degraded)
-        return zip(index, rng.uniform(*values, len(index)))
-
-    for index, sigma in drawn(augmentation.blur):
+    for index, sigma in _drawn(len(images), augmentation.degraded, augmentation.blur, rng):
         images[index] = blur(images[index], sigma)
-    for index, factor in drawn(augmentation.shrink):
+    for index, factor in _drawn(len(images), augmentation.degraded, augmentation.shrink, rng):
         images[index] = shrink(images[index], factor)
-    for index, deviation in drawn(augmentation.noise):
+    for index, deviation in _drawn(len(images), augmentation.degraded, augmentation.noise, rng):
         images[index] = add_noise(images[index], deviation, rng)
-    for index, quality in drawn(augmentation.jpeg):
+    for index, quality in _drawn(len(images), augmentation.degraded, augmentation.jpeg, rng):
         images[index] = compress(images[index], quality)
+
+
+def _estrange(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> None:
+    """Light from a side, tone curve, few grey values, few pixels, in the order from the lamp to the picture; in place."""
+    count, part = len(images), augmentation.strange
+    for index, fall in _drawn(count, part, augmentation.lamp, rng):
+        images[index] = light_from_a_side(images[index], fall, rng.uniform(0, 2 * np.pi))
+    for index, logarithm in _drawn(count, part, tuple(np.log(augmentation.gamma)), rng):
+        images[index] = tone(images[index], np.exp(logarithm))
+    for index, contrast in _drawn(count, part, augmentation.faint, rng):
+        images[index] = fade(images[index], contrast)
+    for index, factor in _drawn(count, part, augmentation.pixels, rng):
+        images[index] = pixelate(images[index], factor)
+
+
+def _drawn(count: int, part: float, values: Range, rng: np.random.Generator):
+    """(index, value) of the faces that get a distortion."""
+    index = np.flatnonzero(rng.random(count) < part)
+    return zip(index, rng.uniform(*values, len(index)))
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -157,6 +188,40 @@ def compress(image: np.ndarray, quality: float) -> np.ndarray:
     """A uint8 image, (H, W) or (H, W, 3), after JPEG compression at a quality of 1 to 100."""
     encoded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, round(quality)))[1]
     return cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE if image.ndim == 2 else cv2.IMREAD_COLOR)
+
+
+def pixelate(image: np.ndarray, factor: float) -> np.ndarray:
+    """A uint8 image, (H, W) or (H, W, 3), shrunk to a part of its side by area averaging, and enlarged by repeating pixels."""
+    height, width = image.shape[:2]
+    small = (max(1, round(width * factor)), max(1, round(height * factor)))
+    reduced = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
+    return cv2.resize(reduced, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def fade(image: np.ndarray, contrast: float) -> np.ndarray:
+    """A uint8 image (any shape) whose differences from its mean are multiplied, and rounded: few grey values are left."""
+    mean = image.mean()
+    return ((image - mean) * contrast + mean).round().clip(0, 255).astype(np.uint8)
+
+
+def tone(image: np.ndarray, gamma: float) -> np.ndarray:
+    """A uint8 image (any shape) through the tone curve grey ** gamma; above 1 it becomes darker."""
+    return (255 * (np.arange(256) / 255) ** gamma).round().astype(np.uint8)[image]
+
+
+def light_from_a_side(image: np.ndarray, fall: float, direction: float) -> np.ndarray:
+    """A uint8 image, (H, W) or (H, W, 3), whose light falls by a part of it from one side to the other.
+
+    Args:
+        image: the image.
+        fall: 0 to 1, over the image's width.
+        direction: in which it falls, in radians, clockwise as seen from the right.
+    """
+    height, width = image.shape[:2]
+    rows, columns = np.mgrid[:height, :width]
+    along = (columns / (width - 1) - 0.5) * np.cos(direction) + (rows / (height - 1) - 0.5) * np.sin(direction)
+    light = np.clip(1 - fall * (0.5 + along), 0, 1)
+    return (image * light.reshape(*light.shape, *[1] * (image.ndim - 2))).round().astype(np.uint8)
 
 
 def _erase(images: np.ndarray, part: float, rng: np.random.Generator) -> None:

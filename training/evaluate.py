@@ -22,6 +22,8 @@ from training.demographics import add_demographics_arguments, load_portraits
 from training.robustness import robustness
 
 ECE_BINS = 15
+ROBUSTNESS_STEP = 4
+"""Every so many-th face of a set is disturbed: all disturbances of all faces take half an hour on one processor."""
 NOT_SURE_THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -137,6 +139,39 @@ def crowd_agreement(answers: dict[str, np.ndarray], votes: np.ndarray) -> dict:
     return figures
 
 
+def by_label(
+    answers: dict[str, np.ndarray], labels: np.ndarray, votes: np.ndarray | None
+) -> dict[str, dict[str, dict]]:
+    """What each of the answers is worth by each kind of label, over the seven classes.
+
+    Args:
+        answers: outputs by name, (N, K).
+        labels: (N,) indices into EMOTIONS.
+        votes: FERPlus votes (N, 10), or None.
+
+    Returns:
+        By "FER-2013" and, where there are votes, "FERPlus" (its majority, where that is one of the seven classes), and by
+        the names of `distributions`: faces, accuracy, mean_recall over the classes that occur, ece (see `score`), and
+        recall by class, None of a class that does not occur. A crowd answers without contempt.
+    """
+    kinds = {"FER-2013": labels.astype(int)}
+    if votes is not None:
+        column = {place: index for index, place in enumerate(COLUMNS_IN_CROWD)}
+        kinds["FERPlus"] = np.array([column.get(place, -1) for place in majority(votes)])
+    rows = {}
+    for kind, truth in kinds.items():
+        known, rows[kind] = truth >= 0, {}
+        for name, values in distributions(answers).items():
+            seven = values[known][:, COLUMNS_IN_CROWD] if name == "crowd" else values[known]
+            figures = score(seven / seven.sum(axis=1, keepdims=True), truth[known])
+            occur = np.isin(np.arange(len(EMOTIONS)), truth[known])
+            recall = {label: figures["recall"][label] if some else None for label, some in zip(EMOTIONS, occur)}
+            mean = round(float(np.mean([value for value in recall.values() if value is not None])), 4)
+            rows[kind][name] = {key: figures[key] for key in ("faces", "accuracy")}
+            rows[kind][name] |= {"mean_recall": mean, "ece": figures["ece"], "recall": recall}
+    return rows
+
+
 def distributions(answers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The distributions that the page could show: probabilities; with a second head also crowd and consensus."""
     if "crowd" not in answers:
@@ -159,7 +194,7 @@ def coverage(probabilities: np.ndarray, labels: np.ndarray) -> list[dict]:
 def evaluate(model: str | Path, faces: Faces) -> dict[str, dict]:
     """The figures of `score` for each of `test_sets`, which are those of `probabilities`.
 
-    Of a model with a second head also consensus_accuracy; where FERPlus' votes are at hand also `crowd_agreement`.
+    Of a model with a second head also consensus_accuracy and `by_label`; where FERPlus' votes are at hand also `crowd_agreement`.
 
     Raises:
         DataError: the data has no test faces.
@@ -179,6 +214,9 @@ def evaluate(model: str | Path, faces: Faces) -> dict[str, dict]:
             results[name]["consensus_accuracy"] = round(float(right.mean()), 4)
         if faces.votes is not None and (majority(faces.votes[mask]) >= 0).any():
             results[name]["crowd_agreement"] = crowd_agreement(of_set, faces.votes[mask])
+        if "crowd" in answers:
+            votes = None if faces.votes is None else faces.votes[mask]
+            results[name]["by_label"] = by_label(of_set, faces.labels[mask], votes)
     return results
 
 
@@ -187,7 +225,7 @@ def stress(model: str | Path, faces: Faces) -> dict:
 
     Returns:
         set: its name; calibration: ECE and NLL (see `score`) at temperature 1 and at the one fitted on PublicTest;
-        coverage of what the page shows (the consensus where there is one); robustness.
+        coverage of what the page shows (the consensus where there is one); robustness, on every fourth face.
     """
     name = next(name for name in ("PrivateTest", "Test", "PublicTest") if len(faces.split(name)))
     test = faces.split(name)
@@ -198,7 +236,11 @@ def stress(model: str | Path, faces: Faces) -> dict:
         "set": name,
         "calibration": _calibration(model, predict, answers["probabilities"], test.labels, faces.split("PublicTest")),
         "coverage": coverage(shown, test.labels),
-        "robustness": robustness(lambda images: predict(images)["probabilities"], test.images, test.labels),
+        "robustness": robustness(
+            lambda images: predict(images)["probabilities"],
+            test.images[::ROBUSTNESS_STEP],
+            test.labels[::ROBUSTNESS_STEP],
+        ),
     }
 
 
@@ -254,6 +296,8 @@ def to_markdown(model: str, results: dict[str, dict], stress: dict | None = None
         for name, figures in results.items():
             lines.append(f"| {name} | " + " | ".join(f"{figures[metric][label]:.1%}" for label in EMOTIONS) + " |")
         lines.append("")
+    if any("by_label" in figures for figures in results.values()):
+        lines += ["## Recall of each answer by each kind of label", "", *recall_table(results), ""]
     if stress:
         lines += ["## Calibration, doubt and disturbances", "", *stress_tables(stress)]
     return "\n".join(lines)
@@ -280,8 +324,24 @@ def accuracy_table(results: dict[str, dict]) -> list[str]:
             f"clear one ({last['crowd_agreement']['faces']:,} in the last set)."
         )
     if consensus_column:
-        notes.append("Consensus: the mean of `probabilities` and of `crowd` folded to seven classes.")
+        notes.append(
+            "Consensus: what people are shown, `probabilities` and `crowd` together (`inference.types.consensus`)."
+        )
     return [*lines, "", " ".join(notes)]
+
+
+def recall_table(results: dict[str, dict]) -> list[str]:
+    """What `by_label` says of every set that has it, as lines of Markdown."""
+    heads = ["set and labels", "answer", "accuracy", "mean recall", "ECE", *EMOTIONS]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, figures in results.items():
+        for kind, answers in figures.get("by_label", {}).items():
+            for answer, row in answers.items():
+                cells = [f"{name}, {kind}", f"`{answer}`", f"{row['accuracy']:.1%}", f"{row['mean_recall']:.1%}"]
+                cells += [f"{row['ece']:.3f}"]
+                cells += ["" if recall is None else f"{recall:.1%}" for recall in row["recall"].values()]
+                lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def stress_tables(stress: dict) -> list[str]:
@@ -298,7 +358,8 @@ def stress_tables(stress: dict) -> list[str]:
     for row in stress["coverage"]:
         accuracy = "" if row["accuracy"] is None else f"{row['accuracy']:.1%}"
         lines.append(f"| {row['threshold']:.0%} | {row['answered']:.1%} | {accuracy} |")
-    lines += ["", "| disturbance | accuracy at each strength |", "|---|---|"]
+    lines += ["", f"On every {ROBUSTNESS_STEP}th of these faces:", ""]
+    lines += ["| disturbance | accuracy at each strength |", "|---|---|"]
     for name in dict.fromkeys(row["disturbance"] for row in rows):
         cells = [f"{row['strength']:g}: {row['accuracy']:.1%}" for row in rows if row["disturbance"] == name]
         lines.append(f"| {name} | {', '.join(cells)} |")

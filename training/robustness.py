@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from typing import Callable
 
-from training.augment import add_noise, blur, compress, shrink
+from training.augment import add_noise, blur, compress, fade, light_from_a_side, pixelate, shrink, tone
 
 SEED = 0
 
@@ -36,11 +36,19 @@ def _relight(image: np.ndarray, brightness: float = 0.0, contrast: float = 1.0) 
 # (what, strengths, function of face, strength and random generator)
 DISTURBANCES: tuple[tuple[str, tuple[float, ...], Callable], ...] = (
     ("shrunk to a part of the side", (0.75, 0.5, 0.35, 0.25), lambda face, x, rng: shrink(face, x)),
+    ("shrunk, and enlarged by repeating pixels", (0.5, 0.35), lambda face, x, rng: pixelate(face, x)),
     ("blur, standard deviation in pixels", (0.5, 1.0, 1.5, 2.0), lambda face, x, rng: blur(face, x)),
     ("noise, standard deviation in grey values", (5, 10, 20, 30), lambda face, x, rng: add_noise(face, x, rng)),
     ("JPEG, quality", (50, 25, 10), lambda face, x, rng: compress(face, x)),
     ("brightness, grey values added", (-80, -40, 40, 80), lambda face, x, rng: _relight(face, brightness=x)),
     ("contrast, factor", (0.5, 0.25), lambda face, x, rng: _relight(face, contrast=x)),
+    ("few grey values, contrast's factor", (0.1, 0.05), lambda face, x, rng: fade(face, x)),
+    ("tone curve, exponent", (0.4, 2.5), lambda face, x, rng: tone(face, x)),
+    (
+        "light from a side, part that it falls by",
+        (0.6,),
+        lambda face, x, rng: light_from_a_side(face, x, rng.uniform(0, 2 * np.pi)),
+    ),
     ("crop's side, factor", (0.8, 0.9, 1.1, 1.2, 1.35), lambda face, x, rng: reframe(face, side=x)),
     (
         "crop's shift, part of the side",

@@ -50,10 +50,10 @@ class Teacher:
         if self.settings["faces"] != _digest(training):
             raise DataError(f"{folder}: the answers are to other training faces.")
 
-    def view(self, epoch: int, faces: np.ndarray, side: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """What a student sees in an epoch: faces uint8 (N, side, side), and the answers float32 (N, K) by output."""
+    def view(self, epoch: int, faces: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What a student sees in an epoch: faces uint8 (N, S, S), and the answers float32 (N, K) by output."""
         view = epoch % self.settings["views"]
-        images = distort(faces, Augmentation(**self.settings["augmentation"]), self.settings["seed"], view, side)
+        images = distort(faces, Augmentation(**self.settings["augmentation"]), self.settings["seed"], view)
         with np.load(view_file(self.folder, view)) as answers:
             return images, {name: answers[name].astype(np.float32) for name in answers.files}
 
@@ -62,9 +62,9 @@ def view_file(folder: Path, view: int) -> Path:
     return folder / f"view{view:03}.npz"
 
 
-def distort(faces: np.ndarray, augmentation: Augmentation, seed: int, view: int, side: int | None = None) -> np.ndarray:
-    """One view of all faces: uint8 (N, side, side), the same at every call."""
-    return augment(faces, augmentation, np.random.default_rng((seed, 1, view)), side)
+def distort(faces: np.ndarray, augmentation: Augmentation, seed: int, view: int) -> np.ndarray:
+    """One view of all faces: uint8 (N, S, S), the same at every call."""
+    return augment(faces, augmentation, np.random.default_rng((seed, 1, view)))
 
 
 def answer(teachers: list[keras.Model], images: np.ndarray) -> dict[str, np.ndarray]:

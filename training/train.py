@@ -18,14 +18,17 @@ import os
 import signal
 import sys
 import time
-from dataclasses import asdict
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 
 from inference.types import EMOTIONS
-from training.augment import augment
+from training.augment import augment, resized
 from training.data import (
     DataError,
     Faces,
@@ -34,6 +37,8 @@ from training.data import (
     load_fer2013,
     training_and_validation,
 )
+from training.demographics import DemographicsError, add_demographics_arguments
+from training.further import Further, load_further
 from training.model import RECIPES, Recipe
 from training.teach import Teacher
 
@@ -91,6 +96,84 @@ def run_settings(name: str, recipe: Recipe, args: argparse.Namespace, training, 
     }
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """What is drawn for each epoch of a run: nothing in it needs the network, so that it fits through a pipe.
+
+    Attributes:
+        recipe, settings, teacher, further: of the run.
+        outputs: names of the network's outputs.
+    """
+
+    recipe: Recipe
+    settings: dict
+    outputs: list[str]
+    teacher: Teacher | None
+    further: Further | None
+
+    def epoch(self, training: Faces, epoch: int) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
+        """Faces and targets of `Run.epoch_data`, and a seed for the dropout layers."""
+        recipe = self.recipe
+        rng = np.random.default_rng((self.settings["seed"], epoch))
+        side = recipe.side(epoch / self.settings["epochs"])
+        labels = np.eye(len(EMOTIONS), dtype=np.float32)[training.labels]
+        targets = {"probabilities": labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / len(EMOTIONS)}
+        if "crowd" in self.outputs:
+            targets["crowd"] = crowd_distribution(training.votes)
+        order = rng.permutation(len(training))
+        if self.teacher:
+            images, answers = self.teacher.view(epoch, training.images)
+            targets = {
+                name: (1 - recipe.teacher_weight) * target + recipe.teacher_weight * answers[name]
+                for name, target in targets.items()
+            }
+            images = images[order]
+        else:
+            images = augment(training.images[order], recipe.augmentation, rng)
+        targets = {name: target[order] for name, target in targets.items()}
+        if self.further:
+            more, answers = self.further.view(epoch, further_count(recipe, self.further, len(training)), rng)
+            images = np.concatenate([images, more])
+            targets = {name: np.concatenate([target, answers[name]]) for name, target in targets.items()}
+            mixed = rng.permutation(len(images))
+            images, targets = images[mixed], {name: target[mixed] for name, target in targets.items()}
+        if self.teacher or self.further:
+            # The answers are those to a view and to its mirror image, so that either may be shown.
+            mirrored = rng.random(len(images)) < 0.5
+            images[mirrored] = images[mirrored, :, ::-1]
+        if recipe.beyond:
+            worse = rng.random(len(images)) < recipe.beyond_share
+            images[worse] = augment(images[worse], recipe.beyond, rng)
+        images = resized(images, side)
+        if recipe.mixup:
+            images, targets = mix(images, targets, recipe.mixup, rng)
+        return images[..., None], targets, int(rng.integers(2**31))
+
+
+def further_count(recipe: Recipe, further: Further | None, count: int) -> int:
+    """How many further faces an epoch with so many training faces shows."""
+    return min(round(recipe.further * count), len(further.images)) if further else 0
+
+
+def _processes(count: int, drawing: Drawing, training: Faces) -> ProcessPoolExecutor:
+    """Processes that prepare epochs for `Run.epoch_data`; they leave the GPU alone."""
+    # What builds network and optimizer does not fit through a pipe, and is not needed there.
+    drawing = replace(drawing, recipe=replace(drawing.recipe, build=None, optimizer=None))
+    return ProcessPoolExecutor(count, get_context("spawn"), _begin, (drawing, training))
+
+
+def _begin(drawing: Drawing, training: Faces) -> None:
+    global _drawn
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the training's, which ends these processes
+    _drawn = drawing, training
+
+
+def _prepare(epoch: int) -> tuple[np.ndarray, dict[str, np.ndarray], int]:
+    drawing, training = _drawn
+    return drawing.epoch(training, epoch)
+
+
 class Run:
     """One training run in its output folder; everything that outlives a kill is on disk after every epoch.
 
@@ -99,13 +182,26 @@ class Run:
     Attributes:
         columns: of history.csv.
         accuracy_of: the output whose accuracy in training is recorded.
+        workers: processes that prepare the faces of the epochs to come; where 0, each epoch is prepared before it begins.
     """
 
     columns: tuple[str, ...] = HISTORY_COLUMNS
     accuracy_of = "probabilities"
+    workers = 0
+    _pool: ProcessPoolExecutor | None = None
 
-    def __init__(self, recipe: Recipe, out: Path, settings: dict, teacher: Teacher | None = None):
-        self.recipe, self.out, self.settings, self.teacher = recipe, out, settings, teacher
+    def __init__(
+        self,
+        recipe: Recipe,
+        out: Path,
+        settings: dict,
+        teacher: Teacher | None = None,
+        further: Further | None = None,
+        workers: int = 0,
+    ):
+        self.recipe, self.out, self.settings = recipe, out, settings
+        self.teacher, self.further, self.workers = teacher, further, workers
+        self._prepared: dict[int, Future] = {}
         self.checkpoint = out / "checkpoint.keras"
         out.mkdir(parents=True, exist_ok=True)
         settings_file = out / "run.json"
@@ -128,8 +224,11 @@ class Run:
             self.model = recipe.build()
             if settings["start"]:
                 self.start(mean_weights([Path(model) for model in settings["start"]]))
-            steps = settings["epochs"] * -(-settings["training_faces"] // recipe.batch_size)
-            self.compile(steps)
+            self.compile(settings["epochs"] * self.steps(settings["training_faces"]))
+
+    def steps(self, count: int) -> int:
+        """Steps of an epoch with so many training faces."""
+        return -(-(count + further_count(self.recipe, self.further, count)) // self.recipe.batch_size)
 
     def start(self, weights: list[np.ndarray]) -> None:
         """Begin with the weights of a trained network."""
@@ -160,6 +259,8 @@ class Run:
             return 130
         finally:
             signal.signal(signal.SIGINT, default)
+            if self._pool:
+                self._pool.shutdown(cancel_futures=True)
         best = max(self.history, key=lambda row: row["val_accuracy"])
         figures = [
             f"{name.replace('val_', 'validation ')} {value:.4f}"
@@ -175,8 +276,7 @@ class Run:
         Raises:
             KeyboardInterrupt: `interrupt` was called; between two steps.
         """
-        steps = -(-len(training) // self.recipe.batch_size)
-        done = int(self.model.optimizer.iterations) // steps
+        done = int(self.model.optimizer.iterations) // self.steps(len(training))
         if len(self.history) < done:
             raise _damaged(self.out / "history.csv", f"{len(self.history)} rows, but {done} epochs were done")
         # A kill between the two writes below leaves one row more than the checkpoint has epochs: that epoch is redone.
@@ -214,33 +314,21 @@ class Run:
     def epoch_data(self, training: Faces, epoch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The faces (N, S, S, 1) of one epoch, distorted and in a new order, and the targets of each output (N, K).
 
-        Drawn from seed and epoch alone, so that a resumed run sees what an uninterrupted one sees.
+        Drawn from seed and epoch alone, so that a resumed run sees what an uninterrupted one sees, and so that other
+        processes can prepare the epochs that follow (`workers`).
         """
-        recipe = self.recipe
-        rng = np.random.default_rng((self.settings["seed"], epoch))
-        side = recipe.side(epoch / self.settings["epochs"])
-        labels = np.eye(len(EMOTIONS), dtype=np.float32)[training.labels]
-        targets = {"probabilities": labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / len(EMOTIONS)}
-        if "crowd" in self.model.output_names:
-            targets["crowd"] = crowd_distribution(training.votes)
-        order = rng.permutation(len(training))
-        if self.teacher:
-            images, answers = self.teacher.view(epoch, training.images, side)
-            images = images[order]
-            # The answers are those to a view and to its mirror image, so that either may be shown.
-            mirrored = rng.random(len(images)) < 0.5
-            images[mirrored] = images[mirrored, :, ::-1]
-            targets = {
-                name: (1 - recipe.teacher_weight) * target + recipe.teacher_weight * answers[name]
-                for name, target in targets.items()
-            }
+        drawing = Drawing(self.recipe, self.settings, list(self.model.output_names), self.teacher, self.further)
+        if not self.workers:
+            images, targets, dropout = drawing.epoch(training, epoch)
         else:
-            images = augment(training.images[order], recipe.augmentation, rng, side)
-        targets = {name: target[order] for name, target in targets.items()}
-        if recipe.mixup:
-            images, targets = mix(images, targets, recipe.mixup, rng)
-        self._seed_dropout(rng)
-        return images[..., None], targets
+            if self._pool is None:
+                self._pool = _processes(self.workers, drawing, training)
+            for following in range(epoch, min(epoch + self.workers + 1, self.settings["epochs"])):
+                if following not in self._prepared:
+                    self._prepared[following] = self._pool.submit(_prepare, following)
+            images, targets, dropout = self._prepared.pop(epoch).result()
+        self._seed_dropout(dropout)
+        return images, targets
 
     def validate_average(self, validation: Faces) -> dict[str, float]:
         """The figures of `validate`; the network with the best val_accuracy so far becomes model.keras.
@@ -269,11 +357,11 @@ class Run:
         batches = [self.model.predict_on_batch(images[start : start + 256]) for start in range(0, len(images), 256)]
         return {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
 
-    def _seed_dropout(self, rng: np.random.Generator) -> None:
+    def _seed_dropout(self, seed: int) -> None:
         """Draw the state of the dropout layers anew: Keras does not save it with the model."""
         for variable in self.model.variables:
             if variable.name == "seed_generator_state":
-                variable.assign([int(rng.integers(2**31)), 0])
+                variable.assign([seed, 0])
 
     def interrupt(self, *_) -> None:
         """End `train` after the present step; the handler of Ctrl-C, of which a second one ends the program at once."""
@@ -392,6 +480,15 @@ def main() -> int:
     add_data_arguments(parser)
     add_run_arguments(parser)
     parser.add_argument("--teacher", type=Path, metavar="DIR", help="learn from the answers that training.teach kept")
+    parser.add_argument("--further", type=Path, metavar="DIR", help="and from those that training.further kept")
+    add_demographics_arguments(parser)
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="processes that distort the faces of the next epochs meanwhile; what a GPU needs (default: 0)",
+    )
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
@@ -408,12 +505,14 @@ def main() -> int:
         if recipe.crowd_weight and training.votes is None:
             raise DataError(f"{args.data}: the recipe {args.recipe} needs FERPlus' fer2013new.csv beside the csv.")
         teacher = Teacher(args.teacher, training) if args.teacher else None
-    except DataError as error:
+        further = load_further(args.further, args.fairface, args.utkface, args.crops) if args.further else None
+    except (DataError, DemographicsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     settings = run_settings(args.recipe, recipe, args, training, validation)
     settings |= {"teacher": teacher.settings if teacher else None}
-    return Run(recipe, args.out, settings, teacher).carry_out(training, validation)
+    settings |= {"further": further.settings} if further else {}
+    return Run(recipe, args.out, settings, teacher, further, args.workers).carry_out(training, validation)
 
 
 if __name__ == "__main__":

@@ -147,8 +147,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Her yüzün çevresinde numaralı bir kutu olan fotoğraf.",
     ),
     "two_answers": (
-        "Bars: mean of the network's two answers, what FER-2013's label would be and what ten people would say.",
-        "Çubuklar: ağın iki yanıtının ortalaması; biri FER-2013 etiketinin, öbürü on kişinin ne diyeceğini tahmin eder.",
+        "Bars: the network's two answers together, what FER-2013's label would be and what ten people would say. Rare "
+        "emotions count for more than their frequency.",
+        "Çubuklar: ağın iki yanıtının birleşimi; biri FER-2013 etiketinin, öbürü on kişinin ne diyeceğini tahmin eder. Seyrek "
+        "görülen duygular, sıklıklarından daha ağır basar.",
     ),
     "unsure": (
         "Not sure: no bar reaches {limit}, so the longest one is more likely wrong than right.",
