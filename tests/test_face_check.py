@@ -2,11 +2,10 @@
 
 import cv2
 import numpy as np
-import os
 import pytest
 from pathlib import Path
 
-from inference.detector import FaceDetector
+from inference.detector import FaceDetector, as_near
 from inference.face_check import MIN_SCORE, FaceCheck
 from inference.images import load_image
 from inference.search import FaceSearch
@@ -19,25 +18,17 @@ def kept():
     """A function that gives the probabilities of a picture's candidates from MIN_SCORE on, the highest first."""
     search = FaceSearch(cuda=False)
     check = FaceCheck(search, cuda=False)
-    with_looks = FaceDetector("short_range")
+    with_looks = FaceDetector()
 
     def answer(image: np.ndarray) -> list[float]:
         candidates = search.search(image)
-        looks = [with_looks.look_again(image, candidate) for candidate in candidates]
+        looks = [with_looks.look_again(image, as_near(candidate)) for candidate in candidates]
         found = check.probabilities(image, candidates, looks)
         assert found.shape == (len(candidates),) and ((found >= 0) & (found <= 1)).all()
         return sorted((value for value in found.tolist() if value >= MIN_SCORE), reverse=True)
 
     yield answer
     with_looks.close()
-
-
-@pytest.fixture(scope="module")
-def photos() -> Path:
-    folder = os.environ.get("PHOTOS_DIR")
-    if not folder:
-        pytest.skip("set PHOTOS_DIR to the folder of the photographs")
-    return Path(folder)
 
 
 def test_an_astronaut_is_a_face_and_a_cat_is_none(kept):
@@ -58,3 +49,26 @@ def test_a_face_stays_one_when_its_picture_is_small_dark_blurred_or_grey(kept, s
 def test_no_candidates_have_no_probabilities():
     search = FaceSearch(cuda=False)
     assert FaceCheck(search, cuda=False).probabilities(np.zeros((64, 64, 3), np.uint8), [], []).shape == (0,)
+
+
+def test_a_drawn_smiley_and_the_back_of_a_head_are_no_faces(kept):
+    smiley = np.full((400, 400, 3), 255, np.uint8)
+    cv2.circle(smiley, (200, 200), 120, (255, 210, 60), -1, cv2.LINE_AA)
+    for x in (160, 240):
+        cv2.circle(smiley, (x, 170), 14, (40, 30, 20), -1, cv2.LINE_AA)
+    cv2.ellipse(smiley, (200, 215), (65, 55), 0, 15, 165, (40, 30, 20), 8, cv2.LINE_AA)
+    assert kept(smiley) == []
+    back = load_image(ROOT / "examples" / "astronaut.jpg")
+    hair = np.random.default_rng(0).normal(0, 12, back.shape)
+    hair = cv2.blur(hair, (1, 25)) * 4 + (120, 85, 55)
+    mask = np.zeros(back.shape[:2], np.uint8)
+    cv2.ellipse(mask, (224, 125), (75, 95), 0, 0, 360, 255, -1)
+    back[mask > 0] = hair.clip(0, 255).astype(np.uint8)[mask > 0]
+    assert kept(back) == []
+
+
+def test_many_candidates_are_answered_as_each_alone():
+    search, image = FaceSearch(cuda=False), load_image(ROOT / "examples" / "astronaut.jpg")
+    check, places = FaceCheck(search, cuda=False), search.search(image)[:1] * 70
+    together = check.probabilities(image, places, [None] * 70)
+    assert np.allclose(together, check.probabilities(image, places[:1], [None]), atol=1e-4)
