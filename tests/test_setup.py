@@ -177,6 +177,7 @@ def test_every_generated_section_of_the_readme_is_filled():
         "tracking",
         "live",
         "load",
+        "quality",
         "reproduction",
         "runs",
         "studies",
