@@ -26,9 +26,11 @@ import numpy as np
 
 from benchmarks.readme import write_section
 from benchmarks.scenes import Photos, fill, load, paste, pictures
+from inference import face_check
 from inference.detector import FaceDetector
 from inference.images import SUFFIXES, ImageError, load_image
 from inference.search import scaled
+from inference.session import Session
 from inference.types import Detection
 
 CROWD_SIZES = ((24, 32), (32, 48), (48, 64), (64, 96), (96, 200))
@@ -149,6 +151,7 @@ def measure(photos: Path, faces: Path | None, folders: list[Path], number: int) 
         result["people"] = people(find, photos / "people")
         result["sizes"] = {groups[-1].name: sizes(find, groups[-1])}
     result["empty"] = {folder.name: empty(find, folder) for folder in folders}
+    result["check"] = json.loads(Session(face_check.FILE, cuda=False).metadata["metrics"])
     return result
 
 
@@ -183,7 +186,17 @@ def to_markdown(result: dict) -> str:
         columns.append(cells)
     lines += ["", f"| found | {' | '.join(result['counts'])} |", "|---" * (len(columns) + 1) + "|"]
     lines += [f"| {head} | {' | '.join(cells)} |" for head, cells in zip(heads, zip(*columns), strict=True)]
+    check = result["check"]
+    rows = check["by threshold"]
     lines += [
+        "",
+        f"The check alone on {check['pictures of others']} pictures of animals and {check['people']:,} people that it was not "
+        f"trained with, by the score from which a place is kept ({face_check.MIN_SCORE} is used); a score is off by "
+        f"{check['calibration_error']:.3f} on average where half of all places are faces:",
+        "",
+        f"| score | {' | '.join(next(iter(rows.values())))} |",
+        "|---" * (len(next(iter(rows.values()))) + 1) + "|",
+        *(f"| {score} | {' | '.join(f'{value:.1%}' for value in row.values())} |" for score, row in rows.items()),
         "",
         "Median milliseconds on one thread. Faces are pasted into 1280x960; their side is that of the detector's box. Written "
         "by",

@@ -2,7 +2,7 @@
 
     python -m export.face_check MODEL.keras models/face_check.onnx
 
-`python -m training.face_check` makes MODEL.keras and, beside it, MODEL.json, whose figures go into the metadata.
+`python -m training.face_check` makes MODEL.keras and, beside it, report.json, whose figures go into the metadata.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> int:
         "measures": str(model.inputs[1].shape[1]),
         "parameters": str(model.count_params()),
         "dataset": "FairFace, UTKFace, and pictures of animals (10 Monkey Species; Dogs vs. Cats)",
-        "metrics": args.model.with_suffix(".json").read_text(),
+        "metrics": args.model.with_name("report.json").read_text(),
         "version": datetime.date.today().isoformat(),
     }
     image, measures = model.inputs

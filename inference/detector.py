@@ -259,28 +259,31 @@ class FaceDetector:
         places = suppress(places)
         near = [as_near(place) for place in places]
         verified = turn // VERIFY_EVERY % max(len(missed), 1) if turn % VERIFY_EVERY == 0 else None
-        new = set(range(len(places)))
+        new, known = set(range(len(places))), sum(face.score for face in expected)
         for number, face in enumerate(missed):
             best = max(new, key=lambda index: _iou(near[index].box, face.box), default=None)
             if best is not None and _iou(near[best].box, face.box) >= SAME_FACE:
                 new.remove(best)
-                if number != verified or self._confirm(image, [places[best]], self.min_score * KEEP_PART):
+                if number != verified or self._confirm(
+                    image, [places[best]], self.min_score * KEEP_PART, known - face.score
+                ):
                     found.append(replace(near[best], box=_clip(*near[best].box, image.shape), score=face.score))
         if search:
-            known = [face.box for face in found]
-            unknown = [places[index] for index in new if not any(_overlap(near[index].box, box) for box in known)]
-            found += self._confirm(image, unknown, self.min_score)
+            unknown = [places[index] for index in new if not any(_overlap(near[index].box, face.box) for face in found)]
+            found += self._confirm(image, unknown, self.min_score, known)
         return suppress(found)
 
-    def _confirm(self, image: np.ndarray, places: list[Detection], min_score: float) -> list[Detection]:
-        """Those of some places that are faces, by a look at each from near."""
+    def _confirm(
+        self, image: np.ndarray, places: list[Detection], min_score: float, known: float = 0.0
+    ) -> list[Detection]:
+        """Those of some places that are faces, by a look at each from near; known is the sum of the scores of others."""
         near = [as_near(place) if place.search == "yunet" else place for place in places]
         looks = [self.look_again(image, place) for place in near]
         found = []
         if self.searcher is None:
             scores = [look.score if look else 0.0 for look in looks]
         else:
-            scores = self.checker.probabilities(image, places, looks).tolist()
+            scores = self.checker.probabilities(image, places, looks, known).tolist()
         for place, look, score in zip(near, looks, scores):
             if score >= min_score:
                 seen = look is not None and (
@@ -430,7 +433,13 @@ def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
     height, width = image.shape[:2]
     frame = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
     detections = []
-    for found in model.detect(frame).detections:
+    try:
+        result = model.detect(frame)
+    except KeyboardInterrupt:
+        # The library goes on in its thread, with the frame's memory, which is freed when this is left.
+        model._lib._executor.submit(int).result()
+        raise
+    for found in result.detections:
         area = found.bounding_box
         box = _clip(area.origin_x, area.origin_y, area.origin_x + area.width, area.origin_y + area.height, image.shape)
         # The person's right and left eye, which are left and right in the picture, the tip of the nose, the mouth's middle.

@@ -18,10 +18,15 @@ people that the network was trained with are cut off there."""
 SMALL_VIEW = 64
 """Side of the same as YuNet sees it once more."""
 INNER = VIEW // 4
-MIN_SCORE = 0.5
-"""Share of faces among such candidates from which one is kept."""
+MIN_SCORE = 0.24
+"""Score from which a candidate is kept."""
+COMPANY = 1.0
+"""How much company speaks for a candidate: where there are n other faces in a picture, the odds are multiplied by
+(1 + n) ** COMPANY. Among people one more of them is likelier than an animal."""
 MIN_SEEN = 0.02
 """Score of YuNet or BlazeFace that counts as nothing."""
+LARGE = 100.0
+"""Side in pixels from which larger faces are no other."""
 BATCH = 64
 """Candidates in one run."""
 
@@ -45,7 +50,7 @@ class FaceCheck:
         self.session = Session(FILE, threads, cuda)
 
     def probabilities(
-        self, image: np.ndarray, candidates: list[Detection], looks: list[Detection | None]
+        self, image: np.ndarray, candidates: list[Detection], looks: list[Detection | None], known: float = 0.0
     ) -> np.ndarray:
         """How likely it is that candidates are human faces.
 
@@ -53,16 +58,25 @@ class FaceCheck:
             image: uint8 (H, W, 3), RGB.
             candidates: of `FaceSearch.search`, in pixels of the picture.
             looks: what FaceDetector.look_again saw of each, None where it saw nothing.
+            known: the sum of the probabilities of other faces in the picture.
 
         Returns:
-            float32 (N,), 0 to 1: the share of such candidates that are faces, where half of all are.
+            float32 (N,), 0 to 1: the share of such candidates that are faces, where half of those are that have no company;
+            in company more.
         """
         answers = [np.zeros(0, np.float32)]
         for start in range(0, len(candidates), BATCH):
             part = slice(start, start + BATCH)
             crops, values = measure(self.search, image, candidates[part], looks[part])
             answers += self.session.run(["probability"], {"image": crops.astype(np.float32), "measures": values})
-        return np.concatenate(answers)
+        return with_company(np.concatenate(answers), known)
+
+
+def with_company(alone: np.ndarray, known: float) -> np.ndarray:
+    """Probabilities (N,) of the candidates of a picture, each of which speaks for the others, as others that are known do."""
+    others = np.maximum(alone.sum() - alone, 0) + known
+    odds = alone / np.maximum(1 - alone, 1e-6) * (1 + others) ** COMPANY
+    return odds / (1 + odds)
 
 
 def measure(
@@ -111,7 +125,13 @@ def _geometry(candidate: Detection) -> list[float]:
     x1, y1, x2, y2 = candidate.box
     box = (complex(x1 + x2, y1 + y2) / 2 - middle) * frame
     points = (abs(right - left) / side, abs(nose.real), nose.imag, abs(mouth.real), mouth.imag, abs(box.real), box.imag)
-    return [_logit(candidate.score), math.log(side / 32), *points, math.log((x2 - x1) / (y2 - y1)), abs(math.sin(roll))]
+    return [
+        _logit(candidate.score),
+        math.log(min(side, LARGE) / 32),
+        *points,
+        math.log((x2 - x1) / (y2 - y1)),
+        abs(math.sin(roll)),
+    ]
 
 
 def _look(candidate: Detection, look: Detection | None) -> list[float]:

@@ -131,6 +131,11 @@ def collect(args: argparse.Namespace) -> Samples:
     return Samples(*map(np.array, zip(*rows)))
 
 
+def cut_off(samples: Samples) -> np.ndarray:
+    """Which are of pictures cut off around them, as those of people all are: whole pictures would be told by that alone."""
+    return ~np.char.startswith(samples.names, "whole ")
+
+
 def content_network() -> keras.Model:
     """float32 (N, S, S, 3) RGB 0..255 to a logit (N, 1)."""
     image = keras.Input((VIEW // 2, VIEW // 2, 3), name="image")
@@ -142,7 +147,9 @@ def content_network() -> keras.Model:
 def train_content(samples: Samples, epochs: int) -> keras.Model:
     """A network of the crop, shown as many people as others in every epoch."""
     network, rng = content_network(), np.random.default_rng(0)
-    kinds = [np.flatnonzero((samples.labels == label) & (samples.parts < JOINED)) for label in (0, 1)]
+    kinds = [
+        np.flatnonzero((samples.labels == label) & (samples.parts < JOINED) & cut_off(samples)) for label in (0, 1)
+    ]
     count = max(map(len, kinds))
     steps = epochs * (2 * count // BATCH_SIZE)
     network.compile(
@@ -177,7 +184,7 @@ def fit_logistic(values: np.ndarray, labels: np.ndarray, penalty: float = 1e-2) 
 def report(samples: Samples, scores: np.ndarray, chosen: np.ndarray) -> dict:
     """By threshold: the share of the whole pictures of others with a false face, and of people kept, by size in pixels."""
     sides = 32 * np.exp(samples.measures[:, 1])
-    whole = chosen & np.char.startswith(samples.names, "whole ")
+    whole = chosen & ~cut_off(samples)
     names, where = np.unique(samples.names[whole], return_inverse=True)
     best = np.zeros(len(names))
     np.maximum.at(best, where, scores[whole])
@@ -228,7 +235,7 @@ def main() -> int:
     network = train_content(samples, args.epochs)
     content = network.predict(samples.crops, batch_size=256, verbose=0)
     values = np.column_stack([content, samples.measures])
-    joined = samples.parts == JOINED
+    joined = (samples.parts == JOINED) & cut_off(samples)
     weights, bias = fit_logistic(values[joined], samples.labels[joined])
     scores = 1 / (1 + np.exp(-(values @ weights + bias)))
     result = report(samples, scores, samples.parts == LAST)
