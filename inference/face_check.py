@@ -20,9 +20,9 @@ SMALL_VIEW = 64
 INNER = VIEW // 4
 MIN_SCORE = 0.24
 """Score from which a candidate is kept."""
-COMPANY = 1.0
-"""How much company speaks for a candidate: where there are n other faces in a picture, the odds are multiplied by
-(1 + n) ** COMPANY. Among people one more of them is likelier than an animal."""
+COMPANY_SCORE = 0.65
+"""Score of the search from which company speaks for a candidate: among people a person that is seen badly is likelier than an
+animal. Where there are n other faces in a picture, the odds are multiplied by 1 + n."""
 MIN_SEEN = 0.02
 """Score of YuNet or BlazeFace that counts as nothing."""
 LARGE = 100.0
@@ -69,13 +69,15 @@ class FaceCheck:
             part = slice(start, start + BATCH)
             crops, values = measure(self.search, image, candidates[part], looks[part])
             answers += self.session.run(["probability"], {"image": crops.astype(np.float32), "measures": values})
-        return with_company(np.concatenate(answers), known)
+        searched = np.array([candidate.score for candidate in candidates])
+        return with_company(np.concatenate(answers), searched, known)
 
 
-def with_company(alone: np.ndarray, known: float) -> np.ndarray:
-    """Probabilities (N,) of the candidates of a picture, each of which speaks for the others, as others that are known do."""
-    others = np.maximum(alone.sum() - alone, 0) + known
-    odds = alone / np.maximum(1 - alone, 1e-6) * (1 + others) ** COMPANY
+def with_company(alone: np.ndarray, searched: np.ndarray, known: float) -> np.ndarray:
+    """Probabilities (N,) of the candidates of a picture, of scores (N,) in the search, each of which speaks for the others, as
+    others that are known do."""
+    others = np.where(searched >= COMPANY_SCORE, np.maximum(alone.sum() - alone, 0) + known, 0)
+    odds = alone / np.maximum(1 - alone, 1e-6) * (1 + others)
     return odds / (1 + odds)
 
 

@@ -81,7 +81,7 @@ def test_odd_shapes_have_no_face(analyzer, shape):
 
 @pytest.mark.parametrize(
     "image",
-    [np.zeros((9, 9), np.uint8), np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)],
+    [np.zeros((9, 9, 2), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)],
 )
 def test_other_arrays_are_refused(analyzer, image, astronaut):
     with pytest.raises(ValueError, match="uint8"):
@@ -369,7 +369,7 @@ def test_consensus_of_many_faces_and_without_a_crowd():
 
 
 def test_what_is_shown_may_differ_from_the_benchmarked_answer():
-    face = face_saying([0.05, 0, 0, 0.4, 0.5, 0, 0.05], [0.1, 0.9, 0, 0, 0, 0, 0, 0])
+    face = face_saying([0.05, 0, 0, 0.45, 0.5, 0, 0], [0.1, 0.9, 0, 0, 0, 0, 0, 0])
     assert (face.emotion, face.shown, face.sure) == ("sad", "happy", True)
     fields = face.to_dict()
     assert (fields["emotion"], fields["shown"], fields["sure"]) == ("sad", "happy", True)
@@ -378,7 +378,8 @@ def test_what_is_shown_may_differ_from_the_benchmarked_answer():
         "neutral": 0.1,
         "happiness": 0.9,
     }
-    assert abs(fields["consensus"]["happy"] - 0.65) < 1e-5
+    # The crowd has a quarter of the say; a class counts by the root of its frequency, and the temperature is 0.9.
+    assert abs(fields["consensus"]["happy"] - 0.5310) < 1e-3
     assert json.loads(json.dumps(fields)) == fields
     assert "crowd" not in face_saying(face.probabilities).to_dict()
 
@@ -387,7 +388,7 @@ def test_half_is_sure_and_less_is_not():
     assert face_saying([0.5, 0.3, 0.2, 0, 0, 0, 0]).sure
     assert not face_saying([0.499, 0.3, 0.201, 0, 0, 0, 0]).sure
     # It is the consensus that counts.
-    assert not face_saying(one_hot(7, 3) * 0.8 + 0.2 / 7, one_hot(8, CROWD.index("fear")) * 0.9 + 0.1 / 8).sure
+    assert not face_saying(one_hot(7, 3) * 0.6 + 0.4 / 7, one_hot(8, CROWD.index("fear")) * 0.9 + 0.1 / 8).sure
 
 
 def test_labels_in_the_picture_are_what_is_shown(monkeypatch):
