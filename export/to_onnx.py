@@ -140,7 +140,10 @@ def convert(model: keras.Model, metadata: dict[str, str]) -> onnx.ModelProto:
     Returns:
         A checked ONNX model: inputs named as the model's (`image`), outputs as in the dict, a dynamic batch axis, opset 17.
     """
-    signature = [tf.TensorSpec((None, *tensor.shape[1:]), tf.float32, name=tensor.name) for tensor in model.inputs]
+    names = ["image"] if len(model.inputs) == 1 else [tensor.name for tensor in model.inputs]
+    signature = [
+        tf.TensorSpec((None, *tensor.shape[1:]), tf.float32, name=name) for name, tensor in zip(names, model.inputs)
+    ]
 
     @tf.function(input_signature=signature)
     def forward(*inputs):
