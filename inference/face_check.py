@@ -35,6 +35,9 @@ class FaceCheck:
     """A small network of the candidate's crop, joined with YuNet's score in the search and at two sizes of the crop,
     BlazeFace's look from near, the points' geometry, the size, light and sharpness. May be shared by threads.
 
+    Human faces are those of people, seen so that at least a part of the face is to be seen: statues and drawings that look
+    like people count as people, a smiley, an animal and the back of a head do not.
+
     Drawn faces were not trained with: plain ones are no candidates of the search, one drawn with brows, nose and hair may pass.
 
     Args:
