@@ -23,7 +23,7 @@ import app
 from clips import write_face_clip
 from gradio_client import Client, handle_file
 from inference import __main__ as command_line
-from inference import age_gender, detector, model_files, search
+from inference import age_gender, detector, face_check, model_files, search
 from inference.analyzer import FaceAnalyzer
 from inference.detector import DetectorError, FaceDetector
 from inference.images import load_image
@@ -43,7 +43,7 @@ def astronaut() -> np.ndarray:
 
 # Model files
 
-USED = ("emotion.onnx", "emotion_int8.onnx", "age_gender.onnx", *detector.FILES.values())
+USED = ("emotion.onnx", "emotion_int8.onnx", "age_gender.onnx", detector.FILE, search.FILE, face_check.FILE)
 """What the page opens."""
 
 
@@ -101,7 +101,9 @@ def test_a_damaged_model_file_ends_the_start_of_the_page(models, name, damage):
         assert "delete age_gender.onnx" in message
 
 
-@pytest.mark.parametrize("name", ["emotion.onnx", "age_gender.onnx", *detector.FILES.values(), "SHA256SUMS"])
+@pytest.mark.parametrize(
+    "name", ["emotion.onnx", "age_gender.onnx", detector.FILE, search.FILE, face_check.FILE, "SHA256SUMS"]
+)
 def test_a_damaged_model_file_ends_the_command(models, name, call, capsys):
     alter(models / name)
     if name == "SHA256SUMS":
