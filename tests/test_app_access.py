@@ -87,7 +87,7 @@ def said_in(path: str) -> list[str]:
 # Of files on the server's own disk, and for those who write programs.
 NOT_FOR_VISITORS = (
     *("1: ", "X-", "session_hash", "The body ", "The time of a marker should be", "The data URL", "An upload should"),
-    *("There is nothing here", "There is no such answer", "This request was not understood"),
+    *("There is nothing here", "There is no such answer", "This request was not understood", "The PIL image cannot"),
 )
 
 

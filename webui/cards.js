@@ -8,7 +8,7 @@ function makeCard(id) {
     return {root, fill, percentText};
   });
   const answer = make("strong", {class: "ifade-card-answer"}), index = make("span", {class: "ifade-card-index"});
-  const issues = make("p", {class: "ifade-card-apparent"}), apparent = make("p", {class: "ifade-card-apparent"});
+  const issues = make("p", {class: "ifade-card-issues"}), apparent = make("p", {class: "ifade-card-apparent"});
   const root = make("section", {class: "ifade-card", style: `--person: ${personColor(id)}`},
     make("div", {class: "ifade-card-head"}, make("span", {class: "ifade-card-name", text: t("person_title", {id})}), answer, index),
     make("div", {class: "ifade-bars"}, ...bars.map((bar) => bar.root)), issues, apparent);
