@@ -65,6 +65,10 @@ FOLLOW_PIXELS = 24
 """Side of the smallest of them, at least, in the frame as it is searched."""
 VERIFY_EVERY = 3
 """Of the faces of a crowd one is looked at from near in every so many frames."""
+LARGE_SIDE = 0.13
+"""Side of a face, in sides of the picture, from which MediaPipe's model sees it in the whole picture."""
+SAME_PLACE = 0.5
+"""Intersection over union from which that is the same face."""
 SAME_FACE = 0.3
 """Intersection over union from which a place of the search is the face that was expected near it."""
 BOX_SIDE = 0.96
@@ -279,13 +283,20 @@ class FaceDetector:
         """Those of some places that are faces, by a look at each from near; known is the sum of the scores of others."""
         near = [as_near(place) if place.search == "yunet" else place for place in places]
         looks = [self.look_again(image, place) for place in near]
-        found = []
         if self.searcher is None:
             scores = [look.score if look else 0.0 for look in looks]
         else:
             scores = self.checker.probabilities(image, places, looks, known).tolist()
+        found, whole = [], None
         for place, look, score in zip(near, looks, scores):
             if score >= min_score:
+                if self.searcher and place.box[2] - place.box[0] >= LARGE_SIDE * max(image.shape[:2]):
+                    # MediaPipe's model sees a large face in the whole picture already: it is looked at from there, as the
+                    # faces were that the networks learnt from.
+                    whole = self.look(image) if whole is None else whole
+                    start = max(whole, key=lambda seen: _iou(seen.box, place.box), default=None)
+                    if start is not None and _iou(start.box, place.box) >= SAME_PLACE:
+                        look = self.look_again(image, start) or look
                 seen = look is not None and (
                     place.search != "yunet" or (look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE)
                 )

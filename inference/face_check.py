@@ -22,7 +22,9 @@ MIN_SCORE = 0.24
 """Score from which a candidate is kept."""
 COMPANY_SCORE = 0.65
 """Score of the search from which company speaks for a candidate: among people a person that is seen badly is likelier than an
-animal. Where there are n other faces in a picture, the odds are multiplied by 1 + n."""
+animal."""
+COMPANY = 1.5
+"""Where there are n other faces in a picture, the odds are multiplied by (1 + n) to this power."""
 MIN_SEEN = 0.02
 """Score of YuNet or BlazeFace that counts as nothing."""
 LARGE = 100.0
@@ -80,7 +82,7 @@ def with_company(alone: np.ndarray, searched: np.ndarray, known: float) -> np.nd
     """Probabilities (N,) of the candidates of a picture, of scores (N,) in the search, each of which speaks for the others, as
     others that are known do."""
     others = np.where(searched >= COMPANY_SCORE, np.maximum(alone.sum() - alone, 0) + known, 0)
-    odds = alone / np.maximum(1 - alone, 1e-6) * (1 + others)
+    odds = alone / np.maximum(1 - alone, 1e-6) * (1 + others) ** COMPANY
     return odds / (1 + odds)
 
 

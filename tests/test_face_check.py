@@ -6,7 +6,7 @@ import pytest
 from pathlib import Path
 
 from inference.detector import FaceDetector, as_near
-from inference.face_check import MIN_SCORE, FaceCheck
+from inference.face_check import COMPANY, MIN_SCORE, FaceCheck
 from inference.images import load_image
 from inference.search import FaceSearch
 
@@ -72,6 +72,6 @@ def test_many_candidates_are_answered_as_each_alone():
     check, places = FaceCheck(search, cuda=False), search.search(image)[:1] * 70
     together = check.probabilities(image, places, [None] * 70)
     (alone,) = check.probabilities(image, places[:1], [None])
-    odds = alone / (1 - alone) * (1 + 69 * alone)  # the others speak for each
+    odds = alone / (1 - alone) * (1 + 69 * alone) ** COMPANY  # the others speak for each
     assert np.allclose(together, odds / (1 + odds), atol=1e-3)
     assert np.allclose(check.probabilities(image, places[:1], [None], known=69 * alone), together[0], atol=1e-3)
