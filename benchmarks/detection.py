@@ -145,7 +145,7 @@ def measure(photos: Path, faces: Path | None, folders: list[Path], number: int) 
     """All figures; see the top of this file."""
     find, material = ways(), load(photos, faces)
     counts, milliseconds = composed(find, material, number)
-    result = {"counts": counts, "milliseconds": milliseconds, "pasted": pasted(find, material)}
+    result = {"pictures": number, "counts": counts, "milliseconds": milliseconds, "pasted": pasted(find, material)}
     groups = sorted((photos / "people").glob("group_*"))
     if groups:
         result["people"] = people(find, photos / "people")
@@ -200,7 +200,8 @@ def to_markdown(result: dict) -> str:
         "",
         "Median milliseconds on one thread. Faces are pasted into 1280x960; their side is that of the detector's box. Written "
         "by",
-        "`python -m benchmarks.detection --photos DIR --faces DIR --empty DIR --readme` with a few portraits, groups and",
+        f"`python -m benchmarks.detection --photos DIR --faces DIR --empty DIR --pictures {result['pictures']} --readme` with a few "
+        "portraits, groups and",
         "pictures without a face, 300 faces of FairFace's validation part, and pictures of animals.",
     ]
     return "\n".join(lines)
