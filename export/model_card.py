@@ -14,11 +14,9 @@ from huggingface_hub import EvalResult
 from huggingface_hub.repocard_data import eval_results_to_model_index
 from huggingface_hub.utils import yaml_dump
 
-from inference import face_check
 from inference.age_gender import DEFAULT_MODEL
 from inference.alignment import AGE_GENDER_FRAMING, EYE_LINE, SIDE_BY_BOX, SIDE_BY_EYES
 from inference.model_files import CHECKSUMS, MODELS
-from inference.session import Session
 from training import demographic_report
 from training.data import NEAR_DUPLICATE_COSINE
 from training.evaluate import accuracy_table, recall_table
@@ -237,20 +235,6 @@ def duplicates(found: dict, report: dict) -> str:
     )
 
 
-def check_sentence() -> str:
-    """What face_check.onnx was trained on and how it does."""
-    metadata = Session(face_check.FILE, cuda=False).metadata
-    report = json.loads(metadata["metrics"])
-    score, row = min(report["by threshold"].items(), key=lambda item: abs(float(item[0]) - face_check.MIN_SCORE))
-    other, *people = row.values()
-    return (
-        f"a network of {int(metadata['parameters']):,} parameters, trained on {metadata['dataset']}. Of "
-        f"{report['pictures of others']} pictures of animals that it was not trained with, chosen because detectors err on them, "
-        f"{other:.1%} hold a false face from a score of {score} on, and {min(people):.1%} to {max(people):.1%} of "
-        f"{report['people']:,} people are kept, by their size."
-    )
-
-
 def card() -> str:
     """The whole text of MODEL_CARD.md.
 
@@ -281,8 +265,8 @@ def card() -> str:
         "All are float32, RGB or grey values 0 to 255; N is the number of faces. Labels, sizes and figures are in the metadata "
         "of each file.",
         "",
-        "Faces are found by YuNet (`yunet_n_dynamic.onnx`) and MediaPipe's BlazeFace, and checked by `face_check.onnx`, "
-        f"{check_sentence()}",
+        "Faces are found by YuNet (`yunet_n_dynamic.onnx`) and MediaPipe's BlazeFace, and told from animals by `face_check.onnx`, "
+        "which was trained on FairFace, UTKFace and pictures of animals; [README.md](README.md) says how well.",
         "",
         "## Uses",
         "",
