@@ -14,7 +14,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from inference.start import (
+from .start import (
     end_on_interrupt,
     interruptible,
     open_standard_streams,
@@ -32,18 +32,18 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from inference import images, video
-from inference.analyzer import FaceAnalyzer
-from inference.detector import DetectorError, send_no_reports
-from inference.drawing import annotate
-from inference.follow import FaceFollower
-from inference.images import ImageError, load_image
-from inference.model_files import ModelError
-from inference.outputs import Output, OutputError, check_outputs, check_room, create, same_name
-from inference.report import CsvReport, JsonReport, video_entry
-from inference.satisfaction import Timeline
-from inference.types import Analysis
-from inference.video import VideoError, VideoReader, VideoWriter
+from . import images, video
+from .analyzer import FaceAnalyzer
+from .detector import DetectorError, send_no_reports
+from .drawing import annotate
+from .follow import FaceFollower
+from .images import ImageError, load_image
+from .model_files import ModelError
+from .outputs import Output, OutputError, check_outputs, check_room, create, same_name
+from .report import CsvReport, JsonReport, video_entry
+from .satisfaction import Timeline
+from .types import Analysis
+from .video import VideoError, VideoReader, VideoWriter
 
 SUFFIXES = (*images.SUFFIXES, *video.SUFFIXES)
 

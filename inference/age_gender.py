@@ -5,10 +5,10 @@ import numpy as np
 import os
 from pathlib import Path
 
-from inference.alignment import AGE_GENDER_FRAMING, align_face
-from inference.model_files import MODELS, ModelError
-from inference.session import Session
-from inference.types import AGES, GENDERS, Detection
+from .alignment import AGE_GENDER_FRAMING, align_face
+from .model_files import MODELS, ModelError
+from .session import Session
+from .types import AGES, GENDERS, Detection
 
 OUTPUTS = ("age", "age_distribution", "gender")
 DEFAULT_MODEL = "age_gender.onnx"

@@ -4,7 +4,7 @@ import cv2
 import math
 import numpy as np
 
-from inference.types import Detection
+from .types import Detection
 
 # Medians of where FER-2013's own frame lies around a detection, measured by `python -m benchmarks.alignment`; with them
 # crops of PublicTest faces are classified as well as the original faces. The optimum is flat: neighbouring rules differ

@@ -6,13 +6,13 @@ import os
 import time
 from PIL import Image
 
-from inference.age_gender import AgeGenderEstimator, find_estimator
-from inference.alignment import align_face
-from inference.detector import FaceDetector
-from inference.emotion import EmotionClassifier
-from inference.inputs import to_rgb
-from inference.quality import measure, tempered
-from inference.types import Analysis, Detection, Face
+from .age_gender import AgeGenderEstimator, find_estimator
+from .alignment import align_face
+from .detector import FaceDetector
+from .emotion import EmotionClassifier
+from .inputs import to_rgb
+from .quality import measure, tempered
+from .types import Analysis, Detection, Face
 
 
 class FaceAnalyzer:

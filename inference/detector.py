@@ -11,12 +11,12 @@ import threading
 import weakref
 from dataclasses import replace
 
-from inference.alignment import cut_square
-from inference.face_check import MIN_SCORE, FaceCheck
-from inference.model_files import ModelError, read_model
-from inference.native import forget_in_forks, native_stderr, use_c_locale
-from inference.search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
-from inference.types import Detection
+from .alignment import cut_square
+from .face_check import MIN_SCORE, FaceCheck
+from .model_files import ModelError, read_model
+from .native import forget_in_forks, native_stderr, use_c_locale
+from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
+from .types import Detection
 
 # MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
 _hidden = "tensorflow" not in sys.modules

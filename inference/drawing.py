@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from collections.abc import Mapping, Sequence
 
-from inference.types import Face
+from .types import Face
 
 BOX_COLOR = (255, 200, 40)
 TEXT_COLOR = (20, 20, 20)

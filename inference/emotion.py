@@ -5,9 +5,9 @@ import json
 import numpy as np
 from pathlib import Path
 
-from inference.model_files import ModelError
-from inference.session import Session
-from inference.types import CROWD, EMOTIONS
+from .model_files import ModelError
+from .session import Session
+from .types import CROWD, EMOTIONS
 
 OUTPUTS = ("probabilities", "crowd", "activation")
 """What a model may answer; the first is in every model."""

@@ -4,10 +4,10 @@ import cv2
 import math
 import numpy as np
 
-from inference.alignment import cut_square
-from inference.search import FaceSearch
-from inference.session import Session
-from inference.types import Detection
+from .alignment import cut_square
+from .search import FaceSearch
+from .session import Session
+from .types import Detection
 
 FILE = "face_check.onnx"
 SURROUNDINGS = 2.0

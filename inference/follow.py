@@ -5,9 +5,9 @@ import math
 import numpy as np
 from dataclasses import replace
 
-from inference.analyzer import FaceAnalyzer, reading_order
-from inference.detector import check_picture
-from inference.tracker import FaceTracker, TrackedFace
+from .analyzer import FaceAnalyzer, reading_order
+from .detector import check_picture
+from .tracker import FaceTracker, TrackedFace
 
 SEARCH_SECONDS = 0.25
 """How often a frame is searched for new faces while there are some."""

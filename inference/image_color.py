@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from PIL import ExifTags, Image, ImageCms
 
-from inference.color import ADOBE_RGB, PRIMARIES, SRGB, TRANSFERS, Chromaticities, srgb_light, to_srgb
-from inference.image_checks import ImageError, png_chunks
+from .color import ADOBE_RGB, PRIMARIES, SRGB, TRANSFERS, Chromaticities, srgb_light, to_srgb
+from .image_checks import ImageError, png_chunks
 
 _SRGB_PROFILE = ImageCms.createProfile("sRGB")
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}

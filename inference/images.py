@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, ImageChops, TiffImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif import register_heif_opener
 
-from inference.image_checks import (
+from .image_checks import (
     CHOOSE,
     SUFFIXES,
     ImageError,
@@ -23,8 +23,8 @@ from inference.image_checks import (
     jpeg_end,
     png_picture,
 )
-from inference.image_color import ColorSignal, by_signal, convert, read_signal
-from inference.tiff_pages import find_picture
+from .image_color import ColorSignal, by_signal, convert, read_signal
+from .tiff_pages import find_picture
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "MAX_SIDE", "SUFFIXES", "ImageError", "load_image"]
 

@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from PIL import Image, ImageOps
 
-from inference.image_color import convert, signal_of_profile
-from inference.images import MAX_SIDE, ImageError, load_image
+from .image_color import convert, signal_of_profile
+from .images import MAX_SIDE, ImageError, load_image
 
 
 def to_rgb(source: str | os.PathLike | bytes | Image.Image | np.ndarray, bgr: bool = False) -> np.ndarray:

@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inference.alignment import crop_geometry
-from inference.types import ISSUES, Detection, Quality
+from .alignment import crop_geometry
+from .types import ISSUES, Detection, Quality
 
 CALIBRATION = json.loads(Path(__file__).with_suffix(".json").read_text())
 """`weights` and `limits` by ISSUES, both in the units of `deficits`; there is no limit where answers stay right often enough."""

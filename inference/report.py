@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO, StringIO
 from pathlib import Path
 
-from inference.outputs import create
-from inference.satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline, read_off
-from inference.tracker import TrackedFace
-from inference.types import CROWD, EMOTIONS, GENDER_SURE, GENDERS, ISSUES, NOT_SURE, WIDEST_AGE_RANGE, Analysis, Face
-from inference.video import VideoReader
+from .outputs import create
+from .satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline, read_off
+from .tracker import TrackedFace
+from .types import CROWD, EMOTIONS, GENDER_SURE, GENDERS, ISSUES, NOT_SURE, WIDEST_AGE_RANGE, Analysis, Face
+from .video import VideoReader
 
 APPARENT_COLUMNS = (
     *("age", "age_first", "age_last", "age_sure", "apparent_gender", "gender_sure"),

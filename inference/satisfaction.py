@@ -19,8 +19,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from inference.tracker import TrackedFace
-from inference.types import EMOTIONS
+from .tracker import TrackedFace
+from .types import EMOTIONS
 
 VALENCE = {
     "angry": -0.51,

@@ -8,8 +8,8 @@ import cv2
 import math
 import numpy as np
 
-from inference.session import Session
-from inference.types import Detection
+from .session import Session
+from .types import Detection
 
 FILE = "yunet_n_dynamic.onnx"
 STRIDES = (8, 16, 32)

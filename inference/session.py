@@ -21,8 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from inference.model_files import MODELS, ModelError, read_model
-from inference.native import abandon, forget_in_forks, native_stderr
+from .model_files import MODELS, ModelError, read_model
+from .native import abandon, forget_in_forks, native_stderr
 
 # onnxruntime-gpu reports a missing GPU as errors of its own; what matters is told by `Session.cuda_problem`.
 SILENT, ERRORS = 4, 3

@@ -7,7 +7,7 @@ import numpy as np
 from collections import Counter
 from dataclasses import dataclass
 
-from inference.types import AGES, CROWD, EMOTIONS, GENDERS, Detection, Face
+from .types import AGES, CROWD, EMOTIONS, GENDERS, Detection, Face
 
 # The filter. `python -m benchmarks.tracking` measures what comes of these figures.
 NOISE = 0.014

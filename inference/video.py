@@ -18,9 +18,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-from inference.color import from_cicp
-from inference.session import usable_processors
-from inference.video_clock import Clock
+from .color import from_cicp
+from .session import usable_processors
+from .video_clock import Clock
 
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob"),

@@ -111,7 +111,7 @@ async function start(file) {
       }
     }
     if (mine !== run) return;
-    await showResults(state);
+    await showResults(state, mine);
   } catch (error) {
     if (mine !== run) return;
     say(error.message && error.status !== undefined ? error.message : t("no_answer"));
@@ -145,9 +145,10 @@ function takeCurve(state, position) {
   drawChart();
 }
 
-async function showResults(state) {
-  finished = true;
+async function showResults(state, mine) {
   const report = await call("GET", "live/report.json");
+  if (mine !== run) return;
+  finished = true;
   takeCurve({curve: report.curve, markers: report.markers}, state.position);
   renderReport(find("report"), report, percent);
   const ended = state.state === "stopped" && !state.error ? "stopped" : "finished";
@@ -158,7 +159,9 @@ async function showResults(state) {
   clearInterval(keeper);
   keeper = setInterval(() => call("GET", "video/progress").catch(() => {}), KEEP);
   if (report.people.reduce((sum, person) => sum + person.frames, 0) <= MAX_ROWS_SHOWN) {
-    frames = parseFrames(await (await call("GET", "live/report.csv", {timeout: 60000})).text());
+    const read = parseFrames(await (await call("GET", "live/report.csv", {timeout: 60000})).text());
+    if (mine !== run) return; // another file was chosen meanwhile
+    frames = read;
     useCurve();
     drawMoment();
   }
