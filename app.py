@@ -48,17 +48,18 @@ from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
+from webui.client import STATIC, DocumentMiddleware, module_routes, settings, tab
 from webui.connections import bound_connections
 from webui.guard import MAX_WAITING, Guard, return_large_blocks, tidy
-from webui.language import LanguageMiddleware, language_links
+from webui.language import language_links
 from webui.lifetime import Lifetime
-from webui.live import LiveServer, live_tab
-from webui.photo_input import NOT_FETCHED, SCRIPT, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
+from webui.live import LiveServer
+from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import face_cards, held_ages, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
 from webui.snippets import api_routes
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
-from webui.video import VideoServer, video_tab
+from webui.video import VideoServer
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE / "examples" / "astronaut.jpg"
@@ -85,36 +86,6 @@ I18N = gr.I18n(**{language: _page_texts(language) for language in LANGUAGES})
 
 # The handlers speak the language of the page that calls them; it takes the place of an input that nobody sees.
 SAY_LANGUAGE = "(photo, ageGender) => [photo, ageGender, ifade.language]"
-
-# The line tells by itself what became of the photo, the one below it which place in the queue it has, the picture with the
-# boxes what is in it, and each example its number.
-DESCRIBE = """element.setAttribute("role", "status");
-const panel = element.closest("[role=tabpanel]"), place = document.createElement("p");
-place.className = "ifade-place";
-place.setAttribute("role", "status");
-element.after(place);
-let since = 0;
-const set = (node, name, words) => { if (node.getAttribute(name) !== words) node.setAttribute(name, words); };
-const describe = () => {
-  const faces = [...document.querySelectorAll(".ifade-face")].map((face) => face.getAttribute("aria-label"));
-  const words = [ifade.t("photo_alt"), ...faces].join(" ");
-  document.querySelectorAll("#ifade-annotated img").forEach((picture) => set(picture, "alt", words));
-  document.querySelectorAll(".gallery-item").forEach(
-    (example, index) => set(example, "aria-label", ifade.t("example", {number: index + 1})));
-  const trackers = [...panel.querySelectorAll("[data-testid=status-tracker]")];
-  const waiting = trackers.map((tracker) => tracker.textContent.match(/queue: (\\d+)/)).find(Boolean);
-  since = waiting ? since || performance.now() : 0;
-  const told = since && performance.now() - since > 1000 ? ifade.t("place", {number: waiting[1]}) : "";
-  if (place.textContent !== told) place.textContent = told;
-};
-describe();
-new MutationObserver(describe).observe(panel, {childList: true, subtree: true, characterData: true});"""
-
-# On a phone the result stands below the photo and the examples, out of sight.
-SCROLL_TO_RESULT = """(photo) => {
-  if (photo && innerWidth < 768)
-    document.querySelector("#ifade-status").scrollIntoView({block: "center"});
-}"""
 
 
 class Page(gr.Blocks):
@@ -174,7 +145,6 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         except (ImageError, DetectorError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
     with Page(title="Ifade", analytics_enabled=False) as page:
         language_links()
         gr.Markdown(I18N("page_introduction"))
@@ -207,12 +177,13 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
                         elem_id="ifade-annotated",
                         elem_classes="ifade-photo",
                     )
-            status = gr.HTML(message(str(I18N("page_welcome"))), elem_id="ifade-status", js_on_load=DESCRIBE)
+            status = gr.HTML(message(str(I18N("page_welcome"))), elem_id="ifade-status")
+            gr.HTML("<ifade-photo></ifade-photo>")
             cards = gr.HTML()
         with gr.Tab(I18N("page_live")):
-            live_tab(held)
+            tab("live")
         with gr.Tab(I18N("page_video")):
-            video_tab(held)
+            tab("video")
         shown = {
             "fn": show,
             "inputs": [photo, age_gender, language],
@@ -223,7 +194,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             "concurrency_limit": 2,
             "concurrency_id": "photo",
         }
-        photo.change(**shown).then(None, photo, js=SCROLL_TO_RESULT)
+        photo.change(**shown)
         age_gender.change(**shown)
         sent, asked = SentPhoto(label="Photo", visible=False), gr.Checkbox(False, label="Age and gender", visible=False)
         answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)
@@ -295,7 +266,9 @@ def launch(
     card = Route("/model-card", lambda request: FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8"))
     # Gradio hands on what other servers have at an address.
     fetched = Route("/gradio_api/file=http{rest:path}", lambda request: PlainTextResponse(NOT_FETCHED, 403))
-    routes += api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
+    routes += module_routes() + api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
+    held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
+    document = Middleware(DocumentMiddleware, settings=settings(held))
     guard = Middleware(Guard, page=page, photos=PhotoInput.photos, own={route.path for route in routes})
     to_the_end = "prevent_thread_lock" not in options
     if to_the_end:
@@ -304,12 +277,11 @@ def launch(
     page.launch(
         app_kwargs={
             "routes": routes,
-            "middleware": [Middleware(lifetime.gate), Middleware(LanguageMiddleware), guard],
+            "middleware": [Middleware(lifetime.gate), document, guard],
             "lifespan": lifespan,
         },
         max_file_size=MAX_BYTES,
-        css_paths=HERE / "webui" / "style.css",
-        js=SCRIPT,
+        css_paths=STATIC / "style.css",
         i18n=I18N,
         # System fonts: the default theme asks Google for its own.
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),

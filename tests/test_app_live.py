@@ -346,7 +346,7 @@ def test_a_phone_shows_all_of_it_legibly(visit, color_scheme):
     assert [(round(contrast, 1), words) for contrast, words in contrasts if contrast < 4.5] == []
     # Letters on a box are white, on its person's colour; the lines stand on the page.
     ground = 1.05 if color_scheme == "light" else 0.0525
-    for color in re.findall(r'"#(\w{6})"', (ROOT / "webui" / "chart.js").read_text()):
+    for color in re.findall(r'"#(\w{6})"', (ROOT / "webui" / "static" / "chart.js").read_text()):
         parts = np.array([int(color[place : place + 2], 16) / 255 for place in (0, 2, 4)])
         light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
         assert 1.05 / (light + 0.05) > 4.5

@@ -7,8 +7,6 @@ of its own and gets the answer as JSON. What is kept is in `webui.sessions`, in 
 import asyncio
 import contextlib
 import functools
-import gradio as gr
-import json
 import logging
 import math
 import orjson
@@ -17,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -28,15 +25,13 @@ from typing import TypeVar
 from inference.detector import DetectorError
 from inference.images import ImageError, load_image
 from inference.report import figure_png, frame_values
-from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE, Reading
+from inference.satisfaction import Reading
 from inference.session import usable_processors
 from inference.tracker import TrackedFace
-from inference.types import ADULT, AGE_COVERAGE, EMOTIONS, GENDER_SURE, GENDERS
 from webui.language import request_language
-from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SWEEP_SECONDS, Session, SessionError, SessionStore
+from webui.sessions import SWEEP_SECONDS, Session, SessionError, SessionStore
 from webui.texts import figure_words, translated
 
-HERE = Path(__file__).resolve().parent
 PREFIX = "/live"
 T = TypeVar("T")
 
@@ -448,41 +443,3 @@ def _read_camera(request: Request) -> tuple[int, int]:
     if size is None:
         raise Refusal(422, "X-Camera should be the size of the camera's picture, 640x480 say.")
     return int(size[1]), int(size[2])
-
-
-def live_tab(held: dict[str, float] | None = None) -> gr.HTML:
-    """The Live tab's component; the routes of a LiveServer must be there.
-
-    Args:
-        held: of the estimator of age and gender, `webui.results.held_ages`; where it is None, they are not offered.
-    """
-    settings = {
-        "heldAges": held,
-        "baselineSeconds": BASELINE_SECONDS,
-        "idleSeconds": IDLE_SECONDS,
-        "leftSeconds": LEFT_SECONDS,
-    }
-    return scripted_html("live", settings)
-
-
-def scripted_html(name: str, settings: dict) -> gr.HTML:
-    """A component made of NAME.html and NAME.js, whose script knows SETTINGS and what the tabs share."""
-    shared = {
-        "emotions": EMOTIONS,
-        "genders": GENDERS,
-        "adult": ADULT,
-        "genderSure": GENDER_SURE,
-        "ageCoverage": AGE_COVERAGE,
-        "valence": VALENCE,
-        "formula": FORMULA,
-        "neutralZone": NEUTRAL_ZONE,
-    }
-    files = ("exchange.js", "chart.js", "cards.js", "report.js", f"{name}.js")
-    script = "\n".join((HERE / file).read_text("utf-8") for file in files)
-    language = "const {language, t, translate, number, percent: percentOf} = window.ifade;"
-    return gr.HTML(
-        html_template=(HERE / f"{name}.html").read_text("utf-8"),
-        js_on_load=f"{language}\nconst SETTINGS = {json.dumps(shared | settings)};\n{script}",
-        apply_default_css=False,
-        elem_id=f"ifade-{name}",
-    )

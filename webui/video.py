@@ -7,7 +7,6 @@ session of `webui.sessions`, and the routes of `webui.live` give its curve and r
 import asyncio
 import contextlib
 import functools
-import gradio as gr
 import logging
 import tempfile
 import threading
@@ -19,15 +18,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 from typing import BinaryIO
 
-from inference import images
 from inference.detector import DetectorError
 from inference.follow import FaceFollower
 from inference.image_checks import ImageError, find_format
 from inference.report import frame_values
-from inference.video import RATE, SUFFIXES, VideoError, VideoReader
+from inference.video import RATE, VideoError, VideoReader
 from webui.language import request_language
 from webui.lifetime import CLOSING
-from webui.live import LiveServer, Refusal, guarded, json_response, scripted_html, wants_age_gender
+from webui.live import LiveServer, Refusal, guarded, json_response, wants_age_gender
 from webui.sessions import SWEEP_SECONDS, Session
 from webui.texts import translated
 
@@ -269,20 +267,3 @@ def _read_rate(request: Request) -> float:
     if rate not in RATES:
         raise Refusal(422, f"X-Rate should be one of {', '.join(map(str, RATES))} frames a second.")
     return rate
-
-
-def video_tab(held: dict[str, float] | None = None) -> gr.HTML:
-    """The Video tab's component; the routes of a VideoServer and its LiveServer must be there.
-
-    Args:
-        held: see `webui.live.live_tab`.
-    """
-    settings = {
-        "heldAges": held,
-        "megabytes": MAX_BYTES // 2**20,
-        "rates": RATES,
-        "rate": RATE,
-        "suffixes": SUFFIXES,
-        "photoSuffixes": images.SUFFIXES,
-    }
-    return scripted_html("video", settings)
