@@ -48,11 +48,13 @@ from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
+from webui.bodies import Bodies
 from webui.connections import bound_connections
-from webui.guard import MAX_WAITING, Guard, return_large_blocks, tidy
+from webui.guard import Guard, return_large_blocks, tidy
 from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
 from webui.live import LiveServer, live_tab
+from webui.photo import MAX_WAITING, SHOWN_PIXELS, PhotoServer
 from webui.photo_input import NOT_FETCHED, SCRIPT, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import face_cards, held_ages, message, summary
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
@@ -62,9 +64,6 @@ from webui.video import VideoServer, video_tab
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE / "examples" / "astronaut.jpg"
-SHOWN_PIXELS = 1600
-"""Longest side of the annotated photo that is sent back."""
-
 
 LIVE_MODEL = "emotion_int8.onnx"
 
@@ -283,12 +282,17 @@ def launch(
     Args:
         address: default: the first port of this machine from 7860 on that is free.
     """
-    lifetime, page = build_lifetime(analyzer, live), build_page(analyzer)
-    routes = live.routes() + video.routes() + lifetime.routes()
+    lifetime, page, bodies = build_lifetime(analyzer, live), build_page(analyzer), Bodies()
+    photo = PhotoServer(analyzer, bodies)
+    servers = (photo, live, video, lifetime)
+    routes = [route for server in servers for route in server.routes()]
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
-        async with live.lifespan(app), video.lifespan(app), lifetime.lifespan(app), tidy(page, PhotoInput.photos):
+        async with contextlib.AsyncExitStack() as running:
+            for server in servers:
+                await running.enter_async_context(server.lifespan(app))
+            await running.enter_async_context(tidy(page, PhotoInput.photos))
             yield
 
     # Shown as it is, and not offered for download.
@@ -296,7 +300,7 @@ def launch(
     # Gradio hands on what other servers have at an address.
     fetched = Route("/gradio_api/file=http{rest:path}", lambda request: PlainTextResponse(NOT_FETCHED, 403))
     routes += api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
-    guard = Middleware(Guard, page=page, photos=PhotoInput.photos, own={route.path for route in routes})
+    guard = Middleware(Guard, page=page, photos=PhotoInput.photos, bodies=bodies, own={route.path for route in routes})
     to_the_end = "prevent_thread_lock" not in options
     if to_the_end:
         lifetime.heed_signals()

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from webui.live import Refusal, json_response, refuse
+from webui.http import Refusal, json_response, refuse
 
 PROBE_SECONDS = 20
 """How often the detector and the models are tried on a photo."""

@@ -9,20 +9,16 @@ import contextlib
 import functools
 import gradio as gr
 import json
-import logging
 import math
-import orjson
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Scope
 from typing import TypeVar
 
 from inference.detector import DetectorError
@@ -32,9 +28,10 @@ from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALE
 from inference.session import usable_processors
 from inference.tracker import TrackedFace
 from inference.types import ADULT, AGE_COVERAGE, EMOTIONS, GENDER_SURE, GENDERS
+from webui.http import BUSY, NOT_CACHED, Refusal, guarded, json_response, read_body, read_json
 from webui.language import request_language
 from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SWEEP_SECONDS, Session, SessionError, SessionStore
-from webui.texts import figure_words, translated
+from webui.texts import figure_words
 
 HERE = Path(__file__).resolve().parent
 PREFIX = "/live"
@@ -42,9 +39,6 @@ T = TypeVar("T")
 
 MAX_FRAME_BYTES, MAX_FRAME_PIXELS = 2 * 2**20, 1_000_000
 """Limits of a frame; the page sends at most 640 x 640 pixels, some 40 kB."""
-UPLOAD_SECONDS = 15
-"""How long a frame may take to arrive; the page gives up long before."""
-MAX_JSON_BYTES = 4096
 MAX_WAITING = 48
 """Frames that may wait for a processor. A page has one in flight, so this is the number of pages that run at once."""
 REPORT_WORKERS = 2
@@ -52,14 +46,6 @@ REPORT_WORKERS = 2
 MAX_REPORTS, MAX_SESSION_REPORTS = 16, 8
 """Sessions of which a curve or report may be in the making or wait for that, and how many of one session; a browser asks for
 six at the same time at most."""
-
-
-class Refusal(Exception):
-    """A request is answered with a status and one sentence for the visitor."""
-
-    def __init__(self, status: int, message: str):
-        super().__init__(message)
-        self.status = status
 
 
 class LiveServer:
@@ -119,7 +105,7 @@ class LiveServer:
 
     async def start(self, request: Request) -> Response:
         """A new session, or, for a page that was reloaded, the old one: {resume: token}."""
-        wanted = (await _read_json(request)).get("resume")
+        wanted = (await read_json(request)).get("resume")
         try:
             session, resumed = self.sessions.resume(wanted if isinstance(wanted, str) else None), True
         except SessionError:
@@ -142,8 +128,7 @@ class LiveServer:
             raise Refusal(409, "The frame before this one is still being worked on.")
         session.in_flight = True
         try:
-            async with asyncio.timeout(UPLOAD_SECONDS):
-                data = await _read_body(request, MAX_FRAME_BYTES)
+            data = await read_body(request, MAX_FRAME_BYTES)
             if self._waiting >= MAX_WAITING:
                 raise Refusal(
                     503,
@@ -155,8 +140,6 @@ class LiveServer:
                 return await loop.run_in_executor(self._pool, self._analyze, session, data, seconds, camera, age_gender)
             finally:
                 self._waiting -= 1
-        except TimeoutError:
-            raise Refusal(408, "The frame took too long to arrive.") from None
         finally:
             session.in_flight = False
 
@@ -190,7 +173,7 @@ class LiveServer:
 
     async def mark(self, request: Request) -> Response:
         """{label, seconds?}: set a marker, at the last frame or at a time of the session."""
-        session, wanted = self.session(request), await _read_json(request)
+        session, wanted = self.session(request), await read_json(request)
         seconds = wanted.get("seconds")
         if seconds is not None and not _is_number(seconds, 0, 1e9):
             raise Refusal(422, "The time of a marker should be seconds from the beginning of the session.")
@@ -207,7 +190,7 @@ class LiveServer:
 
     async def weights(self, request: Request) -> Response:
         """{weights: {emotion: weight}}: use other weights; gives the whole state anew."""
-        session, wanted = self.session(request), await _read_json(request)
+        session, wanted = self.session(request), await read_json(request)
 
         def change() -> dict:
             with _locked(session):
@@ -221,7 +204,7 @@ class LiveServer:
 
     async def baseline(self, request: Request) -> Response:
         """{on: true}: take everybody's neutral from the next seconds; {on: false}: forget it. Gives the state."""
-        session, wanted = self.session(request), await _read_json(request)
+        session, wanted = self.session(request), await read_json(request)
 
         def change() -> dict:
             with _locked(session):
@@ -281,7 +264,7 @@ class LiveServer:
 
     async def leave(self, request: Request) -> Response:
         """The page is closed or reloaded: {session: token} in the body, because a beacon has no headers."""
-        token = (await _read_json(request)).get("session")
+        token = (await read_json(request)).get("session")
         self.sessions.leave(token if isinstance(token, str) else None)
         return json_response({})
 
@@ -299,45 +282,6 @@ class LiveServer:
             return self.sessions.get(request.headers.get("x-session"))
         except SessionError as error:
             raise Refusal(404, str(error)) from None
-
-
-NOT_CACHED = {"Cache-Control": "no-store"}
-BUSY = "The page is busy. Try again in a moment."
-
-
-def json_response(value: dict, status: int = 200) -> Response:
-    """An answer that no cache keeps."""
-    return Response(orjson.dumps(value), status, NOT_CACHED, "application/json")
-
-
-def refuse(refusal: Refusal, scope: Scope) -> Response:
-    """The answer to a request that is refused: JSON with a sentence in `detail` (where Gradio's clients look for it) and in
-    `error`, in the language of the page that asks; of uploads the sentence alone, because Gradio's page shows all of that."""
-    headers, path = Headers(scope=scope), scope["path"].rstrip("/")
-    sentence, status = translated(str(refusal), request_language(headers)), refusal.status
-    if path.endswith("/upload"):
-        return PlainTextResponse(sentence, status, NOT_CACHED)
-    if path.endswith("/join") and status == 503 and "origin" in headers:
-        status = 429  # in a browser Gradio's page says "busy" in its own English words where that is 503
-    return json_response({"detail": sentence, "error": sentence}, status)
-
-
-def guarded(handler: Callable) -> Callable:
-    """A handler whose refusals and faults are answered in one sentence, in the language of the page that asks."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except Refusal as refusal:
-            return refuse(refusal, request.scope)
-        except ClientDisconnect:
-            return Response(status_code=499)
-        except Exception:
-            logging.getLogger(__name__).exception("%s failed", request.url.path)
-            fault = "Something went wrong with this. It goes on with the next frame."
-            return refuse(Refusal(500, fault), request.scope)
-
-    return answer
 
 
 @contextlib.contextmanager
@@ -396,32 +340,6 @@ def _apparent(face: TrackedFace) -> dict | None:
 
 def _reading(reading: Reading | None) -> list[float] | None:
     return None if reading is None else [round(reading.index, 4), round(reading.deviation, 4)]
-
-
-async def _read_body(request: Request, limit: int) -> bytes:
-    """The body, of which no more than `limit` bytes are ever held."""
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise Refusal(413, f"That is too large; at most {limit // 1024} kB are read.")
-        parts.append(part)
-    return b"".join(parts)
-
-
-async def _read_json(request: Request) -> dict:
-    try:
-        async with asyncio.timeout(UPLOAD_SECONDS):
-            data = await _read_body(request, MAX_JSON_BYTES)
-    except TimeoutError:
-        raise Refusal(408, "The request took too long to arrive.") from None
-    try:
-        value = orjson.loads(data or b"{}")
-    except orjson.JSONDecodeError:
-        value = None
-    if not isinstance(value, dict):
-        raise Refusal(422, "The body should be a JSON object.")
-    return value
 
 
 def _is_number(value, low: float, high: float) -> bool:

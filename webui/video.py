@@ -25,9 +25,10 @@ from inference.follow import FaceFollower
 from inference.image_checks import ImageError, find_format
 from inference.report import frame_values
 from inference.video import RATE, SUFFIXES, VideoError, VideoReader
+from webui.http import Refusal, guarded, json_response
 from webui.language import request_language
 from webui.lifetime import CLOSING
-from webui.live import LiveServer, Refusal, guarded, json_response, scripted_html, wants_age_gender
+from webui.live import LiveServer, scripted_html, wants_age_gender
 from webui.sessions import SWEEP_SECONDS, Session
 from webui.texts import translated
 
