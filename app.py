@@ -53,11 +53,13 @@ from webui.connections import bound_connections
 from webui.guard import Guard, return_large_blocks, tidy
 from webui.language import LanguageMiddleware, language_links
 from webui.lifetime import Lifetime
+from webui.limits import Limits
 from webui.live import LiveServer, live_tab
-from webui.photo import MAX_WAITING, SHOWN_PIXELS, PhotoServer
+from webui.photo import SHOWN_PIXELS, PhotoServer
 from webui.photo_input import NOT_FETCHED, SCRIPT, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import face_cards, held_ages, message, summary
-from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
+from webui.session_routes import SessionServer
+from webui.sessions import SessionStore
 from webui.snippets import api_routes
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
 from webui.video import VideoServer, video_tab
@@ -73,8 +75,8 @@ MODEL_CARD = HERE / "MODEL_CARD.md"
 def _page_texts(language: str) -> dict[str, str]:
     """What Gradio's components say, by key."""
     kept = {
-        "left": LEFT_SECONDS,
-        "idle": IDLE_SECONDS // 60,
+        "left": Limits.left_seconds,
+        "idle": Limits.idle_seconds // 60,
         "card": " " + text(language, "model_card") if MODEL_CARD.is_file() else "",
     }
     return texts(language, "page_") | {"page_notice": text(language, "page_notice", **kept)}
@@ -239,24 +241,24 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         )
     # At a Space's own address Gradio shows a banner of the Hub otherwise, which loads fonts from Google.
     page.space_id = None
-    return page.queue(max_size=MAX_WAITING, api_open=False)
+    return page.queue(max_size=Limits.photos_waiting, api_open=False)
 
 
-def build_live_server() -> LiveServer:
-    """The server side of the Live tab. Frames of several visitors are worked on at the same time, so each has one thread."""
+def build_sessions(limits: Limits = Limits()) -> SessionServer:
+    """The sessions of Live and Video. Frames of several visitors are worked on at the same time, so each has one thread."""
     analyzer = FaceAnalyzer(
         FaceDetector(threads=1), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
     )
-    return LiveServer(SessionStore(lambda: FaceFollower(analyzer)))
+    return SessionServer(SessionStore(lambda: FaceFollower(analyzer), limits))
 
 
-def build_video_server(live: LiveServer) -> VideoServer:
+def build_video_server(sessions: SessionServer) -> VideoServer:
     """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
     analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(threads=1), find_estimator(threads=1))
-    return VideoServer(live, lambda: FaceFollower(analyzer))
+    return VideoServer(sessions, lambda: FaceFollower(analyzer))
 
 
-def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
+def build_lifetime(analyzer: FaceAnalyzer, store: SessionStore) -> Lifetime:
     """What tells the page's health: the example photograph is analysed as a photo and as a frame of a camera."""
     photo = shrink(load_image(EXAMPLE), 256)
     session = analyzer.classifier.session
@@ -265,26 +267,28 @@ def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
         return {
             "model": session.metadata.get("version"),
             "provider": session.provider,
-            "sessions": len(live.sessions),
+            "sessions": len(store),
         }
 
     return Lifetime(
-        [lambda: analyzer.analyze(photo), lambda: live.sessions.new_follower().analyze(photo, 0.0)],
+        [lambda: analyzer.analyze(photo), lambda: store.new_follower().analyze(photo, 0.0)],
         facts,
+        store.limits,
     )
 
 
 def launch(
-    analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, address: Address | None = None, **options
+    analyzer: FaceAnalyzer, sessions: SessionServer, video: VideoServer, address: Address | None = None, **options
 ) -> gr.Blocks:
     """Serve the page, until it is told to end unless the options, which are Gradio's, say otherwise.
 
     Args:
         address: default: the first port of this machine from 7860 on that is free.
     """
-    lifetime, page, bodies = build_lifetime(analyzer, live), build_page(analyzer), Bodies()
-    photo = PhotoServer(analyzer, bodies)
-    servers = (photo, live, video, lifetime)
+    limits = sessions.store.limits
+    lifetime, page, bodies = build_lifetime(analyzer, sessions.store), build_page(analyzer), Bodies(limits)
+    photo = PhotoServer(analyzer, bodies, limits)
+    servers = (photo, sessions, LiveServer(sessions), video, lifetime)
     routes = [route for server in servers for route in server.routes()]
 
     @contextlib.asynccontextmanager
@@ -324,7 +328,7 @@ def launch(
         ssr_mode=False,
         **{"prevent_thread_lock": True, **options},
     )
-    bound_connections(page.server)
+    bound_connections(page.server, limits)
     if to_the_end:
         lifetime.end_when_told(page, video.close)
     return page
@@ -335,13 +339,13 @@ def main() -> None:
     send_no_reports()
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
-        analyzer, live = FaceAnalyzer(), build_live_server()
-        video = build_video_server(live)
+        analyzer, sessions = FaceAnalyzer(), build_sessions()
+        video = build_video_server(sessions)
     except ModelError as error:
         sys.exit(f"error: {error}")
     session = analyzer.classifier.session
     print(f"Emotion model on {session.provider}{f' (CUDA: {session.cuda_problem})' if session.cuda_problem else ''}")
-    launch(analyzer, live, video, address)
+    launch(analyzer, sessions, video, address)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 from inference.analyzer import FaceAnalyzer
 from inference.detector import DetectorError
 from inference.images import MAX_BYTES, load_image
-from webui import photo as photo_module
 from webui.bodies import Bodies
+from webui.limits import Limits
 from webui.photo import PhotoServer
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
@@ -143,10 +143,9 @@ def wait_until(condition) -> None:
         time.sleep(0.01)
 
 
-def test_two_at_a_time_the_rest_in_order_and_no_more_than_there_is_room_for(analyzer, monkeypatch):
-    monkeypatch.setattr(photo_module, "MAX_WAITING", 3)
+def test_two_at_a_time_the_rest_in_order_and_no_more_than_there_is_room_for(analyzer):
     held = Held(analyzer)
-    server = PhotoServer(held, Bodies())
+    server = PhotoServer(held, Bodies(), Limits(photos_waiting=3))
     with TestClient(Starlette(routes=server.routes())) as client, ThreadPoolExecutor(5) as pool:
         answers = []
         try:
@@ -163,11 +162,9 @@ def test_two_at_a_time_the_rest_in_order_and_no_more_than_there_is_room_for(anal
         assert client.post("/analyze", content=blank(50)).status_code == 200
 
 
-def test_large_photos_that_wait_are_bounded_by_their_size(analyzer, monkeypatch):
-    held = Held(analyzer)
-    server = PhotoServer(held, Bodies())
-    photo = blank(40)
-    monkeypatch.setattr(photo_module, "MAX_HELD_BYTES", 2 * len(photo))
+def test_large_photos_that_wait_are_bounded_by_their_size(analyzer):
+    held, photo = Held(analyzer), blank(40)
+    server = PhotoServer(held, Bodies(), Limits(held_bytes=2 * len(photo)))
     with TestClient(Starlette(routes=server.routes())) as client, ThreadPoolExecutor(2) as pool:
         try:
             answers = [pool.submit(client.post, "/analyze", content=photo) for _ in range(2)]

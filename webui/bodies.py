@@ -6,15 +6,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from webui.http import Refusal
-
-MAX_HELD_BYTES = 256 * 2**20
-"""Of all large bodies together."""
-MAX_BODY_BYTES = 65536
-"""A body of more is a large one."""
-MAX_ARRIVING = 64
-"""Large bodies that may be on their way at the same time."""
-GRACE_SECONDS, SLOWEST = 20, 8000
-"""A body must have arrived after GRACE_SECONDS and a second for every SLOWEST bytes."""
+from webui.limits import Limits
 
 
 @dataclass(eq=False)
@@ -29,7 +21,8 @@ class _Arrival:
 class Bodies:
     """Reads bodies, and knows of all that are on their way."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = Limits()):
+        self._limits = limits
         self._arriving: set[_Arrival] = set()
 
     async def read(self, receive: Receive, limit: int) -> bytes:
@@ -39,12 +32,12 @@ class Bodies:
             Refusal: it is too large, too slow, or there are too many of them and others have been heard of since.
             ClientDisconnect: the client went away.
         """
-        now = asyncio.get_running_loop().time
+        limits, now = self._limits, asyncio.get_running_loop().time
         begun, parts = now(), []
         arrival = _Arrival(begun)
         self._arriving.add(arrival)
         try:
-            async with asyncio.timeout(GRACE_SECONDS) as arrival.limit:
+            async with asyncio.timeout(limits.grace_seconds) as arrival.limit:
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -58,7 +51,7 @@ class Bodies:
                         raise TimeoutError
                     if not message.get("more_body"):
                         return b"".join(parts)
-                    arrival.limit.reschedule(begun + GRACE_SECONDS + arrival.size / SLOWEST)
+                    arrival.limit.reschedule(begun + limits.grace_seconds + arrival.size / limits.slowest)
         except TimeoutError:
             if arrival not in self._arriving:
                 raise Refusal(503, "Too many large photos are arriving. Try again in a minute.") from None
@@ -69,9 +62,10 @@ class Bodies:
     def _bound(self) -> None:
         """Give up bodies where there are too many large ones: first those of which nothing has come for the longest time, so
         that clients that stop half-way keep nobody out."""
-        large = [arrival for arrival in self._arriving if arrival.size > MAX_BODY_BYTES]
+        limits = self._limits
+        large = [arrival for arrival in self._arriving if arrival.size > limits.large_bytes]
         large.sort(key=lambda arrival: arrival.heard, reverse=True)
-        while len(large) > MAX_ARRIVING or sum(arrival.size for arrival in large) > MAX_HELD_BYTES:
+        while len(large) > limits.arriving or sum(arrival.size for arrival in large) > limits.held_bytes:
             silent = large.pop()
             self._arriving.discard(silent)
             if not silent.limit.expired():

@@ -22,12 +22,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference.images import MAX_BYTES
-from webui.bodies import GRACE_SECONDS, MAX_BODY_BYTES, Bodies
+from webui.bodies import Bodies
 from webui.http import NOT_CACHED, Refusal, json_response, refuse
-from webui.photo import MAX_WAITING
+from webui.limits import Limits
 from webui.photo_input import PhotoInput
 from webui.photos import MAX_HELD_BYTES, PhotoStore
-from webui.sessions import SWEEP_SECONDS
 
 READ = re.compile(
     "/|/(config|theme.css|favicon.ico|manifest.json|robots.txt|pwa_icon)|/(static|assets|svelte|pwa_icon)/.+"
@@ -39,6 +38,9 @@ WRITE = re.compile("/gradio_api/(queue/join|call/(v2/)?analyze|run/predict|cance
 
 MAX_CALL_BYTES = 42 * 2**20
 """Of a call's JSON: a photo as a data URL takes a third more than its file."""
+LIMITS = Limits()
+MAX_WAITING, MAX_BODY_BYTES, SWEEP_SECONDS = LIMITS.photos_waiting, LIMITS.large_bytes, LIMITS.sweep_seconds
+GRACE_SECONDS = LIMITS.grace_seconds
 MAX_SESSION_CHARACTERS = 64
 UNREAD_SECONDS = 60
 """How long an answer waits for the one who asked."""

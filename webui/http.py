@@ -10,13 +10,11 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Scope
 
 from webui.language import request_language
+from webui.limits import Limits
 from webui.texts import translated
 
 NOT_CACHED = {"Cache-Control": "no-store"}
 BUSY = "The page is busy. Try again in a moment."
-MAX_JSON_BYTES = 4096
-UPLOAD_SECONDS = 15
-"""How long a small body may take to arrive; the page gives up long before."""
 
 
 class Refusal(Exception):
@@ -62,8 +60,8 @@ def guarded(handler: Callable) -> Callable:
     return answer
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body, of which no more than `limit` bytes are ever held, and which must have come within UPLOAD_SECONDS.
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+    """The body, of which no more than `limit` bytes are ever held, and which must have come within so many seconds.
 
     Raises:
         Refusal: it is larger or slower.
@@ -71,7 +69,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     """
     parts, size = [], 0
     try:
-        async with asyncio.timeout(UPLOAD_SECONDS):
+        async with asyncio.timeout(seconds):
             async for part in request.stream():
                 size += len(part)
                 if size > limit:
@@ -82,13 +80,13 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-async def read_json(request: Request) -> dict:
+async def read_json(request: Request, limits: Limits) -> dict:
     """The body, which is a JSON object; an empty one where there is no body.
 
     Raises:
         Refusal: it is another thing, or larger or slower than such bodies are.
     """
-    data = await read_body(request, MAX_JSON_BYTES)
+    data = await read_body(request, limits.json_bytes, limits.upload_seconds)
     try:
         value = orjson.loads(data or b"{}")
     except orjson.JSONDecodeError:
@@ -96,3 +94,8 @@ async def read_json(request: Request) -> dict:
     if not isinstance(value, dict):
         raise Refusal(422, "The body should be a JSON object.")
     return value
+
+
+def wants_age_gender(request: Request) -> bool:
+    """Whether X-Age-Gender is 1."""
+    return request.headers.get("x-age-gender") == "1"

@@ -18,15 +18,13 @@ from starlette.routing import Route
 from inference.analyzer import FaceAnalyzer
 from inference.detector import DetectorError
 from inference.drawing import shrink
-from inference.images import MAX_BYTES, ImageError, load_image
+from inference.images import ImageError, load_image
 from inference.saliency import heat_map
 from inference.types import EMOTIONS, Face
-from webui.bodies import MAX_HELD_BYTES, Bodies
+from webui.bodies import Bodies
 from webui.http import Refusal, guarded, json_response
+from webui.limits import Limits
 
-PHOTOS_AT_WORK = 2
-MAX_WAITING = 64
-"""Photos that may wait for a processor."""
 SHOWN_PIXELS = 1600
 """Longest side of the picture that is sent back."""
 IS_VIDEO = "This is a video, not a photo. Open it in the tab Video."
@@ -40,9 +38,9 @@ class PhotoServer:
         bodies: reads photos, and knows of other bodies on their way.
     """
 
-    def __init__(self, analyzer: FaceAnalyzer, bodies: Bodies):
-        self._analyzer, self._bodies = analyzer, bodies
-        self._pool = ThreadPoolExecutor(PHOTOS_AT_WORK, thread_name_prefix="photo")
+    def __init__(self, analyzer: FaceAnalyzer, bodies: Bodies, limits: Limits = Limits()):
+        self._analyzer, self._bodies, self._limits = analyzer, bodies, limits
+        self._pool = ThreadPoolExecutor(limits.photo_workers, thread_name_prefix="photo")
         self._waiting: list[int] = []  # bytes of each photo that waits or is worked on
 
     def routes(self) -> list[Route]:
@@ -69,11 +67,11 @@ class PhotoServer:
         """
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise Refusal(415, "Send the photo itself as the body, without a form around it.")
-        if len(self._waiting) >= MAX_WAITING + PHOTOS_AT_WORK:
-            waiting = len(self._waiting) - PHOTOS_AT_WORK
+        limits, waiting = self._limits, len(self._waiting) - self._limits.photo_workers
+        if waiting >= limits.photos_waiting:
             raise Refusal(503, f"The page is busy: {waiting} photos are waiting. Try again in a minute.")
-        data = await self._bodies.read(request.receive, MAX_BYTES)
-        if sum(self._waiting) + len(data) > MAX_HELD_BYTES:
+        data = await self._bodies.read(request.receive, limits.photo_bytes)
+        if sum(self._waiting) + len(data) > limits.held_bytes:
             raise Refusal(503, "Too many large photos are waiting. Try again in a minute.")
         asked = {name: request.query_params.get(name) == "1" for name in ("age_gender", "picture", "why")}
         work = self._pool.submit(self._answer, data, **asked)
