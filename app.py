@@ -48,24 +48,25 @@ from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
+from webui.bodies import Bodies
 from webui.client import STATIC, DocumentMiddleware, module_routes, settings, tab
 from webui.connections import bound_connections
-from webui.guard import MAX_WAITING, Guard, return_large_blocks, tidy
+from webui.guard import Guard, return_large_blocks, tidy
 from webui.language import language_links
 from webui.lifetime import Lifetime
+from webui.limits import Limits
 from webui.live import LiveServer
+from webui.photo import SHOWN_PIXELS, PhotoServer
 from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import face_cards, held_ages, message, summary
-from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
+from webui.session_routes import SessionServer
+from webui.sessions import SessionStore
 from webui.snippets import api_routes
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
 from webui.video import VideoServer
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE / "examples" / "astronaut.jpg"
-SHOWN_PIXELS = 1600
-"""Longest side of the annotated photo that is sent back."""
-
 
 LIVE_MODEL = "emotion_int8.onnx"
 
@@ -75,8 +76,8 @@ MODEL_CARD = HERE / "MODEL_CARD.md"
 def _page_texts(language: str) -> dict[str, str]:
     """What Gradio's components say, by key."""
     kept = {
-        "left": LEFT_SECONDS,
-        "idle": IDLE_SECONDS // 60,
+        "left": Limits.left_seconds,
+        "idle": Limits.idle_seconds // 60,
         "card": " " + text(language, "model_card") if MODEL_CARD.is_file() else "",
     }
     return texts(language, "page_") | {"page_notice": text(language, "page_notice", **kept)}
@@ -211,24 +212,24 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         )
     # At a Space's own address Gradio shows a banner of the Hub otherwise, which loads fonts from Google.
     page.space_id = None
-    return page.queue(max_size=MAX_WAITING, api_open=False)
+    return page.queue(max_size=Limits.photos_waiting, api_open=False)
 
 
-def build_live_server() -> LiveServer:
-    """The server side of the Live tab. Frames of several visitors are worked on at the same time, so each has one thread."""
+def build_sessions(limits: Limits = Limits()) -> SessionServer:
+    """The sessions of Live and Video. Frames of several visitors are worked on at the same time, so each has one thread."""
     analyzer = FaceAnalyzer(
         FaceDetector(threads=1), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
     )
-    return LiveServer(SessionStore(lambda: FaceFollower(analyzer)))
+    return SessionServer(SessionStore(lambda: FaceFollower(analyzer), limits))
 
 
-def build_video_server(live: LiveServer) -> VideoServer:
+def build_video_server(sessions: SessionServer) -> VideoServer:
     """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
     analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(threads=1), find_estimator(threads=1))
-    return VideoServer(live, lambda: FaceFollower(analyzer))
+    return VideoServer(sessions, lambda: FaceFollower(analyzer))
 
 
-def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
+def build_lifetime(analyzer: FaceAnalyzer, store: SessionStore) -> Lifetime:
     """What tells the page's health: the example photograph is analysed as a photo and as a frame of a camera."""
     photo = shrink(load_image(EXAMPLE), 256)
     session = analyzer.classifier.session
@@ -237,29 +238,36 @@ def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
         return {
             "model": session.metadata.get("version"),
             "provider": session.provider,
-            "sessions": len(live.sessions),
+            "sessions": len(store),
         }
 
     return Lifetime(
-        [lambda: analyzer.analyze(photo), lambda: live.sessions.new_follower().analyze(photo, 0.0)],
+        [lambda: analyzer.analyze(photo), lambda: store.new_follower().analyze(photo, 0.0)],
         facts,
+        store.limits,
     )
 
 
 def launch(
-    analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, address: Address | None = None, **options
+    analyzer: FaceAnalyzer, sessions: SessionServer, video: VideoServer, address: Address | None = None, **options
 ) -> gr.Blocks:
     """Serve the page, until it is told to end unless the options, which are Gradio's, say otherwise.
 
     Args:
         address: default: the first port of this machine from 7860 on that is free.
     """
-    lifetime, page = build_lifetime(analyzer, live), build_page(analyzer)
-    routes = live.routes() + video.routes() + lifetime.routes()
+    limits = sessions.store.limits
+    lifetime, page, bodies = build_lifetime(analyzer, sessions.store), build_page(analyzer), Bodies(limits)
+    photo = PhotoServer(analyzer, bodies, limits)
+    servers = (photo, sessions, LiveServer(sessions), video, lifetime)
+    routes = [route for server in servers for route in server.routes()]
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
-        async with live.lifespan(app), video.lifespan(app), lifetime.lifespan(app), tidy(page, PhotoInput.photos):
+        async with contextlib.AsyncExitStack() as running:
+            for server in servers:
+                await running.enter_async_context(server.lifespan(app))
+            await running.enter_async_context(tidy(page, PhotoInput.photos))
             yield
 
     # Shown as it is, and not offered for download.
@@ -269,7 +277,7 @@ def launch(
     routes += module_routes() + api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
     held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
     document = Middleware(DocumentMiddleware, settings=settings(held))
-    guard = Middleware(Guard, page=page, photos=PhotoInput.photos, own={route.path for route in routes})
+    guard = Middleware(Guard, page=page, photos=PhotoInput.photos, bodies=bodies, own={route.path for route in routes})
     to_the_end = "prevent_thread_lock" not in options
     if to_the_end:
         lifetime.heed_signals()
@@ -292,7 +300,7 @@ def launch(
         ssr_mode=False,
         **{"prevent_thread_lock": True, **options},
     )
-    bound_connections(page.server)
+    bound_connections(page.server, limits)
     if to_the_end:
         lifetime.end_when_told(page, video.close)
     return page
@@ -303,13 +311,13 @@ def main() -> None:
     send_no_reports()
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
-        analyzer, live = FaceAnalyzer(), build_live_server()
-        video = build_video_server(live)
+        analyzer, sessions = FaceAnalyzer(), build_sessions()
+        video = build_video_server(sessions)
     except ModelError as error:
         sys.exit(f"error: {error}")
     session = analyzer.classifier.session
     print(f"Emotion model on {session.provider}{f' (CUDA: {session.cuda_problem})' if session.cuda_problem else ''}")
-    launch(analyzer, live, video, address)
+    launch(analyzer, sessions, video, address)
 
 
 if __name__ == "__main__":

@@ -822,7 +822,7 @@ class TestEstimator:
 
         monkeypatch.setattr(age_gender, "MODELS", tmp_path)
         analyzer = FaceAnalyzer()
-        assert analyzer.estimator is None and app.build_live_server() is not None
+        assert analyzer.estimator is None and app.build_sessions() is not None
         (face,) = analyzer.analyze(load_image(EXAMPLES / "astronaut.jpg"), age_gender=True).faces
         assert face.shown == "happy" and face.age_distribution is None and face.apparent == []
         page = app.build_page(analyzer)

@@ -17,7 +17,9 @@ def test_a_module_is_valid_by_itself(name):
     node = shutil.which("node")
     if node is None:
         pytest.skip("Node.js is not installed")
-    checked = subprocess.run([node, "--input-type=module", "--check"], stdin=(STATIC / name).open(), capture_output=True)
+    checked = subprocess.run(
+        [node, "--input-type=module", "--check"], stdin=(STATIC / name).open(), capture_output=True
+    )
     assert checked.returncode == 0, checked.stderr.decode()
 
 

@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from inference import images, video
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
 from inference.types import ADULT, AGE_COVERAGE, EMOTIONS, GENDER_SURE, GENDERS
+from webui.limits import Limits
 from webui.texts import language_of, texts
-from webui.video import MAX_BYTES, RATES
+from webui.video import RATES
 
 STATIC = Path(__file__).resolve().parent / "static"
 MODULES = {f"static/{file.name}": file.read_bytes() for file in sorted(STATIC.glob("*.js"))}
@@ -41,7 +42,7 @@ def module_routes() -> list[Route]:
     return [route(path, content) for path, content in MODULES.items()]
 
 
-def settings(held: dict[str, float] | None) -> dict:
+def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
     """The labels, limits and constants of Python that the modules use.
 
     Args:
@@ -58,10 +59,10 @@ def settings(held: dict[str, float] | None) -> dict:
         "formula": FORMULA,
         "neutralZone": NEUTRAL_ZONE,
         "baselineSeconds": BASELINE_SECONDS,
-        "photo": {"suffixes": images.SUFFIXES},
+        "photo": {"suffixes": images.SUFFIXES, "megabytes": limits.photo_bytes // 2**20},
         "video": {
             "suffixes": video.SUFFIXES,
-            "megabytes": MAX_BYTES // 2**20,
+            "megabytes": limits.video_bytes // 2**20,
             "rates": RATES,
             "rate": video.RATE,
         },

@@ -39,7 +39,7 @@ export class Session {
   // A new one, or the one of a page that was reloaded, by its token: {resumed, and the state as of `curve`}.
   async start(resume) {
     this.token = null;
-    const answer = await ask("POST", "live/start", {body: resume ? {resume} : {}});
+    const answer = await ask("POST", "session/start", {body: resume ? {resume} : {}});
     this.token = answer.session;
     return answer;
   }
@@ -81,22 +81,22 @@ export class Session {
   progress() { return this.#ask("GET", "video/progress"); }
   stop() { return this.#ask("POST", "video/stop"); }
 
-  mark(label, seconds) { return this.#ask("POST", "live/mark", {body: {label, seconds}}); }
-  weights(weights) { return this.#ask("POST", "live/weights", {body: {weights}}); }
-  baseline(on) { return this.#ask("POST", "live/baseline", {body: {on}}); }
-  curve() { return this.#ask("GET", "live/curve"); }
-  report() { return this.#ask("GET", "live/report.json"); }
-  reportFile(name) { return this.#ask("GET", `live/${name}`, {timeout: REPORT_TIMEOUT}); }
+  mark(label, seconds) { return this.#ask("POST", "session/mark", {body: {label, seconds}}); }
+  weights(weights) { return this.#ask("POST", "session/weights", {body: {weights}}); }
+  baseline(on) { return this.#ask("POST", "session/baseline", {body: {on}}); }
+  curve() { return this.#ask("GET", "session/curve"); }
+  report() { return this.#ask("GET", "session/report.json"); }
+  reportFile(name) { return this.#ask("GET", `session/${name}`, {timeout: REPORT_TIMEOUT}); }
 
   async delete() {
-    const answer = await this.#ask("POST", "live/delete");
+    const answer = await this.#ask("POST", "session/delete");
     this.token = null;
     return answer;
   }
 
   // The page is closed: nobody waits for the answer.
   leave() {
-    if (this.token) navigator.sendBeacon(new URL("live/leave", ROOT), JSON.stringify({session: this.token}));
+    if (this.token) navigator.sendBeacon(new URL("session/leave", ROOT), JSON.stringify({session: this.token}));
   }
 }
 
