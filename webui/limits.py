@@ -28,6 +28,25 @@ class Limits:
     photo_workers: int = 2
     photos_waiting: int = 64
 
+    # Calls by Gradio's protocol
+    call_bytes: int = 42 * 2**20
+    """Of a call's JSON: a photo as a data URL takes a third more than its file."""
+    call_items: int = 1000
+    """Lists, objects and values in a call's JSON."""
+    sent_photos: int = 256
+    """Photos that were uploaded and are still to be asked about; all together take held_bytes at most."""
+    sent_seconds: float = 120
+    """How long they are kept."""
+    abandoned_seconds: float = 10
+    """How long they are safe from newer ones where there is no room; a program asks as soon as it has sent one."""
+    session_characters: int = 64
+    unread_answers: int = 256
+    """Answers that nobody has fetched yet."""
+    unread_each: int = 8
+    """The same of one session before it asks again."""
+    unread_seconds: float = 60
+    """How long an answer waits for the one who asked."""
+
     # Frames of cameras
     frame_bytes: int = 2 * 2**20
     """The page sends at most 640 x 640 pixels, some 40 kB."""

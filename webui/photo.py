@@ -31,7 +31,7 @@ IS_VIDEO = "This is a video, not a photo. Open it in the tab Video."
 
 
 class PhotoServer:
-    """The route that photos are sent to, and the threads that work on them.
+    """The route that photos are sent to, and the threads that work on them, in the order in which they came.
 
     Args:
         analyzer: shared by the threads.
@@ -67,28 +67,44 @@ class PhotoServer:
         """
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise Refusal(415, "Send the photo itself as the body, without a form around it.")
-        limits, waiting = self._limits, len(self._waiting) - self._limits.photo_workers
-        if waiting >= limits.photos_waiting:
-            raise Refusal(503, f"The page is busy: {waiting} photos are waiting. Try again in a minute.")
-        data = await self._bodies.read(request.receive, limits.photo_bytes)
-        if sum(self._waiting) + len(data) > limits.held_bytes:
-            raise Refusal(503, "Too many large photos are waiting. Try again in a minute.")
+        self.require_room()
+        data = await self._bodies.read(request.receive, self._limits.photo_bytes)
         asked = {name: request.query_params.get(name) == "1" for name in ("age_gender", "picture", "why")}
-        work = self._pool.submit(self._answer, data, **asked)
-        gone = asyncio.create_task(_disconnected(request))
-        self._waiting.append(len(data))
+        answer, gone = self.submit(data, **asked), asyncio.create_task(_disconnected(request))
         try:
-            answer = asyncio.wrap_future(work)
             await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                answer.cancel()
-                raise ClientDisconnect
-            return answer.result()
         finally:
             gone.cancel()
-            self._waiting.remove(len(data))
+        if not answer.done():
+            answer.cancel()
+            raise ClientDisconnect
+        return json_response(answer.result())
 
-    def _answer(self, data: bytes, age_gender: bool, picture: bool, why: bool) -> Response:
+    def require_room(self, size: int = 0) -> None:
+        """Whether one more photo, of so many bytes, may wait.
+
+        Raises:
+            Refusal: there are too many.
+        """
+        waiting = len(self._waiting) - self._limits.photo_workers
+        if waiting >= self._limits.photos_waiting:
+            raise Refusal(503, f"The page is busy: {waiting} photos are waiting. Try again in a minute.")
+        if sum(self._waiting) + size > self._limits.held_bytes:
+            raise Refusal(503, "Too many large photos are waiting. Try again in a minute.")
+
+    def submit(self, data: bytes, **asked: bool) -> asyncio.Future[dict]:
+        """What `analyze` answers, as soon as it is the photo's turn; whoever does not want it any more cancels that.
+
+        Raises:
+            Refusal: as `require_room`; the future raises the others.
+        """
+        self.require_room(len(data))
+        self._waiting.append(len(data))
+        answer = asyncio.wrap_future(self._pool.submit(self._answer, data, **asked))
+        answer.add_done_callback(lambda _: self._waiting.remove(len(data)))
+        return answer
+
+    def _answer(self, data: bytes, age_gender: bool, picture: bool = False, why: bool = False) -> dict:
         try:
             image = load_image(data)
             result = self._analyzer.analyze(image, age_gender)
@@ -103,7 +119,7 @@ class PhotoServer:
             answer["faces"] = [entry | _why(face) for entry, face in zip(answer["faces"], result.faces)]
         if self._analyzer.classifier.session.cuda_failed:
             answer["gpu_failed"] = True
-        return json_response(answer)
+        return answer
 
 
 async def _disconnected(request: Request) -> None:

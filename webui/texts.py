@@ -478,6 +478,10 @@ SENTENCES: dict[str, str] = {
     "This is a video, not a photo. Open it in the tab Video.": "Bu bir video, fotoğraf değil. Video sekmesinde açın.",
     "Send the photo itself as the body, without a form around it.": "Fotoğrafı form içine koymadan, isteğin gövdesi olarak "
     "gönderin.",
+    "Something went wrong with this photo. Try again.": "Bu fotoğrafta bir sorun oldu. Yeniden deneyin.",
+    "Nothing is fetched from other addresses. Send the file itself.": "Başka adreslerden hiçbir şey alınmaz. Dosyanın "
+    "kendisini gönderin.",
+    "No photo was sent.": "Fotoğraf gönderilmedi.",
     "Choose a video in MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg or GIF format.": "MP4, MOV, Matroska, WebM, AVI, "
     "MPEG, FLV, WMV, Ogg ya da GIF biçiminde bir video seçin.",
     "This is a picture, not a video.": "Bu bir resim, video değil.",
