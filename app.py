@@ -48,23 +48,25 @@ from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
+from webui.bodies import Bodies
+from webui.client import STATIC, DocumentMiddleware, module_routes, settings, tab
 from webui.connections import bound_connections
-from webui.guard import MAX_WAITING, Guard, return_large_blocks, tidy
-from webui.language import LanguageMiddleware, language_links
+from webui.guard import Guard, return_large_blocks, tidy
+from webui.language import language_links
 from webui.lifetime import Lifetime
-from webui.live import LiveServer, live_tab
-from webui.photo_input import NOT_FETCHED, SCRIPT, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
+from webui.limits import Limits
+from webui.live import LiveServer
+from webui.photo import SHOWN_PIXELS, PhotoServer
+from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
 from webui.results import face_cards, held_ages, message, summary
-from webui.sessions import IDLE_SECONDS, LEFT_SECONDS, SessionStore
+from webui.session_routes import SessionServer
+from webui.sessions import SessionStore
 from webui.snippets import api_routes
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
-from webui.video import VideoServer, video_tab
+from webui.video import VideoServer
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE / "examples" / "astronaut.jpg"
-SHOWN_PIXELS = 1600
-"""Longest side of the annotated photo that is sent back."""
-
 
 LIVE_MODEL = "emotion_int8.onnx"
 
@@ -74,8 +76,8 @@ MODEL_CARD = HERE / "MODEL_CARD.md"
 def _page_texts(language: str) -> dict[str, str]:
     """What Gradio's components say, by key."""
     kept = {
-        "left": LEFT_SECONDS,
-        "idle": IDLE_SECONDS // 60,
+        "left": Limits.left_seconds,
+        "idle": Limits.idle_seconds // 60,
         "card": " " + text(language, "model_card") if MODEL_CARD.is_file() else "",
     }
     return texts(language, "page_") | {"page_notice": text(language, "page_notice", **kept)}
@@ -85,36 +87,6 @@ I18N = gr.I18n(**{language: _page_texts(language) for language in LANGUAGES})
 
 # The handlers speak the language of the page that calls them; it takes the place of an input that nobody sees.
 SAY_LANGUAGE = "(photo, ageGender) => [photo, ageGender, ifade.language]"
-
-# The line tells by itself what became of the photo, the one below it which place in the queue it has, the picture with the
-# boxes what is in it, and each example its number.
-DESCRIBE = """element.setAttribute("role", "status");
-const panel = element.closest("[role=tabpanel]"), place = document.createElement("p");
-place.className = "ifade-place";
-place.setAttribute("role", "status");
-element.after(place);
-let since = 0;
-const set = (node, name, words) => { if (node.getAttribute(name) !== words) node.setAttribute(name, words); };
-const describe = () => {
-  const faces = [...document.querySelectorAll(".ifade-face")].map((face) => face.getAttribute("aria-label"));
-  const words = [ifade.t("photo_alt"), ...faces].join(" ");
-  document.querySelectorAll("#ifade-annotated img").forEach((picture) => set(picture, "alt", words));
-  document.querySelectorAll(".gallery-item").forEach(
-    (example, index) => set(example, "aria-label", ifade.t("example", {number: index + 1})));
-  const trackers = [...panel.querySelectorAll("[data-testid=status-tracker]")];
-  const waiting = trackers.map((tracker) => tracker.textContent.match(/queue: (\\d+)/)).find(Boolean);
-  since = waiting ? since || performance.now() : 0;
-  const told = since && performance.now() - since > 1000 ? ifade.t("place", {number: waiting[1]}) : "";
-  if (place.textContent !== told) place.textContent = told;
-};
-describe();
-new MutationObserver(describe).observe(panel, {childList: true, subtree: true, characterData: true});"""
-
-# On a phone the result stands below the photo and the examples, out of sight.
-SCROLL_TO_RESULT = """(photo) => {
-  if (photo && innerWidth < 768)
-    document.querySelector("#ifade-status").scrollIntoView({block: "center"});
-}"""
 
 
 class Page(gr.Blocks):
@@ -174,7 +146,6 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         except (ImageError, DetectorError) as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
     with Page(title="Ifade", analytics_enabled=False) as page:
         language_links()
         gr.Markdown(I18N("page_introduction"))
@@ -207,12 +178,13 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
                         elem_id="ifade-annotated",
                         elem_classes="ifade-photo",
                     )
-            status = gr.HTML(message(str(I18N("page_welcome"))), elem_id="ifade-status", js_on_load=DESCRIBE)
+            status = gr.HTML(message(str(I18N("page_welcome"))), elem_id="ifade-status")
+            gr.HTML("<ifade-photo></ifade-photo>")
             cards = gr.HTML()
         with gr.Tab(I18N("page_live")):
-            live_tab(held)
+            tab("live")
         with gr.Tab(I18N("page_video")):
-            video_tab(held)
+            tab("video")
         shown = {
             "fn": show,
             "inputs": [photo, age_gender, language],
@@ -223,7 +195,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             "concurrency_limit": 2,
             "concurrency_id": "photo",
         }
-        photo.change(**shown).then(None, photo, js=SCROLL_TO_RESULT)
+        photo.change(**shown)
         age_gender.change(**shown)
         sent, asked = SentPhoto(label="Photo", visible=False), gr.Checkbox(False, label="Age and gender", visible=False)
         answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)
@@ -240,24 +212,24 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
         )
     # At a Space's own address Gradio shows a banner of the Hub otherwise, which loads fonts from Google.
     page.space_id = None
-    return page.queue(max_size=MAX_WAITING, api_open=False)
+    return page.queue(max_size=Limits.photos_waiting, api_open=False)
 
 
-def build_live_server() -> LiveServer:
-    """The server side of the Live tab. Frames of several visitors are worked on at the same time, so each has one thread."""
+def build_sessions(limits: Limits = Limits()) -> SessionServer:
+    """The sessions of Live and Video. Frames of several visitors are worked on at the same time, so each has one thread."""
     analyzer = FaceAnalyzer(
         FaceDetector(threads=1), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
     )
-    return LiveServer(SessionStore(lambda: FaceFollower(analyzer)))
+    return SessionServer(SessionStore(lambda: FaceFollower(analyzer), limits))
 
 
-def build_video_server(live: LiveServer) -> VideoServer:
+def build_video_server(sessions: SessionServer) -> VideoServer:
     """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
     analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(threads=1), find_estimator(threads=1))
-    return VideoServer(live, lambda: FaceFollower(analyzer))
+    return VideoServer(sessions, lambda: FaceFollower(analyzer))
 
 
-def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
+def build_lifetime(analyzer: FaceAnalyzer, store: SessionStore) -> Lifetime:
     """What tells the page's health: the example photograph is analysed as a photo and as a frame of a camera."""
     photo = shrink(load_image(EXAMPLE), 256)
     session = analyzer.classifier.session
@@ -266,37 +238,46 @@ def build_lifetime(analyzer: FaceAnalyzer, live: LiveServer) -> Lifetime:
         return {
             "model": session.metadata.get("version"),
             "provider": session.provider,
-            "sessions": len(live.sessions),
+            "sessions": len(store),
         }
 
     return Lifetime(
-        [lambda: analyzer.analyze(photo), lambda: live.sessions.new_follower().analyze(photo, 0.0)],
+        [lambda: analyzer.analyze(photo), lambda: store.new_follower().analyze(photo, 0.0)],
         facts,
+        store.limits,
     )
 
 
 def launch(
-    analyzer: FaceAnalyzer, live: LiveServer, video: VideoServer, address: Address | None = None, **options
+    analyzer: FaceAnalyzer, sessions: SessionServer, video: VideoServer, address: Address | None = None, **options
 ) -> gr.Blocks:
     """Serve the page, until it is told to end unless the options, which are Gradio's, say otherwise.
 
     Args:
         address: default: the first port of this machine from 7860 on that is free.
     """
-    lifetime, page = build_lifetime(analyzer, live), build_page(analyzer)
-    routes = live.routes() + video.routes() + lifetime.routes()
+    limits = sessions.store.limits
+    lifetime, page, bodies = build_lifetime(analyzer, sessions.store), build_page(analyzer), Bodies(limits)
+    photo = PhotoServer(analyzer, bodies, limits)
+    servers = (photo, sessions, LiveServer(sessions), video, lifetime)
+    routes = [route for server in servers for route in server.routes()]
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
-        async with live.lifespan(app), video.lifespan(app), lifetime.lifespan(app), tidy(page, PhotoInput.photos):
+        async with contextlib.AsyncExitStack() as running:
+            for server in servers:
+                await running.enter_async_context(server.lifespan(app))
+            await running.enter_async_context(tidy(page, PhotoInput.photos))
             yield
 
     # Shown as it is, and not offered for download.
     card = Route("/model-card", lambda request: FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8"))
     # Gradio hands on what other servers have at an address.
     fetched = Route("/gradio_api/file=http{rest:path}", lambda request: PlainTextResponse(NOT_FETCHED, 403))
-    routes += api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
-    guard = Middleware(Guard, page=page, photos=PhotoInput.photos, own={route.path for route in routes})
+    routes += module_routes() + api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
+    held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
+    document = Middleware(DocumentMiddleware, settings=settings(held))
+    guard = Middleware(Guard, page=page, photos=PhotoInput.photos, bodies=bodies, own={route.path for route in routes})
     to_the_end = "prevent_thread_lock" not in options
     if to_the_end:
         lifetime.heed_signals()
@@ -304,12 +285,11 @@ def launch(
     page.launch(
         app_kwargs={
             "routes": routes,
-            "middleware": [Middleware(lifetime.gate), Middleware(LanguageMiddleware), guard],
+            "middleware": [Middleware(lifetime.gate), document, guard],
             "lifespan": lifespan,
         },
         max_file_size=MAX_BYTES,
-        css_paths=HERE / "webui" / "style.css",
-        js=SCRIPT,
+        css_paths=STATIC / "style.css",
         i18n=I18N,
         # System fonts: the default theme asks Google for its own.
         theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
@@ -320,7 +300,7 @@ def launch(
         ssr_mode=False,
         **{"prevent_thread_lock": True, **options},
     )
-    bound_connections(page.server)
+    bound_connections(page.server, limits)
     if to_the_end:
         lifetime.end_when_told(page, video.close)
     return page
@@ -331,13 +311,13 @@ def main() -> None:
     send_no_reports()
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
-        analyzer, live = FaceAnalyzer(), build_live_server()
-        video = build_video_server(live)
+        analyzer, sessions = FaceAnalyzer(), build_sessions()
+        video = build_video_server(sessions)
     except ModelError as error:
         sys.exit(f"error: {error}")
     session = analyzer.classifier.session
     print(f"Emotion model on {session.provider}{f' (CUDA: {session.cuda_problem})' if session.cuda_problem else ''}")
-    launch(analyzer, live, video, address)
+    launch(analyzer, sessions, video, address)
 
 
 if __name__ == "__main__":

@@ -201,20 +201,20 @@ def measure_frames(frames: int, faces: int) -> dict:
                 os.sched_setaffinity(int(thread), {max(os.sched_getaffinity(0))})
         connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
 
-        def post(name: str, body: bytes, **headers: str) -> dict:
-            connection.request("POST", f"/live/{name}", body, headers)
+        def post(path: str, body: bytes, **headers: str) -> dict:
+            connection.request("POST", f"/{path}", body, headers)
             response = connection.getresponse()
             answer = json.loads(response.read())
             if response.status != 200:
-                raise SystemExit(f"error: {name}: {answer['error']}")
+                raise SystemExit(f"error: {path}: {answer['error']}")
             return answer
 
-        token, seen, milliseconds = post("start", b"{}")["session"], [], []
+        token, seen, milliseconds = post("session/start", b"{}")["session"], [], []
         for number in range(WARM_UP_FRAMES + frames):
             if number == WARM_UP_FRAMES:
                 start, cpu = _rss_mb(server.pid), _cpu_seconds(server.pid)
             moment = {"X-Seconds": str(1e9 + number * FRAME_SECONDS), "X-Camera": "640x480", "X-Session": token}
-            answer = post("frame", pictures[number % len(pictures)], **moment)
+            answer = post("live/frame", pictures[number % len(pictures)], **moment)
             if number >= WARM_UP_FRAMES:
                 seen.append(len(answer["people"]))
                 milliseconds.append(answer["milliseconds"])

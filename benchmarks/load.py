@@ -53,7 +53,7 @@ from benchmarks.speed import processor
 from inference.session import usable_processors
 from inference.types import EMOTIONS
 from webui.screenshot import free_port, page_process
-from webui.sessions import IDLE_SECONDS
+from webui.limits import Limits
 
 ANSWER_SECONDS = 120
 """How long a client waits for its answer."""
@@ -237,7 +237,7 @@ class Visitors:
     async def stream(self, phase: Phase, picture: Picture, until: float) -> None:
         """Be a camera in front of a picture until `until` (of time.monotonic)."""
         try:
-            token = _json(await self._http.post("/live/start"))["session"]
+            token = _json(await self._http.post("/session/start"))["session"]
         except (Refused, httpx.HTTPError, ValueError, LookupError) as error:
             phase.requests += 1
             phase.error(f"start: {type(error).__name__}: {error}")
@@ -267,7 +267,7 @@ class Visitors:
                 right = _among(boxes, picture.boxes, 0.03) and (complete or not settled)
                 phase.answer(time.perf_counter() - started, right, f"frame {number} of {len(picture.boxes)} faces")
         with contextlib.suppress(httpx.HTTPError):
-            await self._http.post("/live/delete", headers={"X-Session": token})
+            await self._http.post("/session/delete", headers={"X-Session": token})
 
 
 def _json(response: httpx.Response):
@@ -397,13 +397,13 @@ GET = """
 /gradio_api/call/analyze/{word} /gradio_api/call/v2/analyze/{word} /gradio_api/upload_progress?upload_id={word}
 /gradio_api/file={word} /gradio_api/file/{word} /gradio_api/proxy={word} /gradio_api/deep_link?session_hash={word}
 /gradio_api/stream/{word}/{word}/{word}/playlist.m3u8 /gradio_api/custom_component/{word}/client/component/{word}
-/gradio_api/dev/reload /live/curve /live/report.json /live/report.csv /live/report.png /video/progress
+/gradio_api/dev/reload /session/curve /session/report.json /session/report.csv /session/report.png /video/progress
 """.split()
 POST = """
 /gradio_api/queue/join /gradio_api/call/analyze /gradio_api/call/{word} /gradio_api/call/v2/analyze /gradio_api/run/analyze
 /gradio_api/run/{word} /gradio_api/api/predict /gradio_api/cancel /gradio_api/reset /gradio_api/upload
 /gradio_api/component_server /gradio_api/process_recording /gradio_api/stream/{word} /gradio_api/run-history/connect
-/gradio_api/vibe-edit /live/start /live/frame /live/mark /live/weights /live/baseline /live/leave /live/delete
+/gradio_api/vibe-edit /session/start /live/frame /session/mark /session/weights /session/baseline /session/leave /session/delete
 /video/analyze /video/stop
 """.split()
 ADDRESSES = [("GET", path) for path in GET] + [("POST", path) for path in POST]
@@ -629,7 +629,7 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
                 await visitors.photo(phases["soak photos"], photos[i % len(photos)], i % 2 == 0)
                 await asyncio.sleep(rng.uniform(0, PAUSE_SECONDS))
 
-        token = (await http.post("/live/start")).json()["session"]
+        token = (await http.post("/session/start")).json()["session"]
         upload = raw("POST", "/gradio_api/upload", multipart(photos[0].data), Content_Type=MULTIPART)
         frame = {"X_Session": token, "X_Seconds": "1", "X_Camera": "640x480"}
         slow = {
@@ -778,7 +778,7 @@ def to_markdown(result: dict) -> str:
         "killed in the middle of their requests, and others sent or read a byte a second. The server's memory was "
         f"{memory['start']:.0f} MB when it had started, {memory['before']:.0f} when as many visitors had been there once, "
         f"{memory['peak']:.0f} at most, {memory['after_rest']:.0f} after {result['rest']:g} seconds of rest (the page keeps "
-        f"what a visitor had who vanished for {IDLE_SECONDS / 60:.0f} minutes){_soaked(soak['rss_mb_each_minute'])}; open files "
+        f"what a visitor had who vanished for {Limits.idle_seconds / 60:.0f} minutes){_soaked(soak['rss_mb_each_minute'])}; open files "
         f"{before['open_files']} and {rest['open_files']}, threads {before['threads']} and {rest['threads']}, files in its temporary folder {before['temporary_files']} and {rest['temporary_files']}. Written "
         "by `python -m benchmarks.load --readme docs/load.json` from a run of `python -m benchmarks.load --json "
         f"docs/load.json --rest {result['rest']:g}`.",

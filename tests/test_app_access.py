@@ -230,7 +230,7 @@ def test_the_address_and_the_header_choose_the_language(browser, page_address):
     expect(page.locator(".ifade-message strong")).to_contain_text("Yüz bulunamadı", timeout=60_000)
     # Programs get English unless they ask for something else.
     for accepted, says in (("", "This session has ended."), ("tr", "Bu oturum sona erdi.")):
-        answer = page.request.get(f"{page_address}live/curve", headers={"Accept-Language": accepted})
+        answer = page.request.get(f"{page_address}session/curve", headers={"Accept-Language": accepted})
         assert answer.status == 404 and answer.json()["error"] == says
     assert page.request.get(page_address, headers={"Accept-Language": "tr"}).text().count('lang="tr"') == 1
     context.close()

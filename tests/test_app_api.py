@@ -314,7 +314,7 @@ def page_here(tmp_path_factory):
     import app
     from inference.analyzer import FaceAnalyzer
 
-    live = app.build_live_server()
+    live = app.build_sessions()
     page = app.launch(FaceAnalyzer(), live, app.build_video_server(live), prevent_thread_lock=True, quiet=True)
     yield page.local_url
     page.close()

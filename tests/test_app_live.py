@@ -21,9 +21,8 @@ from inference.analyzer import FaceAnalyzer
 from inference.emotion import EmotionClassifier
 from inference.report import FRAME_COLUMNS
 from inference.types import EMOTIONS
-from webui import live as live_module
-from webui import sessions as sessions_module
 from webui.address import listen
+from webui.limits import Limits
 from webui.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -346,7 +345,7 @@ def test_a_phone_shows_all_of_it_legibly(visit, color_scheme):
     assert [(round(contrast, 1), words) for contrast, words in contrasts if contrast < 4.5] == []
     # Letters on a box are white, on its person's colour; the lines stand on the page.
     ground = 1.05 if color_scheme == "light" else 0.0525
-    for color in re.findall(r'"#(\w{6})"', (ROOT / "webui" / "chart.js").read_text()):
+    for color in re.findall(r'"#(\w{6})"', (ROOT / "webui" / "static" / "chart.js").read_text()):
         parts = np.array([int(color[place : place + 2], 16) / 255 for place in (0, 2, 4)])
         light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
         assert 1.05 / (light + 0.05) > 4.5
@@ -420,9 +419,9 @@ def test_weights_and_baseline_change_the_index(visit):
     page.wait_for_timeout(300)
     assert abs(float(text(page, "now-index").replace("−", "-"))) < 0.2
     # The whole curve is fetched once when the zero is known, and not with every frame after that.
-    fetched = sum(address.endswith("/live/curve") for address in page.requests)
+    fetched = sum(address.endswith("/curve") for address in page.requests)
     wait_for_answers(page, 10)
-    assert fetched == 1 == sum(address.endswith("/live/curve") for address in page.requests)
+    assert fetched == 1 == sum(address.endswith("/curve") for address in page.requests)
     page.click("#ifade-live .ifade-baseline-off")
     expect(page.locator("#ifade-live .ifade-baseline-off")).to_be_hidden()
     wait_for_answers(page, 5)
@@ -439,7 +438,7 @@ def test_delete_my_session_leaves_nothing(visit, server):
     page.click("#ifade-live .ifade-delete")
     expect(page.locator("#ifade-live .ifade-session-note")).to_contain_text("was deleted")
     for name in ("curve", "report.json", "report.csv", "report.png"):
-        answer = page.request.get(f"{server.address}live/{name}", headers={"X-Session": token})
+        answer = page.request.get(f"{server.address}session/{name}", headers={"X-Session": token})
         assert answer.status == 404 and answer.json()["error"] == "This session has ended."
     assert stays_still(page) and page.locator("#ifade-live :is(.ifade-card, .ifade-report table)").count() == 0
     assert page.evaluate("sessionStorage.length") == 0 and page.locator("#ifade-live .ifade-start").is_visible()
@@ -595,27 +594,25 @@ def test_two_visitors_leave_no_trace(visit, server, two_people, launch):
     ]
 
 
-def test_closing_the_page_ends_its_session_and_frees_its_memory(two_people, monkeypatch):
+def test_closing_the_page_ends_its_session_and_frees_its_memory(two_people):
     """The page in this process, so that it can be seen what is left of a session: nothing."""
-    monkeypatch.setattr(sessions_module, "LEFT_SECONDS", 1.0)
-    monkeypatch.setattr(live_module, "SWEEP_SECONDS", 0.2)
-    live, port = app.build_live_server(), free_port()
+    served, port = app.build_sessions(Limits(left_seconds=1.0, sweep_seconds=0.2)), free_port()
     options = {"prevent_thread_lock": True, "quiet": True}
-    demo = app.launch(FaceAnalyzer(), live, app.build_video_server(live), listen("127.0.0.1", port), **options)
+    demo = app.launch(FaceAnalyzer(), served, app.build_video_server(served), listen("127.0.0.1", port), **options)
     try:
         sessions = []
         pages = [open_page(two_people, f"http://127.0.0.1:{port}/") for _ in range(2)]
         for page in pages:
             start_camera(page)
             wait_for_answers(page, 10)
-            sessions.append(weakref.ref(live.sessions.get(token_of(page))))
+            sessions.append(weakref.ref(served.store.get(token_of(page))))
         pages[0].close()
         wait_until(lambda: is_gone(sessions[0]))
-        assert sessions[1]() is not None and len(live.sessions) == 1
+        assert sessions[1]() is not None and len(served.store) == 1
         wait_for_answers(pages[1], 5)  # and the other one goes on
         pages[1].goto("about:blank")
         wait_until(lambda: is_gone(sessions[1]))
-        assert len(live.sessions) == 0
+        assert len(served.store) == 0
     finally:
         for page in pages:
             page.context.close()

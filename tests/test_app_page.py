@@ -271,7 +271,7 @@ def show(request, browser):
 
     def show_cards(*faces: Face, **options):
         page = context.new_page()
-        style = (ROOT / "webui" / "style.css").read_text()
+        style = (ROOT / "webui" / "static" / "style.css").read_text()
         cards = face_cards(faces, **options)
         page.set_content(f"<meta name=viewport content='width=device-width'><style>{style}</style>{cards}")
         return page

@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from webui import connections
 from webui.connections import bound_connections
+from webui.limits import Limits
 from webui.screenshot import free_port
 
 LARGE = bytes(2**23)
@@ -107,15 +107,15 @@ def seconds_until_cut(client: socket.socket, trickle: bytes = b"") -> float:
 @pytest.mark.parametrize(
     ("begin", "trickle"), [(b"", b""), (b"GET / HTTP/1.1\r\nX-", b"a"), (ask("/") + b"GET /", b"a")]
 )
-def test_a_head_that_does_not_come_to_its_end_is_given_up(server, monkeypatch, begin, trickle):
+def test_a_head_that_does_not_come_to_its_end_is_given_up(server, begin, trickle):
     """Nothing at all, a head that trickles, and one that does so after a whole request."""
-    monkeypatch.setattr(connections, "REQUEST_SECONDS", 1)
+    bound_connections(server, Limits(request_seconds=1))
     with connect(server, begin) as client:
         assert 0.8 < seconds_until_cut(client, trickle) < 4
 
 
-def test_an_answer_may_take_as_long_as_it_needs(server, monkeypatch):
-    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
+def test_an_answer_may_take_as_long_as_it_needs(server):
+    bound_connections(server, Limits(request_seconds=0.3))
     with connect(server, ask("/heartbeat")) as client:
         assert is_heard(client)
         time.sleep(1)
@@ -130,18 +130,17 @@ def test_an_answer_may_take_as_long_as_it_needs(server, monkeypatch):
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
-def test_who_does_not_read_the_answer_is_cut(server, monkeypatch):
-    monkeypatch.setattr(connections, "UNREAD_SECONDS", 1)
+def test_who_does_not_read_the_answer_is_cut(server):
+    bound_connections(server, Limits(stuck_seconds=1))
     with connect(server, ask("/large"), window=4096):
         wait_until(lambda: server.server_state.total_requests == 1)
         assert len(server.server_state.connections) == 1
         wait_until(lambda: not server.server_state.connections)
 
 
-def test_however_many_connections_there_are_others_are_answered(server, monkeypatch):
+def test_however_many_connections_there_are_others_are_answered(server):
     """The silent make room first, then the oldest heartbeats; who has just asked keeps the connection."""
-    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 20)
-    monkeypatch.setattr(connections, "ASK_SECONDS", 0.2)
+    bound_connections(server, Limits(connections=20, ask_seconds=0.2))
     with contextlib.ExitStack() as opened:
         asking = [opened.enter_context(connect(server, ask("/heartbeat"))) for _ in range(5)]
         assert all(map(is_heard, asking))
@@ -164,7 +163,7 @@ def test_file_descriptors_are_asked_for(server):
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
     bound_connections(server)
-    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(hard, connections.MAX_FILES), hard)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(hard, Limits.files), hard)
 
 
 def test_a_request_for_a_websocket_is_a_plain_one(server):

@@ -30,7 +30,8 @@ from inference.images import load_image
 from inference.model_files import MODELS
 from inference.video import VideoWriter
 from webui import screenshot
-from webui import video as video_module
+from webui.limits import Limits
+from webui.live import LiveServer
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -245,7 +246,8 @@ def test_a_photo_on_which_the_detector_fails_in_the_page(fails_on, tmp_path, ast
 
 
 def test_the_live_stream_goes_on_after_a_frame_on_which_the_detector_fails(fails_on, astronaut):
-    live = app.build_live_server()
+    sessions = app.build_sessions()
+    routes = sessions.routes() + LiveServer(sessions).routes()
     content = io.BytesIO()
     Image.fromarray(astronaut).save(content, "JPEG", quality=95)
 
@@ -253,8 +255,8 @@ def test_the_live_stream_goes_on_after_a_frame_on_which_the_detector_fails(fails
         headers = {"X-Session": token, "X-Seconds": str(seconds), "X-Camera": "512x512"}
         return client.post("/live/frame", headers=headers, content=content.getvalue())
 
-    with TestClient(Starlette(routes=live.routes(), lifespan=live.lifespan)) as client:
-        token = client.post("/live/start").json()["session"]
+    with TestClient(Starlette(routes=routes, lifespan=sessions.lifespan)) as client:
+        token = client.post("/session/start").json()["session"]
         (before,) = send(1000).json()["people"]
         fails_on(lambda image: image.shape[:2] != (64, 64))  # with which a detector is opened
         answer = send(1000.1)
@@ -374,15 +376,15 @@ def test_an_annotated_copy_that_cannot_be_written_is_one_line(call, capsys, tmp_
 
 
 def test_a_video_for_which_the_server_has_no_room(small_disk, tmp_path, monkeypatch):
-    live = app.build_live_server()
-    server = app.build_video_server(live)
+    sessions = app.build_sessions()
+    server = app.build_video_server(sessions)
     clip = write_face_clip(tmp_path / "clip.mp4", [number / 25 for number in range(10)]).read_bytes()
     disk = small_disk(2 * len(clip) // 1000)
     monkeypatch.setattr("tempfile.tempdir", str(disk))
-    routes = live.routes() + server.routes()
+    routes = sessions.routes() + server.routes()
     with TestClient(Starlette(routes=routes, lifespan=server.lifespan)) as client:
-        for _ in range(video_module.MAX_VIDEOS + 1):  # none of them keeps a place
-            headers = {"X-Session": client.post("/live/start").json()["session"]}
+        for _ in range(Limits.videos + 1):  # none of them keeps a place
+            headers = {"X-Session": client.post("/session/start").json()["session"]}
             answer = client.post("/video/analyze", content=clip + bytes(3 * len(clip)), headers=headers)
             assert answer.status_code == 507 and "no room" in answer.json()["error"]
         assert list(disk.iterdir()) == [] and shutil.disk_usage(disk).used == 0
@@ -391,7 +393,7 @@ def test_a_video_for_which_the_server_has_no_room(small_disk, tmp_path, monkeypa
         assert answer.status_code == 507 and not server._jobs
         monkeypatch.setattr("tempfile.tempdir", str(disk))
         assert client.post("/video/analyze", content=clip, headers=headers).status_code == 200
-        client.post("/live/delete", headers=headers)
+        client.post("/session/delete", headers=headers)
 
 
 # Folders that may not be written

@@ -17,8 +17,8 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from clips import write_face_clip
-from webui import lifetime as lifetime_module
 from webui.lifetime import CLOSING, DISK_FULL, Lifetime
+from webui.limits import Limits
 from webui.screenshot import free_port, page_process
 from webui.texts import translated
 
@@ -62,14 +62,12 @@ def test_health_is_told_while_the_page_is_busy(page_address):
 
 
 @pytest.fixture
-def served(monkeypatch):
+def served():
     """A function that serves the health of a page with one probe, which is made all the time."""
-    monkeypatch.setattr(lifetime_module, "PROBE_SECONDS", 0.01)
-    monkeypatch.setattr(lifetime_module, "STUCK_SECONDS", 0.5)
-    clients = []
+    limits, clients = Limits(probe_seconds=0.01, answer_seconds=0.5), []
 
     def serve(probe) -> TestClient:
-        lifetime = Lifetime([probe], lambda: {"provider": "here"})
+        lifetime = Lifetime([probe], lambda: {"provider": "here"}, limits)
         client = TestClient(Starlette(routes=lifetime.routes(), lifespan=lifetime.lifespan))
         client.__enter__()
         clients.append(client)
@@ -151,7 +149,7 @@ class Page:
         self._log.close()
 
     def session(self) -> dict:
-        return {"X-Session": json.loads(fetch(f"{self.address}live/start", b"{}")[1])["session"]}
+        return {"X-Session": json.loads(fetch(f"{self.address}session/start", b"{}")[1])["session"]}
 
     def ended(self, seconds: float) -> tuple[int, str]:
         """The exit status and all that was printed."""
@@ -236,7 +234,7 @@ def test_new_work_is_refused_while_the_rest_is_finished(page):
     host, port = page.address.removeprefix("http://").strip("/").split(":")
     headers = page.session()
     with socket.create_connection((host, int(port))) as unfinished:
-        unfinished.sendall(b"POST /live/mark HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n")
+        unfinished.sendall(b"POST /session/mark HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n")
         unfinished.sendall(f"X-Session: {headers['X-Session']}\r\n\r\n{{".encode())
         time.sleep(0.3)
         told = time.monotonic()
@@ -246,13 +244,13 @@ def test_new_work_is_refused_while_the_rest_is_finished(page):
             assert time.monotonic() < deadline
             time.sleep(0.02)
         assert json.loads(fetch(f"{page.address}health")[1])["status"] == "ending"
-        status, answer = fetch(f"{page.address}live/start", b"{}")
+        status, answer = fetch(f"{page.address}session/start", b"{}")
         assert status == 503 and json.loads(answer)["error"] == CLOSING
         in_turkish = {"Accept-Language": "en", "Referer": f"{page.address}?lang=tr"}
         status, answer = fetch(f"{page.address}gradio_api/queue/join", b"{}", in_turkish)
         assert status == 503 and json.loads(answer)["detail"] == translated(CLOSING, "tr") != CLOSING
-        assert fetch(f"{page.address}live/report.json", headers=headers)[0] == 200  # what was found may be fetched
-        assert json.loads(fetch(f"{page.address}live/delete", b"", headers)[1]) == {"deleted": True}
+        assert fetch(f"{page.address}session/report.json", headers=headers)[0] == 200  # what was found may be fetched
+        assert json.loads(fetch(f"{page.address}session/delete", b"", headers)[1]) == {"deleted": True}
         status, output = page.ended(15)
     assert status == 0 and time.monotonic() - told < 12 and "Traceback" not in output
 
@@ -260,7 +258,7 @@ def test_new_work_is_refused_while_the_rest_is_finished(page):
 def test_a_second_signal_ends_the_page_at_once(page):
     host, port = page.address.removeprefix("http://").strip("/").split(":")
     with socket.create_connection((host, int(port))) as unfinished:
-        unfinished.sendall(b"POST /live/start HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n{")
+        unfinished.sendall(b"POST /session/start HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n{")
         time.sleep(0.3)
         page.process.send_signal(signal.SIGINT)
         time.sleep(0.5)

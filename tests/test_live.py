@@ -1,5 +1,6 @@
 """The routes behind the Live tab, without a browser: what they answer, what they refuse, and what they keep."""
 
+import contextlib
 import csv
 import cv2
 import gc
@@ -22,21 +23,42 @@ from inference.images import load_image
 from inference.report import APPARENT_COLUMNS
 from inference.satisfaction import VALENCE
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
-from webui import live as live_module
-from webui import sessions as sessions_module
+from webui import session_routes
+from webui.limits import Limits
+from webui.live import LiveServer
+from webui.session_routes import SessionServer
+from webui.sessions import SessionStore
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 @pytest.fixture(scope="module")
-def live() -> live_module.LiveServer:
-    return app.build_live_server()
+def sessions() -> SessionServer:
+    return app.build_sessions()
 
 
 @pytest.fixture(scope="module")
-def client(live):
-    with TestClient(Starlette(routes=live.routes())) as client:
+def live(sessions) -> LiveServer:
+    return LiveServer(sessions)
+
+
+@pytest.fixture(scope="module")
+def client(sessions, live):
+    with TestClient(Starlette(routes=sessions.routes() + live.routes())) as client:
         yield client
+
+
+@pytest.fixture
+def serve(sessions):
+    """A function that serves sessions within other limits."""
+    with contextlib.ExitStack() as opened:
+
+        def enter(**limits: float) -> tuple[SessionServer, TestClient]:
+            limited = SessionServer(SessionStore(sessions.store.new_follower, Limits(**limits)))
+            routes = limited.routes() + LiveServer(limited).routes()
+            return limited, opened.enter_context(TestClient(Starlette(routes=routes, lifespan=limited.lifespan)))
+
+        yield enter
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +76,14 @@ class Visitor:
 
     def __init__(self, client: TestClient):
         self.client, self.clock = client, 1e9
-        self.state = client.post("/live/start").json()
+        self.state = client.post("/session/start").json()
         self.headers = {"X-Session": self.state["session"]}
 
     def get(self, name: str):
-        return self.client.get(f"/live/{name}", headers=self.headers)
+        return self.client.get(f"/session/{name}", headers=self.headers)
 
     def post(self, name: str, value: dict | None = None):
-        return self.client.post(f"/live/{name}", headers=self.headers, json=value or {})
+        return self.client.post(f"/session/{name}", headers=self.headers, json=value or {})
 
     def send(self, image: np.ndarray | bytes, camera: str = "640x480", step: float = 0.05, **headers: str):
         self.clock += step
@@ -198,10 +220,10 @@ def test_a_reload_goes_on_and_another_page_does_not(client, visitor, portrait):
     for _ in range(5):
         visitor.send(portrait)
     token = visitor.state["session"]
-    stolen = client.post("/live/start", json={"resume": token}).json()
+    stolen = client.post("/session/start", json={"resume": token}).json()
     assert not stolen["resumed"] and stolen["session"] != token and stolen["curve"] == []
-    client.post("/live/leave", content=json.dumps({"session": token}))
-    back = client.post("/live/start", json={"resume": token}).json()
+    client.post("/session/leave", content=json.dumps({"session": token}))
+    back = client.post("/session/start", json={"resume": token}).json()
     assert back["resumed"] and back["session"] == token and back["curve"]
     assert len(rows(visitor)) == 5
 
@@ -209,24 +231,24 @@ def test_a_reload_goes_on_and_another_page_does_not(client, visitor, portrait):
 # What it refuses
 
 SESSION_ROUTES = [
-    *(("GET", name) for name in ("curve", "report.json", "report.csv", "report.png")),
-    *(("POST", name) for name in ("frame", "mark", "weights", "baseline")),
+    *(("GET", f"/session/{name}") for name in ("curve", "report.json", "report.csv", "report.png")),
+    *(("POST", f"/session/{name}") for name in ("mark", "weights", "baseline")),
+    ("POST", "/live/frame"),
 ]
 
 
-@pytest.mark.parametrize("method, name", SESSION_ROUTES)
+@pytest.mark.parametrize("method, path", SESSION_ROUTES)
 @pytest.mark.parametrize("headers", [{}, {"X-Session": ""}, {"X-Session": "guess"}])
-def test_no_session_no_answer(client, method, name, headers):
-    answer = client.request(method, f"/live/{name}", headers=headers, content=b"{}")
+def test_no_session_no_answer(client, method, path, headers):
+    answer = client.request(method, path, headers=headers, content=b"{}")
     assert answer.status_code == 404 and answer.json()["error"] == "This session has ended."
 
 
-def test_every_route_of_a_session_is_in_the_list_above(live):
-    others = {("POST", "start"), ("POST", "leave"), ("POST", "delete")}
-    assert {(next(iter(route.methods - {"HEAD"})), route.path.split("/")[-1]) for route in live.routes()} == {
-        *SESSION_ROUTES,
-        *others,
-    }
+def test_every_route_of_a_session_is_in_the_list_above(sessions, live):
+    others = {("POST", f"/session/{name}") for name in ("start", "leave", "delete")}
+    old = {path.replace("/session/", "/live/") for _, path in {*SESSION_ROUTES, *others}} - {"/live/frame"}
+    routes = [route for route in sessions.routes() + live.routes() if route.path not in old]
+    assert {(next(iter(route.methods - {"HEAD"})), route.path) for route in routes} == {*SESSION_ROUTES, *others}
 
 
 def huge() -> bytes:
@@ -278,12 +300,12 @@ def test_bad_changes_are_refused(visitor, name, value):
     "body", [b"[]", b"{", b"\xff", b"1", b'{"label": "' + b"x" * 5000 + b'"}', b'{"label": "\\ud800"}', b"[" * 2000]
 )
 def test_bad_json_is_refused(visitor, client, body):
-    answer = client.post("/live/mark", headers=visitor.headers, content=body)
+    answer = client.post("/session/mark", headers=visitor.headers, content=body)
     assert answer.status_code in (413, 422) and answer.json()["error"]
 
 
-def test_a_fault_is_answered_without_its_details(visitor, portrait, live, monkeypatch):
-    session = live.sessions.get(visitor.state["session"])
+def test_a_fault_is_answered_without_its_details(visitor, portrait, sessions, monkeypatch):
+    session = sessions.store.get(visitor.state["session"])
     monkeypatch.setattr(session.follower, "analyze", lambda *_: 1 / 0)
     answer = visitor.send(portrait)
     assert answer.status_code == 500 and "division" not in answer.text and answer.json()["error"]
@@ -291,10 +313,11 @@ def test_a_fault_is_answered_without_its_details(visitor, portrait, live, monkey
     assert visitor.send(portrait).status_code == 200
 
 
-def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(live, client, portrait, monkeypatch):
+def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(serve, portrait, monkeypatch):
     """While one frame is worked on, a second one of the same page is refused, and more pages than there is room for too."""
+    sessions, client = serve(frames_waiting=1)
     first, second = Visitor(client), Visitor(client)
-    session = live.sessions.get(first.state["session"])
+    session = sessions.store.get(first.state["session"])
     begun, go_on, answers = threading.Event(), threading.Event(), []
 
     def slow(*_):
@@ -307,7 +330,6 @@ def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(live, client, 
     thread.start()
     assert begun.wait(20)
     assert first.send(portrait).status_code == 409
-    monkeypatch.setattr(live_module, "MAX_WAITING", 1)
     answer = second.send(portrait)
     assert answer.status_code == 503 and "busy" in answer.json()["error"]
     go_on.set()
@@ -315,9 +337,9 @@ def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(live, client, 
     assert answers[0].status_code == 200 and second.send(portrait).status_code == 200
 
 
-def test_a_frame_waits_while_a_report_is_made(live, client, portrait):
+def test_a_frame_waits_while_a_report_is_made(sessions, client, portrait):
     visitor, answers = Visitor(client), []
-    with live.sessions.get(visitor.state["session"]).lock:
+    with sessions.store.get(visitor.state["session"]).lock:
         thread = threading.Thread(target=lambda: answers.append(visitor.send(portrait)))
         thread.start()
         thread.join(0.5)
@@ -338,7 +360,7 @@ def slow_reports(monkeypatch):
         making.pop()
         return b"picture"
 
-    monkeypatch.setattr(live_module, "figure_png", slow)
+    monkeypatch.setattr(session_routes, "figure_png", slow)
     yield go_on, begun
     go_on.set()
 
@@ -350,13 +372,13 @@ def until(condition) -> None:
         time.sleep(0.02)
 
 
-def test_reports_keep_nobody_from_beginning(live, client, slow_reports):
+def test_reports_keep_nobody_from_beginning(sessions, client, slow_reports):
     """One at a time of a session, a few in waiting; those of a session that was deleted are not made."""
     go_on, begun = slow_reports
     visitor, other = Visitor(client), Visitor(client)
     with ThreadPoolExecutor(50) as pool:
         asked = [pool.submit(visitor.get, "report.png") for _ in range(40)]
-        until(lambda: begun and sum(answer.done() for answer in asked) == 40 - live_module.MAX_SESSION_REPORTS)
+        until(lambda: begun and sum(answer.done() for answer in asked) == 40 - Limits.session_reports)
         started = pool.submit(Visitor, client)
         assert started.result(timeout=10).state["curve"] == []
         assert pool.submit(other.get, "curve").result(timeout=10).status_code == 200
@@ -364,15 +386,15 @@ def test_reports_keep_nobody_from_beginning(live, client, slow_reports):
         visitor.post("delete")
         go_on.set()
         answers = [answer.result(timeout=20) for answer in asked]
-    count = live_module.MAX_SESSION_REPORTS
+    count = Limits.session_reports
     assert sorted(answer.status_code for answer in answers) == [200] + [404] * (count - 1) + [409] * (40 - count)
     assert all("still being made" in answer.json()["error"] for answer in answers if answer.status_code == 409)
-    assert begun == [1] and not live._reports_wanted and not live._report_turns and live._reporting == 0
+    assert begun == [1] and not sessions._reports_wanted and not sessions._report_turns and sessions._reporting == 0
 
 
-def test_a_bounded_number_of_reports(client, slow_reports, monkeypatch):
+def test_a_bounded_number_of_reports(serve, slow_reports):
     go_on, begun = slow_reports
-    monkeypatch.setattr(live_module, "MAX_REPORTS", 1)
+    _, client = serve(reports=1)
     visitor, other = Visitor(client), Visitor(client)
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(visitor.get, "report.png") for _ in range(2)]
@@ -385,31 +407,34 @@ def test_a_bounded_number_of_reports(client, slow_reports, monkeypatch):
 
 
 def test_the_threads_end_with_the_server():
-    live = live_module.LiveServer(sessions_module.SessionStore(lambda: None))
-    with TestClient(Starlette(routes=live.routes(), lifespan=live.lifespan)) as client:
+    sessions = SessionServer(SessionStore(lambda: None))
+    live = LiveServer(sessions)
+    with TestClient(Starlette(routes=sessions.routes(), lifespan=sessions.lifespan)) as client:
         assert Visitor(client).get("curve").status_code == 200
-    for pool in (live._pool, live._report_pool):
+    with TestClient(Starlette(lifespan=live.lifespan)):
+        pass
+    for pool in (live._pool, sessions._report_pool):
         with pytest.raises(RuntimeError):
             pool.submit(print)
 
 
-def test_a_file_of_rows_is_that_of_the_moment_it_was_asked_for(live, portrait):
-    session = live.sessions.start()
+def test_a_file_of_rows_is_that_of_the_moment_it_was_asked_for(sessions, live, portrait):
+    session = sessions.store.start()
     for moment in range(3):
         live._analyze(session, jpeg(portrait), 1e9 + moment, (640, 480))
     parts = session.rows.csv()
     live._analyze(session, jpeg(portrait), 1e9 + 9, (640, 480))
     assert "".join(parts).count("\n") == 1 + 3
-    live.sessions.delete(session.token)
+    sessions.store.delete(session.token)
 
 
 # What it keeps
 
 
-def test_a_frame_that_comes_after_its_page_was_closed_does_not_keep_the_session(live, client, portrait):
+def test_a_frame_that_comes_after_its_page_was_closed_does_not_keep_the_session(sessions, client, portrait):
     visitor = Visitor(client)
-    session = live.sessions.get(visitor.state["session"])
-    client.post("/live/leave", content=json.dumps({"session": session.token}))
+    session = sessions.store.get(visitor.state["session"])
+    client.post("/session/leave", content=json.dumps({"session": session.token}))
     expires = session.expires
     assert visitor.send(portrait).status_code == 200
     assert session.left and session.expires == expires
@@ -424,10 +449,10 @@ def test_visitors_do_not_see_each_other(client, portrait):
     assert "secret" not in other.get("report.json").text and one.state["session"] != other.state["session"]
 
 
-def test_deleting_forgets_at_once(client, live, portrait):
+def test_deleting_forgets_at_once(client, sessions, portrait):
     visitor = Visitor(client)
     visitor.send(portrait)
-    session = weakref.ref(live.sessions.get(visitor.state["session"]))
+    session = weakref.ref(sessions.store.get(visitor.state["session"]))
     assert visitor.post("delete").json() == {"deleted": True}
     assert visitor.get("report.csv").status_code == 404 and visitor.send(portrait).status_code == 404
     assert visitor.post("delete").json() == {"deleted": False}
@@ -435,61 +460,54 @@ def test_deleting_forgets_at_once(client, live, portrait):
     assert session() is None
 
 
-def test_sessions_end_by_themselves(monkeypatch, portrait):
-    monkeypatch.setattr(sessions_module, "LEFT_SECONDS", 0.3)
-    monkeypatch.setattr(sessions_module, "IDLE_SECONDS", 4.0)
-    monkeypatch.setattr(live_module, "SWEEP_SECONDS", 0.1)
-    live = app.build_live_server()
-    with TestClient(Starlette(routes=live.routes(), lifespan=live.lifespan)) as client:
-        leaving, idle, staying = Visitor(client), Visitor(client), Visitor(client)
-        for visitor in (leaving, idle, staying):
-            visitor.send(portrait)
-        kept = [weakref.ref(live.sessions.get(visitor.state["session"])) for visitor in (leaving, idle, staying)]
-        client.post("/live/leave", content=json.dumps({"session": leaving.state["session"]}))
+def test_sessions_end_by_themselves(serve, portrait):
+    sessions, client = serve(left_seconds=0.3, idle_seconds=4.0, sweep_seconds=0.1)
+    leaving, idle, staying = Visitor(client), Visitor(client), Visitor(client)
+    for visitor in (leaving, idle, staying):
+        visitor.send(portrait)
+    kept = [weakref.ref(sessions.store.get(visitor.state["session"])) for visitor in (leaving, idle, staying)]
+    client.post("/session/leave", content=json.dumps({"session": leaving.state["session"]}))
 
-        def alive() -> list[bool]:
-            staying.send(portrait)
-            gc.collect()
-            return [session() is not None for session in kept]
+    def alive() -> list[bool]:
+        staying.send(portrait)
+        gc.collect()
+        return [session() is not None for session in kept]
 
-        deadline = time.monotonic() + 20
-        seen = []
-        while (now := alive()) != [False, False, True]:
-            seen.append(now)
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert [False, True, True] in seen  # who left went before who was only idle
+    deadline = time.monotonic() + 20
+    seen = []
+    while (now := alive()) != [False, False, True]:
+        seen.append(now)
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert [False, True, True] in seen  # who left went before who was only idle
 
 
-def test_a_session_without_a_frame_ends_soon(monkeypatch, portrait):
-    monkeypatch.setattr(sessions_module, "UNUSED_SECONDS", 0.2)
-    live = app.build_live_server()
-    with TestClient(Starlette(routes=live.routes())) as client:
-        used, _ = Visitor(client), Visitor(client)
-        used.send(portrait)
-        time.sleep(0.3)
-        live.sessions.sweep()
-        assert len(live.sessions) == 1 and used.get("curve").status_code == 200
+def test_a_session_without_a_frame_ends_soon(serve, portrait):
+    sessions, client = serve(unused_seconds=0.2)
+    used = Visitor(client)
+    used.send(portrait)
+    Visitor(client)
+    time.sleep(0.3)
+    sessions.store.sweep()
+    assert len(sessions.store) == 1 and used.get("curve").status_code == 200
 
 
-def test_the_number_of_sessions_is_bounded(monkeypatch):
-    monkeypatch.setattr(sessions_module, "MAX_SESSIONS", 2)
-    live = app.build_live_server()
-    with TestClient(Starlette(routes=live.routes())) as client:
-        first, _ = Visitor(client), Visitor(client)
-        answer = client.post("/live/start")
-        assert answer.status_code == 503 and "full" in answer.json()["error"]
-        first.post("delete")
-        assert client.post("/live/start").status_code == 200
+def test_the_number_of_sessions_is_bounded(serve):
+    _, client = serve(sessions=2)
+    first, _ = Visitor(client), Visitor(client)
+    answer = client.post("/session/start")
+    assert answer.status_code == 503 and "full" in answer.json()["error"]
+    first.post("delete")
+    assert client.post("/session/start").status_code == 200
 
 
-def test_memory_stays_flat_over_many_frames(live, portrait):
+def test_memory_stays_flat_over_many_frames(sessions, portrait):
     """What a session holds after 10,000 frames of a face, beside its rows, is what it held after 1,000."""
     import tracemalloc
 
     from inference.report import frame_values
 
-    session = live.sessions.start()
+    session = sessions.store.start()
     faces = session.follower.analyze(portrait, 0.0)
     sizes = {}
     tracemalloc.start()
@@ -503,4 +521,4 @@ def test_memory_stays_flat_over_many_frames(live, portrait):
     tracemalloc.stop()
     per_row = 4 * session.rows._chunks[0].shape[1]
     assert sizes[10_000] - sizes[1_000] < 9_000 * per_row + 1_500_000
-    live.sessions.delete(session.token)
+    sessions.store.delete(session.token)

@@ -43,8 +43,10 @@ def page(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(folder))
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "gradio"))
-        live = app.build_live_server()
-        page = app.launch(FaceAnalyzer(), live, app.build_video_server(live), prevent_thread_lock=True, quiet=True)
+        sessions = app.build_sessions()
+        page = app.launch(
+            FaceAnalyzer(), sessions, app.build_video_server(sessions), prevent_thread_lock=True, quiet=True
+        )
         yield page
         page.close()
 
@@ -250,7 +252,7 @@ def test_others_find_nothing_by_any_address(page, photo):
     path, session = send(page, photo, "holiday.png"), secrets.token_urlsafe(12)
     answer = ask_as_page(page, path, session).decode()
     event = ask_as_program(page, send(page, photo, "holiday.png"))
-    token = json.loads(request(page, "POST", "/live/start")[1])["session"]
+    token = json.loads(request(page, "POST", "/session/start")[1])["session"]
     seconds = str(time.time())
     headers = {"X-Session": token, "X-Seconds": seconds, "X-Camera": "512x512"}
     assert request(page, "POST", "/live/frame", EXAMPLE.read_bytes(), headers)[0] == 200
@@ -262,7 +264,7 @@ def test_others_find_nothing_by_any_address(page, photo):
     names = sorted(guesses) + [f"{Path(path).parent.parent}/{guess}/photo.png" for guess in sorted(guesses)]
     routes = list(page.app.routes)
     routes += [inner for route in routes for inner in getattr(getattr(route, "original_router", None), "routes", [])]
-    assert {"/gradio_api/queue/data", "/gradio_api/deep_link", "/live/report.csv"} <= {
+    assert {"/gradio_api/queue/data", "/gradio_api/deep_link", "/session/report.csv"} <= {
         getattr(route, "path", None) for route in routes
     }
     tried = 0
@@ -353,7 +355,7 @@ def test_bodies_that_stop_half_way_keep_nobody_out(page, monkeypatch):
         assert silent.recv(4096).startswith(b"HTTP/1.1 503")
 
 
-@pytest.mark.parametrize("path", ["live/start", "gradio_api/queue/join"])
+@pytest.mark.parametrize("path", ["session/start", "gradio_api/queue/join"])
 def test_a_request_of_two_lengths_hides_no_other(page, path):
     host = urlsplit(page.local_url)
     with socket.create_connection((host.hostname, host.port), timeout=20) as client:

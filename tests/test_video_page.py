@@ -29,7 +29,10 @@ from test_app_page import VIEWS, drop_file
 from test_satisfaction import person, sure_of
 from webui import sessions as sessions_module
 from webui import video as video_module
-from webui.live import Refusal
+from webui.http import Refusal
+from webui.limits import Limits
+from webui.session_routes import SessionServer
+from webui.sessions import SessionStore
 from webui.texts import text, translated
 from webui.video import VideoJob, VideoServer
 
@@ -39,14 +42,23 @@ TIMES = [number / 25 for number in range(100)]
 
 @pytest.fixture(scope="module")
 def server() -> VideoServer:
-    return app.build_video_server(app.build_live_server())
+    return app.build_video_server(app.build_sessions())
 
 
 @pytest.fixture(scope="module")
 def client(server):
-    live = server._live
-    with TestClient(Starlette(routes=live.routes() + server.routes(), lifespan=server.lifespan)) as client:
+    with served(server) as client:
         yield client
+
+
+def served(server: VideoServer) -> TestClient:
+    return TestClient(Starlette(routes=server._sessions.routes() + server.routes(), lifespan=server.lifespan))
+
+
+def limited(server: VideoServer, **limits: float) -> VideoServer:
+    """The same within other limits."""
+    store = SessionStore(server._sessions.store.new_follower, Limits(**limits))
+    return VideoServer(SessionServer(store), server._new_follower)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +80,7 @@ class Visitor:
 
     def __init__(self, client: TestClient):
         self.client = client
-        self.headers = {"X-Session": client.post("/live/start").json()["session"]}
+        self.headers = {"X-Session": client.post("/session/start").json()["session"]}
 
     def get(self, path: str):
         return self.client.get(path, headers=self.headers)
@@ -94,7 +106,7 @@ class Visitor:
 def visitor(client):
     visitor = Visitor(client)
     yield visitor
-    visitor.post("/live/delete")
+    visitor.post("/session/delete")
 
 
 @pytest.fixture
@@ -128,15 +140,15 @@ def test_a_video_is_analysed_and_forgotten(visitor, clip, stored):
     state = visitor.wait("done")
     assert (state["frames"], state["size"], state["incomplete"], state["error"]) == (100, [320, 240], None, None)
     assert state["position"] == pytest.approx(3.96) and state["duration"] == pytest.approx(4, abs=0.1)
-    rows = list(csv.DictReader(io.StringIO(visitor.get("/live/report.csv").text)))
+    rows = list(csv.DictReader(io.StringIO(visitor.get("/session/report.csv").text)))
     assert tuple(rows[0]) == FRAME_COLUMNS and len(rows) == 100
     for row, seconds in zip(rows, TIMES):
         assert float(row["seconds"]) == pytest.approx(seconds, abs=0.001) and row["person"] == "1"
         middle = (float(row["x1"]) + float(row["x2"])) / 2, (float(row["y1"]) + float(row["y2"])) / 2
         assert middle == pytest.approx(face_at(seconds), abs=4)
-    report = visitor.get("/live/report.json").json()
+    report = visitor.get("/session/report.json").json()
     assert report["frames"] == 100 and report["room"]["dwell"]["happy"] == pytest.approx(4, abs=0.1)
-    assert visitor.get("/live/report.png").content.startswith(b"\x89PNG")
+    assert visitor.get("/session/report.png").content.startswith(b"\x89PNG")
     assert stored() == 0
 
 
@@ -152,9 +164,9 @@ def test_the_curve_looks_back_when_the_video_is_over(server, visitor, clip, monk
     visitor.wait("done")
     for weights in ({"happy": 1.0, "sad": -1.0}, {"happy": 0.9, "sad": -0.9}):
         wanted = {"weights": dict.fromkeys(EMOTIONS, 0.0) | weights}
-        state = visitor.client.post("/live/weights", headers=visitor.headers, json=wanted).json()
-        report = visitor.get("/live/report.json").json()
-        rows = list(csv.DictReader(io.StringIO(visitor.get("/live/report.csv").text)))
+        state = visitor.client.post("/session/weights", headers=visitor.headers, json=wanted).json()
+        report = visitor.get("/session/report.json").json()
+        rows = list(csv.DictReader(io.StringIO(visitor.get("/session/report.csv").text)))
         assert report["smoothed"] and report["curve"] == state["curve"]
         seconds, values = zip(*((point["seconds"], point["people"]["1"][0]) for point in state["curve"]))
         at, index = np.array([[float(row["seconds"]), float(row["index"])] for row in rows]).T
@@ -170,8 +182,8 @@ def test_age_and_gender_only_where_asked_for(client, clip):
         visitor = Visitor(client)
         visitor.send(clip, rate=2, **{"X-Age-Gender": wanted})
         visitor.wait("done")
-        tables.append(list(csv.DictReader(io.StringIO(visitor.get("/live/report.csv").text))))
-        visitor.post("/live/delete")
+        tables.append(list(csv.DictReader(io.StringIO(visitor.get("/session/report.csv").text))))
+        visitor.post("/session/delete")
     without, asked = tables
     assert len(without) == len(asked) == 8
     assert {row[name] for row in without for name in APPARENT_COLUMNS} == {""}
@@ -194,23 +206,24 @@ def test_stop_is_prompt_and_keeps_what_was_read(visitor, long_clip, stored):
     state = visitor.wait("stopped", "done")
     assert state["state"] == "stopped" and time.monotonic() - asked < 1
     assert "Reading was ended" in state["incomplete"] and 10 <= state["frames"] < 1400
-    report = visitor.get("/live/report.json").json()
+    report = visitor.get("/session/report.json").json()
     assert report["frames"] == state["frames"] and report["to"] <= state["position"]
     assert stored() == 0
 
 
-@pytest.mark.parametrize("end", ["/live/delete", "/live/leave"])
-def test_work_ends_with_its_session(server, client, long_clip, end, stored, monkeypatch):
-    monkeypatch.setattr("webui.sessions.LEFT_SECONDS", 0.2)
-    visitor, waiting = Visitor(client), Visitor(client)
-    visitor.send(long_clip)
-    waiting.send(long_clip)
-    visitor.wait("reading")
-    assert waiting.get("/video/progress").json()["ahead"] == 1
-    for one in (waiting, visitor):
-        client.post(end, headers=one.headers, json={"session": one.headers["X-Session"]})
-    until(lambda: not server._jobs and stored() == 0, 5)
-    assert visitor.get("/video/progress").status_code == 404
+@pytest.mark.parametrize("end", ["/session/delete", "/session/leave"])
+def test_work_ends_with_its_session(server, long_clip, end, stored):
+    server = limited(server, left_seconds=0.2)
+    with served(server) as client:
+        visitor, waiting = Visitor(client), Visitor(client)
+        visitor.send(long_clip)
+        waiting.send(long_clip)
+        visitor.wait("reading")
+        assert waiting.get("/video/progress").json()["ahead"] == 1
+        for one in (waiting, visitor):
+            client.post(end, headers=one.headers, json={"session": one.headers["X-Session"]})
+        until(lambda: not server._jobs and stored() == 0, 5)
+        assert visitor.get("/video/progress").status_code == 404
 
 
 class Endless:
@@ -230,7 +243,7 @@ class Endless:
         return getattr(self.real, name)
 
 
-@pytest.mark.parametrize("end", ["/video/stop", "/live/delete"])
+@pytest.mark.parametrize("end", ["/video/stop", "/session/delete"])
 @pytest.mark.parametrize("decodable", [True, False])
 def test_work_ends_where_no_picture_is_due(server, visitor, end, decodable, stored, monkeypatch, tmp_path):
     """Also before the first picture, of which packets behind the key frame alone give none."""
@@ -283,22 +296,22 @@ def test_what_is_no_video_is_refused_and_the_next_is_taken(visitor, clip, conten
     visitor.wait("done")
 
 
-def test_limits(server, client, visitor, clip, long_clip, monkeypatch, tmp_path):
+def test_limits(server, client, visitor, clip, long_clip, tmp_path):
     assert visitor.send(clip, rate=7).status_code == 422
     assert client.post("/video/analyze", content=clip).status_code == 404
-    monkeypatch.setattr(video_module, "MAX_BYTES", len(clip) - 1)
-    answer = visitor.send(clip)
-    assert answer.status_code == 413 and "too large" in answer.json()["error"]
-    # Without a Content-Length too.
-    assert visitor.send(iter([clip[:1000], clip[1000:]])).status_code == 413
-    monkeypatch.undo()
+    with served(limited(server, video_bytes=len(clip) - 1)) as small:
+        late = Visitor(small)
+        answer = late.send(clip)
+        assert answer.status_code == 413 and "too large" in answer.json()["error"]
+        # Without a Content-Length too.
+        assert late.send(iter([clip[:1000], clip[1000:]])).status_code == 413
     large = write_clip(tmp_path / "large.mp4", TIMES[:2], [np.zeros((2400, 4100, 3), np.uint8)] * 2)
     answer = visitor.send(large.read_bytes())
     assert answer.status_code == 422 and "4,100 x 2,400 pixels" in answer.json()["error"]
 
     assert visitor.send(long_clip).status_code == 200
     assert visitor.send(clip).status_code == 409
-    others = [Visitor(client) for _ in range(video_module.MAX_VIDEOS)]
+    others = [Visitor(client) for _ in range(Limits.videos)]
     answers = [other.send(clip) for other in others]
     assert [answer.status_code for answer in answers] == [200] * (len(others) - 1) + [503]
     assert "Try again" in answers[-1].json()["error"]
@@ -308,12 +321,12 @@ def test_limits(server, client, visitor, clip, long_clip, monkeypatch, tmp_path)
     assert others[0].get("/video/progress").json()["state"] == "stopped"
     assert others[1].get("/video/progress").json()["ahead"] == 1
     for one in (visitor, *others):
-        one.post("/live/delete")
+        one.post("/session/delete")
     until(lambda: not server._jobs)
 
 
-def test_an_upload_that_stands_still_is_given_up(server, monkeypatch):
-    monkeypatch.setattr(video_module, "SILENT_SECONDS", 0.05)
+def test_an_upload_that_stands_still_is_given_up(server):
+    server = limited(server, silent_seconds=0.05)
 
     class Request:
         async def stream(self):
@@ -331,7 +344,7 @@ def test_a_slow_upload_keeps_its_session(server, visitor, monkeypatch):
     clock.monotonic = lambda: clock.now
     for module in (video_module, sessions_module):
         monkeypatch.setattr(module, "time", clock)
-    session = server._live.sessions.get(visitor.headers["X-Session"])
+    session = server._sessions.store.get(visitor.headers["X-Session"])
     session.video = VideoJob(False)  # as `analyze` does
     session.live_on()
 
@@ -346,7 +359,7 @@ def test_a_slow_upload_keeps_its_session(server, visitor, monkeypatch):
     file = io.BytesIO()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(lambda: asyncio.run(server._receive(Request(), file))).result(timeout=20)
-    assert len(file.getbuffer()) == 9 * 2_500_000 and server._live.sessions.holds(session)
+    assert len(file.getbuffer()) == 9 * 2_500_000 and server._sessions.store.holds(session)
 
 
 def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkeypatch):

@@ -5,28 +5,24 @@ import contextlib
 import h11
 import socket
 import uvicorn
+from functools import partial
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MAX_CONNECTIONS = 512
-"""At the same time. An open page holds one, and for moments up to six."""
-REQUEST_SECONDS = 15
-"""How long a connection may take to bring the head of a request, its first or the next."""
-ASK_SECONDS = 1
-"""The same where there are MAX_CONNECTIONS, before it makes room for the next."""
-UNREAD_SECONDS = 60
-"""How long sent data may wait for a client to take any of them."""
-MAX_FILES = 8192
-"""File descriptors to ask the system for. The event loop accepts up to 2048 connections before it looks at one of them."""
+from webui.limits import Limits
 
 
 class Connection(H11Protocol):
     """uvicorn's, with limits."""
 
+    def __init__(self, limits: Limits, **options):
+        super().__init__(**options)
+        self._limits = limits
+
     def connection_made(self, transport: asyncio.Transport) -> None:
-        if len(self.connections) >= MAX_CONNECTIONS:
+        if len(self.connections) >= self._limits.connections:
             # A browser asks at once, so who has been silent for a moment goes first. Where nobody has, the oldest goes: that
             # is likely to be a heartbeat, which a page takes up again.
-            recent = self.loop.time() - ASK_SECONDS
+            recent = self.loop.time() - self._limits.ask_seconds
             oldest = min(
                 self.connections, key=lambda other: (other._is_at_work() or other._since > recent, other._since)
             )
@@ -35,7 +31,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             tcp = transport.get_extra_info("socket")
-            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._limits.stuck_seconds * 1000))
         self._limit = None
         self._expect_request()
 
@@ -66,7 +62,7 @@ class Connection(H11Protocol):
         if self._limit is not None:
             self._limit.cancel()
         self._since = self.loop.time()
-        self._limit = self.loop.call_later(REQUEST_SECONDS, self._give_up)
+        self._limit = self.loop.call_later(self._limits.request_seconds, self._give_up)
 
     def _give_up(self) -> None:
         if not self._is_at_work():
@@ -75,13 +71,13 @@ class Connection(H11Protocol):
             self._expect_request()
 
 
-def bound_connections(server: uvicorn.Server) -> None:
+def bound_connections(server: uvicorn.Server, limits: Limits = Limits()) -> None:
     """Apply the limits to a server that was started; websockets, which the page does not use, become plain requests."""
-    server.config.http_protocol_class, server.config.ws_protocol_class = Connection, None
+    server.config.http_protocol_class, server.config.ws_protocol_class = partial(Connection, limits), None
     with contextlib.suppress(ImportError, ValueError, OSError):  # another system, or one that does not grant it
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(MAX_FILES, hard)
+        wanted = limits.files if hard == resource.RLIM_INFINITY else min(limits.files, hard)
         if 0 <= soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -14,7 +14,6 @@ import orjson
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from starlette.datastructures import Headers, QueryParams
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -23,10 +22,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference.images import MAX_BYTES
-from webui.live import NOT_CACHED, Refusal, json_response, refuse
+from webui.bodies import Bodies
+from webui.http import NOT_CACHED, Refusal, json_response, refuse
+from webui.limits import Limits
 from webui.photo_input import PhotoInput
 from webui.photos import MAX_HELD_BYTES, PhotoStore
-from webui.sessions import SWEEP_SECONDS
 
 READ = re.compile(
     "/|/(config|theme.css|favicon.ico|manifest.json|robots.txt|pwa_icon)|/(static|assets|svelte|pwa_icon)/.+"
@@ -36,16 +36,11 @@ READ = re.compile(
 WRITE = re.compile("/gradio_api/(queue/join|call/(v2/)?analyze|run/predict|cancel|reset|upload)/?")
 """The addresses that the page and its clients use; Gradio has more, for what this page has not."""
 
-MAX_WAITING = 64
-"""Photos that may wait for a processor."""
 MAX_CALL_BYTES = 42 * 2**20
 """Of a call's JSON: a photo as a data URL takes a third more than its file."""
-MAX_BODY_BYTES = 65536
-"""Of any other body."""
-MAX_ARRIVING = 64
-"""Bodies of more than MAX_BODY_BYTES that may be on their way at the same time."""
-GRACE_SECONDS, SLOWEST = 20, 8000
-"""A body must have arrived after GRACE_SECONDS and a second for every SLOWEST bytes."""
+LIMITS = Limits()
+MAX_WAITING, MAX_BODY_BYTES, SWEEP_SECONDS = LIMITS.photos_waiting, LIMITS.large_bytes, LIMITS.sweep_seconds
+GRACE_SECONDS = LIMITS.grace_seconds
 MAX_SESSION_CHARACTERS = 64
 UNREAD_SECONDS = 60
 """How long an answer waits for the one who asked."""
@@ -62,32 +57,23 @@ PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"
 PHOTO_HEADERS = NOT_CACHED | {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 
 
-@dataclass(eq=False)
-class _Arrival:
-    """A body on its way."""
-
-    heard: float
-    size: int = 0
-    limit: asyncio.Timeout | None = None
-
-
 class Guard:
     """ASGI middleware around Gradio's application.
 
     Photos that are uploaded go to a PhotoStore instead of Gradio's folder. Bodies are read here, within limits of size,
     number and time, and must be what Gradio understands, since it answers others with its own failure. Refusals are those of
-    `webui.live.refuse`.
+    `webui.http.refuse`.
 
     Args:
         app: what is guarded.
         page: the page, for its queue.
         photos: where uploads are kept.
+        bodies: reads what is sent to Gradio.
         own: paths of routes that are not Gradio's; they guard themselves.
     """
 
-    def __init__(self, app: ASGIApp, page: gr.Blocks, photos: PhotoStore, own: set[str]):
-        self._app, self._page, self._photos, self._own = app, page, photos, own
-        self._arriving: set[_Arrival] = set()
+    def __init__(self, app: ASGIApp, page: gr.Blocks, photos: PhotoStore, bodies: Bodies, own: set[str]):
+        self._app, self._page, self._photos, self._bodies, self._own = app, page, photos, bodies, own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -161,7 +147,7 @@ class Guard:
         upload, call = path.endswith("/upload"), path.endswith(("/join", "/analyze"))
         if call and (waiting := len(queue)) >= MAX_WAITING:
             raise Refusal(503, f"The page is busy: {waiting} photos are waiting. Try again in a minute.")
-        body = await self._read(
+        body = await self._bodies.read(
             receive, MAX_BYTES + MAX_BODY_BYTES if upload else MAX_CALL_BYTES if call else MAX_BODY_BYTES
         )
         if upload:
@@ -212,51 +198,6 @@ class Guard:
             await self._app(scope, receive, send)
         finally:
             self._photos.leave(session)
-
-    async def _read(self, receive: Receive, limit: int) -> bytes:
-        """A request's body.
-
-        Raises:
-            Refusal: it is too large, too slow, or there are too many of them and others have been heard of since.
-            ClientDisconnect: the client went away.
-        """
-        now = asyncio.get_running_loop().time
-        begun, parts = now(), []
-        arrival = _Arrival(begun)
-        self._arriving.add(arrival)
-        try:
-            async with asyncio.timeout(GRACE_SECONDS) as arrival.limit:
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientDisconnect
-                    parts.append(message.get("body", b""))
-                    arrival.heard, arrival.size = now(), arrival.size + len(parts[-1])
-                    if arrival.size > limit:
-                        raise Refusal(413, f"That is too large; at most {limit // 2**20 or 1} MB are read.")
-                    self._bound_arriving()
-                    if arrival not in self._arriving:
-                        raise TimeoutError
-                    if not message.get("more_body"):
-                        return b"".join(parts)
-                    arrival.limit.reschedule(begun + GRACE_SECONDS + arrival.size / SLOWEST)
-        except TimeoutError:
-            if arrival not in self._arriving:
-                raise Refusal(503, "Too many large photos are arriving. Try again in a minute.") from None
-            raise Refusal(408, "The photo took too long to arrive. Try again, or make it smaller.") from None
-        finally:
-            self._arriving.discard(arrival)
-
-    def _bound_arriving(self) -> None:
-        """Give up bodies where there are too many large ones: first those of which nothing has come for the longest time, so
-        that clients that stop half-way keep nobody out."""
-        large = [arrival for arrival in self._arriving if arrival.size > MAX_BODY_BYTES]
-        large.sort(key=lambda arrival: arrival.heard, reverse=True)
-        while len(large) > MAX_ARRIVING or sum(arrival.size for arrival in large) > MAX_HELD_BYTES:
-            silent = large.pop()
-            self._arriving.discard(silent)
-            if not silent.limit.expired():
-                silent.limit.reschedule(0)
 
     async def _keep(self, headers: Headers, body: bytes) -> str:
         """Put the file of an upload into the store; its path there."""

@@ -13,20 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from webui.live import Refusal, json_response, refuse
-
-PROBE_SECONDS = 20
-"""How often the detector and the models are tried on a photo."""
-STUCK_SECONDS = 90
-"""Without an answer to that for so long, they are taken to be stuck."""
-FINISH_SECONDS = 6
-"""How long what runs may go on when the page is told to end."""
-END_SECONDS = 10
-"""When the process goes whatever happens."""
+from webui.http import Refusal, json_response, refuse
+from webui.limits import Limits
 
 CLOSING = "The page is being closed or restarted. Try again in a minute."
 DISK_FULL = "The server's disk is full. Try again later."
-ALWAYS = ("/live/leave", "/live/delete", "/video/stop")
+ALWAYS = ("/session/leave", "/session/delete", "/live/leave", "/live/delete", "/video/stop")
 """Posts that begin no work."""
 
 
@@ -38,8 +30,8 @@ class Lifetime:
         facts: what a healthy page says of itself.
     """
 
-    def __init__(self, probes: list[Callable[[], object]], facts: Callable[[], dict]):
-        self._probes, self._facts = probes, facts
+    def __init__(self, probes: list[Callable[[], object]], facts: Callable[[], dict], limits: Limits = Limits()):
+        self._probes, self._facts, self._limits = probes, facts, limits
         self._answering = 0
         self._problem: str | None = None
         self._probed = time.monotonic()
@@ -55,7 +47,7 @@ class Lifetime:
         """While the server runs, the probes are made in a thread of their own."""
 
         def probe() -> None:
-            while not self._ended.wait(PROBE_SECONDS):
+            while not self._ended.wait(self._limits.probe_seconds):
                 try:
                     for attempt in self._probes:
                         attempt()
@@ -77,7 +69,7 @@ class Lifetime:
         silent = time.monotonic() - self._probed
         if self._told_to_end.is_set():
             return json_response({"status": "ending", "reason": CLOSING}, 503)
-        if silent > PROBE_SECONDS + STUCK_SECONDS:
+        if silent > self._limits.probe_seconds + self._limits.answer_seconds:
             return json_response({"status": "stuck", "reason": f"no photo was analysed for {silent:.0f} seconds"}, 503)
         if self._problem:
             return json_response({"status": "failing", "reason": self._problem}, 503)
@@ -131,9 +123,9 @@ class Lifetime:
             signal.signal(number, tell)
 
     def end_when_told(self, page, stop: Callable[[], None]) -> None:
-        """Wait for a signal, then refuse new work, let what runs finish for FINISH_SECONDS and close the page.
+        """Wait for a signal, then refuse new work, let what runs finish for `finish_seconds` and close the page.
 
-        The process ends within END_SECONDS in any case.
+        The process ends within `end_seconds` in any case.
 
         Args:
             page: a gr.Blocks that was launched.
@@ -142,11 +134,11 @@ class Lifetime:
         while not self._told_to_end.wait(1):  # with a time, so that Ctrl-C is noticed on Windows
             pass
         print("Ending: what runs is finished first. A second signal ends it at once.", flush=True)
-        forced = threading.Timer(END_SECONDS, os._exit, [0])
+        forced = threading.Timer(self._limits.end_seconds, os._exit, [0])
         forced.daemon = True
         forced.start()
         stop()
-        deadline, calm = time.monotonic() + FINISH_SECONDS, 0
+        deadline, calm = time.monotonic() + self._limits.finish_seconds, 0
         while calm < 5 and time.monotonic() < deadline:
             time.sleep(0.1)
             # A program asks for its result in a second request, after a moment in which it has none.

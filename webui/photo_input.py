@@ -4,22 +4,16 @@ import base64
 import binascii
 import cv2
 import gradio as gr
-import json
 import numpy as np
 from gradio.components.image import Base64ImageData
 from gradio.data_classes import ImageData
 from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
 from pathlib import Path
 
-from inference import video
 from inference.images import MAX_BYTES, ImageError
 from webui.photos import PhotoStore
 
 NOT_FETCHED = "Nothing is fetched from other addresses. Send the file itself."
-SCRIPT = f"const VIDEO_SUFFIXES = {json.dumps(video.SUFFIXES)};\n" + Path(__file__).with_name("files.js").read_text(
-    "utf-8"
-)
-"""What the page does with files."""
 UNUSABLE = (
     "These data cannot be used. Upload the photo and send the path that the upload answers with, or send it as "
     '{"url": "data:image/jpeg;base64,..."}.'

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from gradio.utils import get_upload_folder
 from pathlib import Path
 
-from webui.sessions import IDLE_SECONDS, LEFT_SECONDS
+from webui.limits import Limits
+
+IDLE_SECONDS, LEFT_SECONDS = Limits().idle_seconds, Limits().left_seconds
 
 MAX_PHOTOS = 256
 MAX_HELD_BYTES = 256 * 2**20

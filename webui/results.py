@@ -3,9 +3,6 @@
 Every function takes the language of `webui.texts` in which it speaks.
 """
 
-import base64
-import cv2
-import numpy as np
 from html import escape
 
 from inference.saliency import heat_map
@@ -20,6 +17,7 @@ from inference.types import (
     Analysis,
     Face,
 )
+from webui.photo import data_url
 from webui.texts import number as written
 from webui.texts import percent, text
 
@@ -87,7 +85,7 @@ def _card(number: int, face: Face, language: str) -> str:
     alt = escape(text(language, "crop_alt", number=number, width=width, height=height))
     return (
         f"<section class='ifade-face' aria-label='{text(language, 'face_answer', number=number, answer=answer)}'>"
-        f"<figure><img src='{_data_url(face.crop, 'png')}' alt='{alt}'>"
+        f"<figure><img src='{data_url(face.crop, 'png')}' alt='{alt}'>"
         f"<figcaption>{text(language, 'face', number=number)}"
         f"{'' if face.sure else f'<strong>{answer}</strong>'}</figcaption></figure>"
         f"<div class='ifade-bars'>{bars}</div>{_issues(face, language)}{_apparent(face, language)}{_reasons(number, face, language)}</section>"
@@ -137,7 +135,7 @@ def _reasons(number: int, face: Face, language: str) -> str:
     """What the model gives beside the probabilities, folded away."""
     parts = []
     if face.activation is not None:
-        picture = _data_url(heat_map(face.crop, face.activation, EMOTIONS.index(face.shown)), "jpeg")
+        picture = data_url(heat_map(face.crop, face.activation, EMOTIONS.index(face.shown)), "jpeg")
         emotion = text(language, f"emotion_{face.shown}")
         alt = escape(text(language, "heat_alt", number=number, emotion=emotion))
         caption = text(language, "heat_caption", emotion=emotion)
@@ -158,10 +156,3 @@ def _reasons(number: int, face: Face, language: str) -> str:
         )
     why = text(language, "why")
     return f"<details><summary>{why}</summary><div>{''.join(parts)}</div></details>" if parts else ""
-
-
-def _data_url(image: np.ndarray, kind: str) -> str:
-    """A grey or RGB picture as "png" or "jpeg"."""
-    pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    encoded = cv2.imencode(f".{kind}", pixels)[1].tobytes()
-    return f"data:image/{kind};base64," + base64.b64encode(encoded).decode()

@@ -8,15 +8,7 @@ from collections.abc import Callable
 from inference.follow import FaceFollower
 from inference.report import FrameTable
 from inference.satisfaction import Timeline
-
-MAX_SESSIONS = 64
-IDLE_SECONDS = 600
-"""A session of which nothing was heard for so long is deleted."""
-UNUSED_SECONDS = 30
-"""The same before its first frame: what was started and not used takes no other visitor's place."""
-LEFT_SECONDS = 15
-"""The same after its page was closed: time enough to come back from a reload."""
-SWEEP_SECONDS = 1.0
+from webui.limits import Limits
 
 
 class SessionError(LookupError):
@@ -34,7 +26,7 @@ class Session:
         video: what `webui.video` does for it; None for a camera's session.
     """
 
-    def __init__(self, follower: FaceFollower):
+    def __init__(self, follower: FaceFollower, limits: Limits):
         self.token = secrets.token_urlsafe(32)
         self.lock = threading.Lock()
         self.in_flight = False
@@ -45,6 +37,7 @@ class Session:
         self.seconds = 0.0
         self.video = None
         self.left = False
+        self._limits = limits
         self.live_on()
 
     def live_on(self) -> None:
@@ -53,7 +46,7 @@ class Session:
             # A frame that was under way then comes later than the word of it.
             return
         used = self.origin is not None or self.video is not None
-        self.expires = time.monotonic() + (IDLE_SECONDS if used else UNUSED_SECONDS)
+        self.expires = time.monotonic() + (self._limits.idle_seconds if used else self._limits.unused_seconds)
 
 
 class SessionStore:
@@ -63,8 +56,8 @@ class SessionStore:
         new_follower: makes what follows the faces of a new session.
     """
 
-    def __init__(self, new_follower: Callable[[], FaceFollower]):
-        self.new_follower = new_follower
+    def __init__(self, new_follower: Callable[[], FaceFollower], limits: Limits = Limits()):
+        self.new_follower, self.limits = new_follower, limits
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
@@ -75,12 +68,12 @@ class SessionStore:
         """A new session.
 
         Raises:
-            SessionError: there are MAX_SESSIONS already.
+            SessionError: there are as many as may be.
         """
-        session = Session(self.new_follower())
+        session = Session(self.new_follower(), self.limits)
         with self._lock:
             self._drop_expired()
-            if len(self._sessions) >= MAX_SESSIONS:
+            if len(self._sessions) >= self.limits.sessions:
                 raise SessionError("The page is full at the moment. Try again in a few minutes.")
             self._sessions[session.token] = session
         return session
@@ -123,7 +116,7 @@ class SessionStore:
         with self._lock:
             session = self._sessions.get(token or "")
             if session is not None:
-                session.expires, session.left = time.monotonic() + LEFT_SECONDS, True
+                session.expires, session.left = time.monotonic() + self.limits.left_seconds, True
 
     def delete(self, token: str | None) -> bool:
         """Forget a session at once; whether there was one."""

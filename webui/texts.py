@@ -475,6 +475,13 @@ SENTENCES: dict[str, str] = {
     "en çok {} megapiksel okunur. Küçültüp yeniden deneyin.",
     "The picture is too large; at most {} MB are read.": "Resim çok büyük; en çok {} MB okunur.",
     "The photo was not found on the server. Upload it again.": "Fotoğraf sunucuda bulunamadı. Yeniden yükleyin.",
+    "This is a video, not a photo. Open it in the tab Video.": "Bu bir video, fotoğraf değil. Video sekmesinde açın.",
+    "Send the photo itself as the body, without a form around it.": "Fotoğrafı form içine koymadan, isteğin gövdesi olarak "
+    "gönderin.",
+    "Something went wrong with this photo. Try again.": "Bu fotoğrafta bir sorun oldu. Yeniden deneyin.",
+    "Nothing is fetched from other addresses. Send the file itself.": "Başka adreslerden hiçbir şey alınmaz. Dosyanın "
+    "kendisini gönderin.",
+    "No photo was sent.": "Fotoğraf gönderilmedi.",
     "Choose a video in MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg or GIF format.": "MP4, MOV, Matroska, WebM, AVI, "
     "MPEG, FLV, WMV, Ogg ya da GIF biçiminde bir video seçin.",
     "This is a picture, not a video.": "Bu bir resim, video değil.",
@@ -525,7 +532,6 @@ SENTENCES: dict[str, str] = {
     "The frame before this one is still being worked on.": "Bundan önceki kare hâlâ işleniyor.",
     "What this page asked for before is still being made. Try again in a moment.": "Bu sayfanın daha önce istedikleri hâlâ "
     "hazırlanıyor. Birazdan yeniden deneyin.",
-    "The frame took too long to arrive.": "Karenin ulaşması çok uzun sürdü.",
     "That is too large; at most {} kB are read.": "Bu çok büyük; en çok {} kB okunur.",
     "Something went wrong with this. It goes on with the next frame.": "Bunda bir sorun oldu. Sonraki kareyle devam eder.",
     "Something went wrong with this video. What was read before is below.": "Bu videoda bir sorun oldu. O ana kadar "

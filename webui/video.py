@@ -1,13 +1,12 @@
 """The Video tab: a file is sent, read at a steady rate, and reported on like a camera's session.
 
 The file lies in a temporary file without a name while it is worked on, and nowhere afterwards. What was found is in a
-session of `webui.sessions`, and the routes of `webui.live` give its curve and report and delete it.
+session of `webui.sessions`, and the routes of `webui.session_routes` give its curve and report and delete it.
 """
 
 import asyncio
 import contextlib
 import functools
-import gradio as gr
 import logging
 import tempfile
 import threading
@@ -19,34 +18,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 from typing import BinaryIO
 
-from inference import images
 from inference.detector import DetectorError
 from inference.follow import FaceFollower
 from inference.image_checks import ImageError, find_format
 from inference.report import frame_values
-from inference.video import RATE, SUFFIXES, VideoError, VideoReader
+from inference.video import RATE, VideoError, VideoReader
+from webui.http import Refusal, guarded, json_response, wants_age_gender
 from webui.language import request_language
 from webui.lifetime import CLOSING
-from webui.live import LiveServer, Refusal, guarded, json_response, scripted_html, wants_age_gender
-from webui.sessions import SWEEP_SECONDS, Session
+from webui.session_routes import SessionServer
+from webui.sessions import Session
 from webui.texts import translated
 
 PREFIX = "/video"
 
-MAX_BYTES = 500 * 2**20
-MAX_PIXELS = 4096 * 2304
-"""Of a picture; a decoder holds a dozen of them."""
-MAX_VIDEOS = 4
-"""Videos on the server at the same time, those included that wait or are being sent."""
-WORKERS = 1
-"""Videos that are worked on at the same time; cameras want the other processors."""
 RATES = (2, 5, 10, 25)
-SILENT_SECONDS = 30
-"""How long an upload may stand still."""
-SLOWEST = 20_000
-"""Bytes a second that an upload must bring on the average: it holds the place of others."""
-KEEP_SECONDS = 30
-"""How often an upload keeps its session: well within IDLE_SECONDS, however slowly it comes."""
 
 
 class VideoJob:
@@ -71,18 +57,18 @@ class VideoJob:
 
 
 class VideoServer:
-    """The routes that the Video tab's script talks to beside those of a LiveServer.
+    """The routes that videos are sent to.
 
     Args:
-        live: whose sessions are used.
+        sessions: whose sessions the videos belong to.
         new_follower: makes what follows the faces of a video.
     """
 
-    def __init__(self, live: LiveServer, new_follower: Callable[[], FaceFollower]):
-        self._live, self._new_follower = live, new_follower
+    def __init__(self, sessions: SessionServer, new_follower: Callable[[], FaceFollower]):
+        self._sessions, self._new_follower, self._limits = sessions, new_follower, sessions.store.limits
         self._jobs: dict[VideoJob, Session] = {}
         self._closed = False
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="video")
+        self._pool = ThreadPoolExecutor(self._limits.video_workers, thread_name_prefix="video")
 
     def routes(self) -> list[Route]:
         """For Starlette or FastAPI, with `lifespan`."""
@@ -95,9 +81,9 @@ class VideoServer:
 
         async def sweep() -> None:
             while True:
-                await asyncio.sleep(SWEEP_SECONDS)
+                await asyncio.sleep(self._limits.sweep_seconds)
                 for job, session in list(self._jobs.items()):
-                    if not self._live.sessions.holds(session):
+                    if not self._sessions.store.holds(session):
                         self._end(job)
 
         task = asyncio.create_task(sweep())
@@ -124,17 +110,17 @@ class VideoServer:
 
     def _is_over(self, session: Session, job: VideoJob) -> bool:
         """Whether nobody wants the rest of the work."""
-        return job.stopping.is_set() or not self._live.sessions.holds(session)
+        return job.stopping.is_set() or not self._sessions.store.holds(session)
 
     async def analyze(self, request: Request) -> Response:
         """A video file as the body, with the frames a second to analyse in X-Rate: starts the work, and answers like
         `progress`. With X-Age-Gender 1 also the apparent age and gender of everybody. A session takes one video."""
-        session, rate = self._live.session(request), _read_rate(request)
+        session, rate = self._sessions.of(request), _read_rate(request)
         if session.video is not None:
             raise Refusal(409, "This session has its video. Choose the next one anew.")
-        if int(request.headers.get("content-length") or 0) > MAX_BYTES:
-            raise Refusal(413, TOO_LARGE)
-        if len(self._jobs) >= MAX_VIDEOS:
+        if int(request.headers.get("content-length") or 0) > self._limits.video_bytes:
+            raise self._too_large()
+        if len(self._jobs) >= self._limits.videos:
             raise Refusal(503, "Other visitors' videos are being analysed. Try again in a few minutes.")
         job = session.video = VideoJob(wants_age_gender(request))
         session.live_on()
@@ -147,7 +133,7 @@ class VideoServer:
             file.seek(0)
             should_stop = functools.partial(self._is_over, session, job)
             job.reader = await asyncio.to_thread(
-                VideoReader, file, rate, max_pixels=MAX_PIXELS, should_stop=should_stop
+                VideoReader, file, rate, max_pixels=self._limits.video_pixels, should_stop=should_stop
             )
             session.follower = self._new_follower()
             job.state = "waiting"
@@ -167,14 +153,14 @@ class VideoServer:
         return json_response(self._progress(job))
 
     async def _receive(self, request: Request, file: BinaryIO) -> None:
-        stream = request.stream()
+        limits, stream = self._limits, request.stream()
         size = 0
         begun = kept = time.monotonic()
         while True:
-            if size < (time.monotonic() - begun - SILENT_SECONDS) * SLOWEST:
+            if size < (time.monotonic() - begun - limits.silent_seconds) * limits.slowest_video:
                 raise Refusal(408, "The upload is too slow. Try again on a faster line, or make the video smaller.")
             try:
-                part = await asyncio.wait_for(anext(stream, None), SILENT_SECONDS)
+                part = await asyncio.wait_for(anext(stream, None), limits.silent_seconds)
             except TimeoutError:
                 raise Refusal(408, "The upload stood still for too long. Try again.") from None
             if part is None:
@@ -182,13 +168,17 @@ class VideoServer:
             if self._closed:
                 raise Refusal(503, CLOSING)
             size += len(part)
-            if size > MAX_BYTES:
-                raise Refusal(413, TOO_LARGE)
+            if size > limits.video_bytes:
+                raise self._too_large()
             await asyncio.to_thread(file.write, part)
-            if time.monotonic() > kept + KEEP_SECONDS:
+            if time.monotonic() > kept + limits.keep_seconds:
                 kept = time.monotonic()
-                self._live.session(request)
+                self._sessions.of(request)
         file.seek(0)
+
+    def _too_large(self) -> Refusal:
+        megabytes = self._limits.video_bytes // 2**20
+        return Refusal(413, f"The file is too large; at most {megabytes} MB are read. Shorten it or make it smaller.")
 
     def _work(self, session: Session, job: VideoJob) -> None:
         reader, lost, state = job.reader, 0, "stopped"
@@ -221,7 +211,7 @@ class VideoServer:
     async def progress(self, request: Request) -> Response:
         """`state` (see VideoJob), `position` and `duration` in seconds, the `size` of the pictures in pixels, `frames`
         analysed, `incomplete` and `error` (sentences or None), and how many videos are `ahead` of this one."""
-        session = self._live.session(request)
+        session = self._sessions.of(request)
         if session.video is None:
             raise Refusal(404, "There is no video. Choose one.")
         language = request_language(request.headers)
@@ -229,7 +219,7 @@ class VideoServer:
 
     async def stop(self, request: Request) -> Response:
         """End the work; what was read is kept."""
-        job = self._live.session(request).video
+        job = self._sessions.of(request).video
         if job is not None:
             self._end(job)
         return json_response({})
@@ -250,7 +240,6 @@ class VideoServer:
 
 
 IS_PICTURE = "This is a picture, not a video. Open it in the tab Photo."
-TOO_LARGE = f"The file is too large; at most {MAX_BYTES // 2**20} MB are read. Shorten it or make it smaller."
 
 
 def _is_picture(start: bytes) -> bool:
@@ -269,20 +258,3 @@ def _read_rate(request: Request) -> float:
     if rate not in RATES:
         raise Refusal(422, f"X-Rate should be one of {', '.join(map(str, RATES))} frames a second.")
     return rate
-
-
-def video_tab(held: dict[str, float] | None = None) -> gr.HTML:
-    """The Video tab's component; the routes of a VideoServer and its LiveServer must be there.
-
-    Args:
-        held: see `webui.live.live_tab`.
-    """
-    settings = {
-        "heldAges": held,
-        "megabytes": MAX_BYTES // 2**20,
-        "rates": RATES,
-        "rate": RATE,
-        "suffixes": SUFFIXES,
-        "photoSuffixes": images.SUFFIXES,
-    }
-    return scripted_html("video", settings)

@@ -1,31 +1,34 @@
 // The satisfaction curve on a canvas: the room with its band, everybody's own line, and the markers.
 
+import {number, t} from "./language.js";
+import {SETTINGS} from "./settings.js";
+
 // Dark enough for white letters on them, and light enough for lines on black.
 const PERSON_COLORS = ["#b45309", "#2563eb", "#047857", "#db2777", "#7c3aed", "#0e7490", "#dc2626", "#4d7c0f"];
-const LONGEST_LINE = 1.5; // seconds without a face, after which a curve is broken
+export const LONGEST_LINE = 1.5; // seconds without a face, after which a curve is broken
 
-function personColor(id) {
+export function personColor(id) {
   return PERSON_COLORS[(id - 1) % PERSON_COLORS.length];
 }
 
 // An index from -1 to 1 as people want to read it.
-function formatIndex(index, percent) {
+export function formatIndex(index, percent) {
   if (percent) return String(Math.round(50 * (1 + index)));
   return (index < 0 ? "−" : "+") + number(Math.abs(index), 2);
 }
 
-function formatTime(seconds) {
+export function formatTime(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const minutes = Math.floor(whole / 60) % 60, hours = Math.floor(whole / 3600), rest = String(whole % 60).padStart(2, "0");
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-function formatLength(seconds) {
+export function formatLength(seconds) {
   return seconds < 60 ? t("seconds", {seconds: number(seconds, 1)}) : formatTime(seconds);
 }
 
 // The canvas in device pixels, with CSS pixels as its unit.
-function prepareCanvas(canvas) {
+export function prepareCanvas(canvas) {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
   const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, {width, height});
@@ -40,7 +43,7 @@ const PERSON_DASHES = [[], [9, 4], [2, 3], [9, 3, 2, 3]];
 
 // name: what the curve is of, for its description. points: [{seconds, room: [index, deviation], people: {id: [index, deviation]}}], ascending; a gap where nobody was seen.
 // markers: [{seconds, label}]. from, to: seconds at the two edges. ago: label the time as before `to`.
-function drawCurve(canvas, {name, points, markers, from, to, percent, ago, longestLine = LONGEST_LINE}) {
+export function drawCurve(canvas, {name, points, markers, from, to, percent, ago, longestLine = LONGEST_LINE}) {
   const width = canvas.clientWidth, height = canvas.clientHeight;
   if (!width || !height) return;
   describeCurve(canvas, name, points.filter((point) => point.seconds >= from), percent);

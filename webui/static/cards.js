@@ -1,6 +1,11 @@
 // One card a person: the answer, the index, and seven bars in a fixed order that change in place.
 
-function makeCard(id) {
+import {formatIndex, personColor} from "./chart.js";
+import {make, setText} from "./dom.js";
+import {number, percentOf, t} from "./language.js";
+import {SETTINGS} from "./settings.js";
+
+export function makeCard(id) {
   const bars = SETTINGS.emotions.map((label) => {
     const fill = make("span"), percentText = make("span", {class: "ifade-percent"});
     const root = make("div", {class: "ifade-bar", role: "meter", "aria-label": t(`emotion_${label}`), "aria-valuemin": 0, "aria-valuemax": 100},
@@ -16,7 +21,7 @@ function makeCard(id) {
 }
 
 // data: {probabilities, shown, sure, issues, index: [index, deviation], apparent: see below}. withText: figures too, not only bars.
-function fillCard({root, bars, answer, index, issues, apparent}, id, data, percent, withText = true) {
+export function fillCard({root, bars, answer, index, issues, apparent}, id, data, percent, withText = true) {
   const {probabilities, shown, sure} = data, words = answerOf(data);
   bars.forEach((bar, place) => {
     // In steps of a pixel or so: most bars stand still then, and cost nothing.
@@ -37,7 +42,7 @@ function fillCard({root, bars, answer, index, issues, apparent}, id, data, perce
 }
 
 // Offer the apparent age and gender, where there is a network for them, and say what they are where they are wanted.
-function offerAgeGender(checkbox, note) {
+export function offerAgeGender(checkbox, note) {
   checkbox.parentElement.hidden = !SETTINGS.heldAges;
   const say = () => setText(note, checkbox.checked ? apparentNote() : "");
   checkbox.addEventListener("change", say);
@@ -51,7 +56,7 @@ function apparentNote() {
 }
 
 // What is said of the apparent age and gender: {age, age_range, age_sure, apparent_gender, gender_sure, gender}, or nothing.
-function apparentLines(apparent) {
+export function apparentLines(apparent) {
   if (!apparent) return [];
   const [first, last] = apparent.age_range, years = first === last ? String(first) : t("years", {first, last});
   const word = {female: ["woman", "girl"], male: ["man", "boy"]}[apparent.apparent_gender][Number(apparent.age < SETTINGS.adult)];
@@ -62,7 +67,7 @@ function apparentLines(apparent) {
   ];
 }
 
-function answerOf({shown, sure, issues}) {
+export function answerOf({shown, sure, issues}) {
   return sure ? t(`emotion_${shown}`) : t(issues.includes("too_small") ? "too_small_to_tell" : "not_sure");
 }
 
@@ -72,7 +77,7 @@ function issueWords({sure, issues}) {
 }
 
 // A box with its label, inside a picture of width x height CSS pixels. lines: what the label says.
-function drawBox(context, [x1, y1, x2, y2], id, lines, width, height) {
+export function drawBox(context, [x1, y1, x2, y2], id, lines, width, height) {
   const color = personColor(id);
   Object.assign(context, {strokeStyle: color, fillStyle: color, lineWidth: 3, textBaseline: "middle"});
   context.font = `600 14px ${getComputedStyle(context.canvas).fontFamily}`;
@@ -88,8 +93,4 @@ function drawBox(context, [x1, y1, x2, y2], id, lines, width, height) {
   context.fill();
   context.fillStyle = "#fff";
   lines.forEach((line, number) => context.fillText(line, left + 7, top + 11 + 20 * number));
-}
-
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
 }

@@ -1,12 +1,9 @@
-// A session's report as a section of the page. Labels come from people, so everything is set as text, never as HTML.
+// A session's report as a section of the page.
 
-function make(tag, {text, ...attributes} = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  if (text !== undefined) element.textContent = text;
-  element.append(...children);
-  return element;
-}
+import {formatIndex, formatLength, formatTime} from "./chart.js";
+import {make} from "./dom.js";
+import {number, percentOf, t} from "./language.js";
+import {SETTINGS} from "./settings.js";
 
 function makeTable(caption, head, rows) {
   const cell = (value, place) => make(place ? "td" : "th", place ? {text: value} : {text: value, scope: "row"});
@@ -17,7 +14,7 @@ function makeTable(caption, head, rows) {
       make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map(cell))))));
 }
 
-function renderReport(target, report, percent) {
+export function renderReport(target, report, percent) {
   const index = (value) => value === null ? "–" : formatIndex(value, percent);
   const extreme = (value) => value === null ? "–" : t("value_at", {value: index(value.index), time: formatTime(value.seconds)});
   const share = (value) => value === null ? "–" : percentOf(value);
@@ -53,7 +50,7 @@ function renderReport(target, report, percent) {
 
 // How the index is computed, in an open or folded <details>, with a slider for each weight. send(weights) is called with all
 // of them when one was moved or all were set back. The result shows other weights, and enables the controls or not.
-function makeWeights(details, send) {
+export function makeWeights(details, send) {
   let current = {...SETTINGS.valence};
   const sliders = Object.fromEntries(SETTINGS.emotions.map((label) => {
     const slider = make("input", {type: "range", min: -1, max: 1, step: 0.01, "aria-label": t("weight_of", {emotion: t(`emotion_${label}`)})});

@@ -1,0 +1,318 @@
+"""What `gradio_client` and the code of "Use via API" ask for, answered here instead of by Gradio.
+
+Gradio would write what is uploaded to disk, under an address that the content tells, keep answers that nobody fetches, and
+pass all calls through one queue. Programs notice no difference: a photo is uploaded, or sent within a call as a data URL; a
+call gets a number, under which its answer is fetched, once. The protocol is the one that Gradio calls sse_v3.
+"""
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import logging
+import orjson
+import secrets
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from webui.bodies import Bodies
+from webui.http import NOT_CACHED, Refusal, guarded, json_response
+from webui.language import request_language
+from webui.limits import Limits
+from webui.photo import PhotoServer
+from webui.texts import translated
+
+HEARTBEAT_SECONDS = 15
+"""How often a client that waits hears something, so that no proxy cuts the connection."""
+
+NOT_FETCHED = "Nothing is fetched from other addresses. Send the file itself."
+UNUSABLE = (
+    "These data cannot be used. Upload the photo and send the path that the upload answers with, or send it as "
+    '{"url": "data:image/jpeg;base64,..."}.'
+)
+GONE = "There is no such answer, or its time is over. Ask again."
+
+
+@dataclass(eq=False)
+class _Call:
+    """A photo that was asked about; `ended` is when its answer was there, which nobody has fetched yet."""
+
+    session: str
+    language: str
+    work: asyncio.Future[dict]
+    ended: float | None = None
+
+    def end(self, work: asyncio.Future[dict]) -> None:
+        self.ended = time.monotonic()
+        error = None if work.cancelled() else work.exception()
+        if error is not None and not isinstance(error, Refusal):
+            logging.getLogger(__name__).error("a photo failed", exc_info=error)
+
+    def output(self) -> tuple[bool, dict]:
+        """Whether the photo was analysed, and what Gradio's clients expect then."""
+        if self.work.cancelled():
+            return False, {"error": translated(GONE, self.language)}
+        if (error := self.work.exception()) is None:
+            return True, {"data": [self.work.result()]}
+        if not isinstance(error, Refusal):
+            error = "Something went wrong with this photo. Try again."
+        return False, {"error": translated(str(error), self.language)}
+
+
+class Api:
+    """The routes of Gradio's protocol.
+
+    Photos that were uploaded, and answers, are in memory alone, each under a secret, bounded, and for a stated time.
+
+    Args:
+        photos: works on them.
+        bodies: reads what is sent.
+    """
+
+    def __init__(self, photos: PhotoServer, bodies: Bodies, limits: Limits = Limits()):
+        self._photos, self._bodies, self._limits = photos, bodies, limits
+        self._sent: dict[str, tuple[float, bytes]] = {}  # by path: when a photo came, and its bytes; the oldest first
+        self._calls: dict[str, _Call] = {}  # by number, the oldest first
+
+    def routes(self) -> list[Route]:
+        """For Starlette or FastAPI, with `lifespan`."""
+        handlers = [
+            ("POST", "upload", self.upload),
+            ("POST", "queue/join", self.join),
+            ("GET", "queue/data", self.data),
+            ("POST", "call/analyze", self.call),
+            ("POST", "call/v2/analyze", self.call_by_name),
+            ("GET", "call/analyze/{event}", self.answer),
+            ("GET", "call/v2/analyze/{event}", self.answer),
+            ("POST", "cancel", self.cancel),
+            ("POST", "reset", self.cancel),
+        ]
+        return [Route(f"/gradio_api/{path}", guarded(handler), methods=[method]) for method, path, handler in handlers]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app):
+        """While the server runs, photos that nobody asks about and answers that nobody fetches are forgotten."""
+
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(self._limits.sweep_seconds)
+                self._sweep(time.monotonic())
+
+        task = asyncio.create_task(sweep())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    def _sweep(self, now: float) -> None:
+        for path, (sent, _) in list(self._sent.items()):
+            if now - sent > self._limits.sent_seconds:
+                del self._sent[path]
+        for event, call in list(self._calls.items()):
+            if call.ended and now - call.ended > self._limits.unread_seconds:
+                del self._calls[event]
+
+    async def upload(self, request: Request) -> Response:
+        """A form with one file named `files`: a list with the path to send in a call."""
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            raise Refusal(400, "An upload should be multipart/form-data.")
+        body = await self._bodies.read(request.receive, self._limits.photo_bytes + self._limits.large_bytes)
+
+        async def stream() -> AsyncIterator[bytes]:
+            yield body
+
+        parser = MultiPartParser(request.headers, stream(), max_files=1, max_fields=8)
+        parser.spool_max_size = len(body) + 1  # never on disk
+        try:
+            form = await parser.parse()
+        except (MultiPartException, LookupError, ValueError):
+            raise Refusal(400, "An upload should be multipart/form-data with one file named files.") from None
+        file = form.get("files")
+        if file is None or isinstance(file, str):
+            raise Refusal(400, "An upload should have one file named files.")
+        data = await file.read()
+        await form.close()
+        if len(data) > self._limits.photo_bytes:
+            raise Refusal(413, f"The file is too large; at most {self._limits.photo_bytes // 2**20} MB are read.")
+        return json_response([self._keep(data)])
+
+    def _keep(self, data: bytes) -> str:
+        """The path of a photo that was sent. Others that nobody has asked about for a while make room for it."""
+        limits, now = self._limits, time.monotonic()
+        held = sum(len(other) for _, other in self._sent.values())
+        while len(self._sent) >= limits.sent_photos or held + len(data) > limits.held_bytes:
+            path = next(iter(self._sent), None)
+            if path is None or now - self._sent[path][0] <= limits.abandoned_seconds:
+                raise Refusal(503, "The page is busy: it holds as many photos as it can. Try again in a minute.")
+            held -= len(self._sent.pop(path)[1])
+        path = secrets.token_urlsafe(24)
+        self._sent[path] = now, data
+        return path
+
+    async def join(self, request: Request) -> Response:
+        """{data: [photo, age_gender?], session_hash}: the number of the call, whose answer `data` tells that session."""
+        value = await self._read(request)
+        session = value.get("session_hash")
+        if not (isinstance(session, str) and 0 < len(session) <= self._limits.session_characters):
+            raise Refusal(400, f"session_hash should be text of at most {self._limits.session_characters} characters.")
+        unread = sum(call.session == session and call.ended is not None for call in self._calls.values())
+        if unread >= self._limits.unread_each:
+            raise Refusal(
+                429, f"session_hash has {unread} answers that nobody has read. Read /gradio_api/queue/data first."
+            )
+        return await self._begin(request, _arguments(value), session)
+
+    async def call(self, request: Request) -> Response:
+        """{data: [photo, age_gender?]}: the number of the call, for `answer`."""
+        return await self._begin(request, _arguments(await self._read(request)))
+
+    async def call_by_name(self, request: Request) -> Response:
+        """{photo, age_gender?}: the same."""
+        value = await self._read(request)
+        return await self._begin(request, [value.get("photo"), value.get("age_gender")])
+
+    async def _read(self, request: Request) -> dict:
+        """The JSON object of a request, which may hold a photo, and hardly more."""
+        body = await self._bodies.read(request.receive, self._limits.call_bytes)
+        if sum(map(body.count, b"[{,")) > self._limits.call_items:
+            raise Refusal(413, "The body has too many parts.")
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise Refusal(422, "The body is not valid JSON.") from None
+        if not isinstance(value, dict):
+            raise Refusal(422, "The body should be a JSON object.")
+        return value
+
+    async def _begin(self, request: Request, arguments: list, session: str | None = None) -> Response:
+        """Begin to work on a photo; what is wrong with it becomes the answer."""
+        photo, age_gender = (*arguments, None, None)[:2]
+        self._photos.require_room()  # before a photo that was sent is taken
+        try:
+            data = await self._photo(photo)
+        except Refusal as refusal:
+            work = asyncio.get_running_loop().create_future()
+            work.set_exception(refusal)
+        else:
+            work = self._photos.submit(data, age_gender=bool(age_gender))
+        event = uuid.uuid4().hex
+        call = self._calls[event] = _Call(session or event, request_language(request.headers), work)
+        work.add_done_callback(call.end)
+        ended = [event for event, call in self._calls.items() if call.ended is not None]
+        for old in ended[: max(0, len(ended) - self._limits.unread_answers)]:
+            del self._calls[old]
+        return json_response({"event_id": event})
+
+    async def _photo(self, value: object) -> bytes:
+        """The photo that a call names, which is forgotten here then.
+
+        Raises:
+            Refusal: it names none, or not in one of the two ways.
+        """
+        if value is None:
+            raise Refusal(422, "No photo was sent.")
+        if not isinstance(value, dict):
+            raise Refusal(422, UNUSABLE)
+        path, url = value.get("path"), value.get("url")
+        if any(isinstance(word, str) and word.startswith(("http://", "https://")) for word in (path, path or url)):
+            raise Refusal(422, NOT_FETCHED)
+        if isinstance(url, str) and url.startswith("data:"):
+            return await asyncio.to_thread(_decode, url, self._limits.photo_bytes)
+        if not all(isinstance(word, str | None) for word in (path, url)):
+            raise Refusal(422, UNUSABLE)
+        _, data = self._sent.pop(path, (None, None))
+        if data is None:
+            raise Refusal(404, "The photo was not found on the server. Upload it again.")
+        return data
+
+    async def data(self, request: Request) -> Response:
+        """?session_hash=...: the answers to all calls of a session, as they come."""
+        session = request.query_params.get("session_hash")
+        if not any(call.session == session for call in self._calls.values()):
+            raise Refusal(404, GONE)
+
+        async def stream() -> AsyncIterator[bytes]:
+            async for event, call in self._answers(session):
+                yield b"data: " + orjson.dumps(_message(event, call)) + b"\n\n"
+            yield b'data: {"msg":"close_stream"}\n\n'
+
+        return _events(stream())
+
+    async def answer(self, request: Request) -> Response:
+        """The answer to one call that names no session."""
+        number = request.path_params["event"]
+        if number not in self._calls:
+            raise Refusal(404, GONE)
+
+        async def stream() -> AsyncIterator[bytes]:
+            async for _, call in self._answers(number):
+                if call is None:
+                    yield b"event: heartbeat\ndata: null\n\n"
+                    continue
+                done, output = call.output()
+                name, value = ("complete", output["data"]) if done else ("error", output)
+                yield b"event: %b\ndata: %b\n\n" % (name.encode(), orjson.dumps(value))
+
+        return _events(stream())
+
+    async def _answers(self, session: str) -> AsyncIterator[tuple[str, _Call | None]]:
+        """Number and call of each answer of a session, which is forgotten then; None for the call now and then meanwhile.
+        Where its client goes away, the calls that are left are given up."""
+        waiting: dict[str, _Call] = {}
+        try:
+            while waiting := {event: call for event, call in self._calls.items() if call.session == session}:
+                works = [call.work for call in waiting.values()]
+                await asyncio.wait(works, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                ended = {event: call for event, call in waiting.items() if call.work.done()}
+                for event, call in ended.items():
+                    self._calls.pop(event, None)
+                    yield event, call
+                if not ended:
+                    yield "", None
+        except (asyncio.CancelledError, GeneratorExit):
+            for event, call in waiting.items():
+                call.work.cancel()
+                self._calls.pop(event, None)
+            raise
+
+    async def cancel(self, request: Request) -> Response:
+        """{event_id}: give a call up."""
+        number = (await self._read(request)).get("event_id")
+        if isinstance(number, str) and (call := self._calls.get(number)):
+            call.work.cancel()
+        return json_response({"success": True})
+
+
+def _arguments(value: dict) -> list:
+    if not isinstance(value.get("data"), list):
+        raise Refusal(422, "The body should have a list `data` with the arguments.")
+    return value["data"]
+
+
+def _decode(url: str, limit: int) -> bytes:
+    header, _, data = url.partition(",")
+    if len(data) > limit * 4 / 3 + 4:
+        raise Refusal(413, f"The picture is too large; at most {limit // 2**20} MB are read.")
+    if not header.endswith(";base64"):
+        raise Refusal(422, "The data URL is not base64.")
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal(422, "The data URL is not valid base64.") from None
+
+
+def _message(event: str, call: _Call | None) -> dict:
+    if call is None:
+        return {"msg": "heartbeat"}
+    done, output = call.output()
+    return {"msg": "process_completed", "event_id": event, "output": output, "success": done}
+
+
+def _events(stream: AsyncIterator[bytes]) -> Response:
+    return StreamingResponse(stream, media_type="text/event-stream", headers=NOT_CACHED)

@@ -1,0 +1,142 @@
+"""The Photo tab's route, which programs may use too: the bytes of a photo come in, what is in it goes out as JSON.
+
+    curl --data-binary @photo.jpg https://.../analyze
+
+A photo is in memory alone, from its arrival until it is answered.
+"""
+
+import asyncio
+import base64
+import contextlib
+import cv2
+import numpy as np
+from concurrent.futures import ThreadPoolExecutor
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from inference.analyzer import FaceAnalyzer
+from inference.detector import DetectorError
+from inference.drawing import shrink
+from inference.images import ImageError, load_image
+from inference.saliency import heat_map
+from inference.types import EMOTIONS, Face
+from webui.bodies import Bodies
+from webui.http import Refusal, guarded, json_response
+from webui.limits import Limits
+
+SHOWN_PIXELS = 1600
+"""Longest side of the picture that is sent back."""
+IS_VIDEO = "This is a video, not a photo. Open it in the tab Video."
+
+
+class PhotoServer:
+    """The route that photos are sent to, and the threads that work on them, in the order in which they came.
+
+    Args:
+        analyzer: shared by the threads.
+        bodies: reads photos, and knows of other bodies on their way.
+    """
+
+    def __init__(self, analyzer: FaceAnalyzer, bodies: Bodies, limits: Limits = Limits()):
+        self._analyzer, self._bodies, self._limits = analyzer, bodies, limits
+        self._pool = ThreadPoolExecutor(limits.photo_workers, thread_name_prefix="photo")
+        self._waiting: list[int] = []  # bytes of each photo that waits or is worked on
+
+    def routes(self) -> list[Route]:
+        """For Starlette or FastAPI, with `lifespan`."""
+        return [Route("/analyze", guarded(self.analyze), methods=["POST"])]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app):
+        """At the end of the server what waits is given up."""
+        try:
+            yield
+        finally:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def analyze(self, request: Request) -> Response:
+        """A photo of any format that `inference.images.load_image` reads as the body, whatever its Content-Type says:
+        `inference.types.Analysis.to_dict`.
+
+        With ?age_gender=1 also the apparent age and gender of everybody. With ?picture=1 also `picture`, a data URL of the
+        photo as JPEG, upright and at most SHOWN_PIXELS a side, which browsers show whatever its format was; boxes are in
+        pixels of `width` and `height` all the same. With ?why=1 each face has also `crop` and `heat`, data URLs of the grey
+        face that the network saw (PNG) and of the same, tinted where what spoke for the answer was found (JPEG; None where
+        the network does not say). Where the graphics processor has failed there is `gpu_failed`, true.
+        """
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            raise Refusal(415, "Send the photo itself as the body, without a form around it.")
+        self.require_room()
+        data = await self._bodies.read(request.receive, self._limits.photo_bytes)
+        asked = {name: request.query_params.get(name) == "1" for name in ("age_gender", "picture", "why")}
+        answer, gone = self.submit(data, **asked), asyncio.create_task(_disconnected(request))
+        try:
+            await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+        if not answer.done():
+            answer.cancel()
+            raise ClientDisconnect
+        return json_response(answer.result())
+
+    def require_room(self, size: int = 0) -> None:
+        """Whether one more photo, of so many bytes, may wait.
+
+        Raises:
+            Refusal: there are too many.
+        """
+        waiting = len(self._waiting) - self._limits.photo_workers
+        if waiting >= self._limits.photos_waiting:
+            raise Refusal(503, f"The page is busy: {waiting} photos are waiting. Try again in a minute.")
+        if sum(self._waiting) + size > self._limits.held_bytes:
+            raise Refusal(503, "Too many large photos are waiting. Try again in a minute.")
+
+    def submit(self, data: bytes, **asked: bool) -> asyncio.Future[dict]:
+        """What `analyze` answers, as soon as it is the photo's turn; whoever does not want it any more cancels that.
+
+        Raises:
+            Refusal: as `require_room`; the future raises the others.
+        """
+        self.require_room(len(data))
+        self._waiting.append(len(data))
+        answer = asyncio.wrap_future(self._pool.submit(self._answer, data, **asked))
+        answer.add_done_callback(lambda _: self._waiting.remove(len(data)))
+        return answer
+
+    def _answer(self, data: bytes, age_gender: bool, picture: bool = False, why: bool = False) -> dict:
+        try:
+            image = load_image(data)
+            result = self._analyzer.analyze(image, age_gender)
+        except ImageError as error:
+            raise Refusal(422, IS_VIDEO if str(error).startswith("This is a video") else str(error)) from None
+        except DetectorError as error:
+            raise Refusal(500, str(error)) from None
+        answer = result.to_dict()
+        if picture:
+            answer["picture"] = data_url(shrink(image, SHOWN_PIXELS), "jpeg")
+        if why:
+            answer["faces"] = [entry | _why(face) for entry, face in zip(answer["faces"], result.faces)]
+        if self._analyzer.classifier.session.cuda_failed:
+            answer["gpu_failed"] = True
+        return answer
+
+
+async def _disconnected(request: Request) -> None:
+    """Ends when the client of a request, whose body was read, goes away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _why(face: Face) -> dict:
+    heat = None
+    if face.activation is not None:
+        heat = data_url(heat_map(face.crop, face.activation, EMOTIONS.index(face.shown)), "jpeg")
+    return {"crop": data_url(face.crop, "png"), "heat": heat}
+
+
+def data_url(image: np.ndarray, kind: str) -> str:
+    """A grey or RGB picture as "png" or "jpeg"."""
+    pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode(f".{kind}", pixels)[1].tobytes()
+    return f"data:image/{kind};base64," + base64.b64encode(encoded).decode()

@@ -1,0 +1,234 @@
+"""The sessions of Live and Video, by their routes: what a session gives, what can be changed of it, and its end."""
+
+import asyncio
+import contextlib
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from typing import TypeVar
+
+from inference.report import figure_png
+from webui.http import BUSY, NOT_CACHED, Refusal, guarded, json_response, read_json
+from webui.language import request_language
+from webui.sessions import Session, SessionError, SessionStore
+from webui.texts import figure_words
+
+T = TypeVar("T")
+
+PREFIXES = ("/session", "/live")  # the second until the page's scripts ask by the first
+
+
+class SessionServer:
+    """The routes that a session has whatever fills it, and the sessions behind them.
+
+    All but `start` and `leave` name their session in the header X-Session; a refusal is JSON with an `error` for the
+    visitor. Nothing is cached, and neither a token nor a picture is ever part of an address.
+
+    Args:
+        store: where the sessions are kept; its limits are those of the routes too.
+    """
+
+    def __init__(self, store: SessionStore):
+        self.store, self._limits = store, store.limits
+        # Threads of their own: a picture of a report takes a second, and new sessions and uploads are not to wait for it.
+        self._report_pool = ThreadPoolExecutor(self._limits.report_workers, thread_name_prefix="report")
+        self._reporting = 0
+        self._reports_wanted: Counter[Session] = Counter()
+        self._report_turns: dict[Session, asyncio.Lock] = {}
+
+    def routes(self) -> list[Route]:
+        """For Starlette or FastAPI, with `lifespan`."""
+        handlers: list[tuple[str, str, Callable]] = [
+            ("POST", "start", self.start),
+            ("POST", "mark", self.mark),
+            ("POST", "weights", self.weights),
+            ("POST", "baseline", self.baseline),
+            ("GET", "curve", self.curve),
+            ("GET", "report.json", self.report_json),
+            ("GET", "report.csv", self.report_csv),
+            ("GET", "report.png", self.report_png),
+            ("POST", "leave", self.leave),
+            ("POST", "delete", self.delete),
+        ]
+        return [
+            Route(f"{prefix}/{name}", guarded(handler), methods=[method])
+            for prefix in PREFIXES
+            for method, name, handler in handlers
+        ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app):
+        """While the server runs, sessions whose time is over are deleted, whether or not anybody calls."""
+
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(self._limits.sweep_seconds)
+                self.store.sweep()
+
+        task = asyncio.create_task(sweep())
+        try:
+            yield
+        finally:
+            task.cancel()
+            self._report_pool.shutdown(wait=False, cancel_futures=True)
+
+    async def start(self, request: Request) -> Response:
+        """A new session, or, for a page that was reloaded, the old one: {resume: token}."""
+        wanted = (await read_json(request, self._limits)).get("resume")
+        try:
+            session, resumed = self.store.resume(wanted if isinstance(wanted, str) else None), True
+        except SessionError:
+            try:
+                session, resumed = self.store.start(), False
+            except SessionError as error:
+                raise Refusal(503, str(error)) from None
+        state = await asyncio.to_thread(_state, session)
+        return json_response({"session": session.token, "resumed": resumed, **state})
+
+    async def mark(self, request: Request) -> Response:
+        """{label, seconds?}: set a marker, at the last frame or at a time of the session."""
+        session, wanted = self.of(request), await read_json(request, self._limits)
+        seconds = wanted.get("seconds")
+        if seconds is not None and not _is_number(seconds, 0, 1e9):
+            raise Refusal(422, "The time of a marker should be seconds from the beginning of the session.")
+
+        def change() -> dict:
+            with locked(session):
+                try:
+                    set_at, label = session.timeline.mark(wanted.get("label") or "", seconds)
+                except ValueError as error:
+                    raise Refusal(422, str(error)) from None
+            return {"seconds": set_at, "label": label}
+
+        return json_response(await asyncio.to_thread(change))
+
+    async def weights(self, request: Request) -> Response:
+        """{weights: {emotion: weight}}: use other weights; gives the whole state anew."""
+        session, wanted = self.of(request), await read_json(request, self._limits)
+
+        def change() -> dict:
+            with locked(session):
+                try:
+                    session.timeline.set_weights(wanted.get("weights"))
+                except ValueError as error:
+                    raise Refusal(422, str(error)) from None
+            return _state(session)
+
+        return json_response(await self._in_turn(session, change))
+
+    async def baseline(self, request: Request) -> Response:
+        """{on: true}: take everybody's neutral from the next seconds; {on: false}: forget it. Gives the state."""
+        session, wanted = self.of(request), await read_json(request, self._limits)
+
+        def change() -> dict:
+            with locked(session):
+                session.timeline.calibrate() if wanted.get("on") else session.timeline.forget_baseline()
+            return _state(session)
+
+        return json_response(await self._in_turn(session, change))
+
+    async def curve(self, request: Request) -> Response:
+        """The state: the curve of the whole session, its markers and weights."""
+        session = self.of(request)
+        return json_response(await self._in_turn(session, functools.partial(_state, session)))
+
+    async def report_json(self, request: Request) -> Response:
+        """`inference.satisfaction.Timeline.report`."""
+        session = self.of(request)
+        return json_response(await self._in_turn(session, functools.partial(_report, session)))
+
+    async def report_csv(self, request: Request) -> Response:
+        """`inference.report.FRAME_COLUMNS`, a row for each face of each frame."""
+        session = self.of(request)
+
+        def snapshot() -> Iterator[str]:
+            with locked(session):
+                timeline = session.timeline
+                return session.rows.csv(timeline.curves() if timeline.finished else None)
+
+        return StreamingResponse(await self._in_turn(session, snapshot), media_type="text/csv", headers=NOT_CACHED)
+
+    async def report_png(self, request: Request) -> Response:
+        """`inference.report.figure_png`."""
+        session = self.of(request)
+        words = figure_words(request_language(request.headers))
+        picture = await self._in_turn(session, lambda: figure_png(_report(session), words))
+        return Response(picture, media_type="image/png", headers=NOT_CACHED)
+
+    async def _in_turn(self, session: Session, work: Callable[[], T]) -> T:
+        """The result of work that goes through a whole session: one at a time of a session, in the order of asking."""
+        if self._reports_wanted[session] >= self._limits.session_reports:
+            raise Refusal(409, "What this page asked for before is still being made. Try again in a moment.")
+        self._reports_wanted[session] += 1
+        try:
+            async with self._report_turns.setdefault(session, asyncio.Lock()):
+                if not self.store.holds(session):
+                    raise Refusal(404, "This session has ended.")
+                if self._reporting >= self._limits.reports:
+                    raise Refusal(503, BUSY)
+                self._reporting += 1
+                try:
+                    return await asyncio.get_running_loop().run_in_executor(self._report_pool, work)
+                finally:
+                    self._reporting -= 1
+        finally:
+            self._reports_wanted[session] -= 1
+            if not self._reports_wanted[session]:
+                del self._reports_wanted[session], self._report_turns[session]
+
+    async def leave(self, request: Request) -> Response:
+        """The page is closed or reloaded: {session: token} in the body, because a beacon has no headers."""
+        token = (await read_json(request, self._limits)).get("session")
+        self.store.leave(token if isinstance(token, str) else None)
+        return json_response({})
+
+    async def delete(self, request: Request) -> Response:
+        """Forget the session now."""
+        return json_response({"deleted": self.store.delete(request.headers.get("x-session"))})
+
+    def of(self, request: Request) -> Session:
+        """The session that a request names.
+
+        Raises:
+            Refusal: there is none.
+        """
+        try:
+            return self.store.get(request.headers.get("x-session"))
+        except SessionError as error:
+            raise Refusal(404, str(error)) from None
+
+
+@contextlib.contextmanager
+def locked(session: Session) -> Iterator[None]:
+    if not session.lock.acquire(timeout=5):
+        raise Refusal(503, BUSY)
+    try:
+        yield
+    finally:
+        session.lock.release()
+
+
+def _state(session: Session) -> dict:
+    with locked(session):
+        timeline = session.timeline
+        return {
+            "seconds": session.seconds,
+            "weights": timeline.weights,
+            "markers": [{"seconds": seconds, "label": label} for seconds, label in timeline.markers],
+            "baseline": {str(id_): round(value, 4) for id_, value in timeline.baselines.items()},
+            "baseline_until": timeline.calibrating_until,
+            "curve": timeline.curve(),
+        }
+
+
+def _report(session: Session) -> dict:
+    with locked(session):
+        return session.timeline.report() | {"rows_dropped": session.rows.dropped}
+
+
+def _is_number(value, low: float, high: float) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high

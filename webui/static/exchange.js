@@ -1,0 +1,121 @@
+// The one interface through which the tabs get their answers, as the JSON of Python: here from the server.
+
+import {saveFile} from "./dom.js";
+import {language, t} from "./language.js";
+
+const ROOT = new URL("..", import.meta.url); // of the page, which may lie under a path of a proxy
+const FRAME_TIMEOUT = 3000, TIMEOUT = 15000, REPORT_TIMEOUT = 60000; // milliseconds
+
+// A refusal, or an answer that could not be had: status 0 where there was none. The message is for the visitor.
+export class ServerError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function ask(method, path, {session, body, headers = {}, timeout = TIMEOUT} = {}) {
+  const json = body !== undefined && !(body instanceof Blob);
+  const response = await fetch(new URL(path, ROOT), {
+    method, cache: "no-store", signal: AbortSignal.timeout(timeout),
+    headers: {"Accept-Language": language, ...session ? {"X-Session": session} : {}, ...json ? {"Content-Type": "application/json"} : {}, ...headers},
+    body: json ? JSON.stringify(body) : body,
+  });
+  if (!response.ok) {
+    const text = await response.json().then((answer) => answer.error, () => null);
+    throw new ServerError(response.status, text || t("could_not_answer"));
+  }
+  return response.headers.get("content-type")?.startsWith("application/json") ? response.json() : response.blob();
+}
+
+// A stream of a camera or a video, of which the server keeps the curve. Its token goes in a header and never in an address.
+export class Session {
+  token = null; // null: there is none, or it has ended
+
+  #ask(method, path, options) {
+    return ask(method, path, {...options, session: this.token});
+  }
+
+  // A new one, or the one of a page that was reloaded, by its token: {resumed, and the state as of `curve`}.
+  async start(resume) {
+    this.token = null;
+    const answer = await ask("POST", "session/start", {body: resume ? {resume} : {}});
+    this.token = answer.session;
+    return answer;
+  }
+
+  // A picture of a camera as a JPEG. seconds: when it was taken, since 1970. camera: "640x480".
+  frame(picture, {seconds, camera, ageGender}) {
+    const headers = {
+      "Content-Type": "image/jpeg", "X-Seconds": String(seconds), "X-Camera": camera, "X-Age-Gender": ageGender ? "1" : "0",
+    };
+    return this.#ask("POST", "live/frame", {body: picture, headers, timeout: FRAME_TIMEOUT});
+  }
+
+  // A video file; the answer is that of `progress`. onProgress(sent, all): of its bytes. signal: ends the sending.
+  video(file, {rate, ageGender, onProgress, signal}) {
+    return new Promise((done, failed) => { // fetch tells nothing of what was sent so far
+      const sending = new XMLHttpRequest();
+      sending.open("POST", new URL("video/analyze", ROOT));
+      sending.setRequestHeader("Accept-Language", language);
+      sending.setRequestHeader("X-Session", this.token);
+      sending.setRequestHeader("X-Rate", rate);
+      sending.setRequestHeader("X-Age-Gender", ageGender ? "1" : "0");
+      sending.setRequestHeader("Content-Type", "application/octet-stream");
+      sending.upload.onprogress = ({loaded, total}) => onProgress(loaded, total);
+      sending.onload = () => {
+        let answer = null;
+        try {
+          answer = JSON.parse(sending.responseText);
+        } catch { /* a proxy's page */ }
+        if (sending.status === 200 && answer) done(answer);
+        else failed(new ServerError(sending.status, answer?.error || t("not_taken")));
+      };
+      sending.onerror = () => failed(new ServerError(0, t("broke_off")));
+      sending.onabort = () => failed(new ServerError(0, ""));
+      signal.addEventListener("abort", () => sending.abort());
+      sending.send(file);
+    });
+  }
+
+  progress() { return this.#ask("GET", "video/progress"); }
+  stop() { return this.#ask("POST", "video/stop"); }
+
+  mark(label, seconds) { return this.#ask("POST", "session/mark", {body: {label, seconds}}); }
+  weights(weights) { return this.#ask("POST", "session/weights", {body: {weights}}); }
+  baseline(on) { return this.#ask("POST", "session/baseline", {body: {on}}); }
+  curve() { return this.#ask("GET", "session/curve"); }
+  report() { return this.#ask("GET", "session/report.json"); }
+  reportFile(name) { return this.#ask("GET", `session/${name}`, {timeout: REPORT_TIMEOUT}); }
+
+  async delete() {
+    const answer = await this.#ask("POST", "session/delete");
+    this.token = null;
+    return answer;
+  }
+
+  // The page is closed: nobody waits for the answer.
+  leave() {
+    if (this.token) navigator.sendBeacon(new URL("session/leave", ROOT), JSON.stringify({session: this.token}));
+  }
+}
+
+// A handler that does something and says beside it, in `note`, if that fails. gone() is called where the session has ended.
+export function makeAttempt(note, gone = () => {}) {
+  return (action, where = note) => async (event) => {
+    event?.preventDefault?.();
+    try {
+      await action(event);
+    } catch (error) {
+      if (error.status === 404) gone();
+      where.textContent = error.status ? error.message : t("no_answer");
+    }
+  };
+}
+
+// Save a report's file, "report.csv" say, from the visitor's own memory.
+export async function saveReport(session, name) {
+  const content = await session.reportFile(name);
+  const blob = content instanceof Blob ? content : new Blob([JSON.stringify(content, null, 2)], {type: "application/json"});
+  saveFile(blob, `ifade-${name}`);
+}

@@ -1,0 +1,563 @@
+// The camera of the Live tab. It clocks itself: the next frame is sent when the answer to the last has come, so that the
+// picture is never further behind than one exchange with the server, whatever the line.
+
+import {answerOf, apparentLines, drawBox, fillCard, makeCard, offerAgeGender} from "./cards.js";
+import {LONGEST_LINE, drawCurve, formatIndex, formatTime, prepareCanvas} from "./chart.js";
+import {CALM, make, setText, sleep} from "./dom.js";
+import {Session, makeAttempt, saveReport} from "./exchange.js";
+import {cameraProblem, number, t, translate} from "./language.js";
+import {makeWeights, renderReport} from "./report.js";
+import {SETTINGS} from "./settings.js";
+
+const MAX_SIDE = 640, MIN_SIDE = 256, JPEG_QUALITY = 0.7;
+const SLOW = 280, FAST = 180; // milliseconds of an exchange, above and below which frames become smaller and larger
+const LONGEST_WAIT = 3000, CAMERA_RETRY = 3000;
+const GLIDE = 50; // milliseconds in which a box covers two thirds of its way
+const AHEAD = 250; // milliseconds that a box is moved on at most, to where the face should be by now
+const LINGER = 600; // milliseconds that somebody stays on the page after having been lost
+const STALE = 1000; // milliseconds without an answer after which what is shown pales
+const MAX_CARDS = 8, MAX_POINTS = 4000;
+const STORED = "ifade-live";
+
+export function mountLive(element) {
+  element.innerHTML = translate(element.innerHTML);
+  const find = (name) => element.querySelector(`.ifade-${name}`);
+  const video = element.querySelector("video"), overlay = find("overlay"), stage = find("stage");
+  const invitation = find("invitation"), problem = find("problem"), speed = find("speed");
+  const cameras = find("cameras"), mirror = find("mirror"), people = find("people"), note = find("session-note");
+
+  const session = new Session();
+  let origin = null; // the browser's time, in milliseconds, at which the session's seconds are 0
+  let stream = null, running = false, run = 0; // run tells an old loop that it is over
+  let lost = false; // the camera went away by itself
+  let side = MAX_SIDE;
+  let points = [], markers = [], baselineUntil = null;
+  let percent = false, markerSeconds = null;
+  const faces = new Map(); // by id: {box, target, velocity, at, seen, lost, data, card}
+  let lastRoom = null, exchanges = [], wakeUp = null, freshFrame = false, failing = false;
+
+  // For whoever measures: milliseconds from taking a picture to having its answer, handed out once, and exchanges that failed.
+  const measured = [];
+  let failed = 0;
+  window.ifadeLive = {
+    take: () => measured.splice(0),
+    get running() { return running; }, get side() { return side; }, get failed() { return failed; },
+  };
+
+  // Talking to the server
+
+  async function openSession(resume) {
+    const answer = await session.start(resume);
+    origin = null;
+    remember();
+    takeState(answer);
+    enable(true);
+    return answer.resumed;
+  }
+
+  function takeState(state) {
+    points = state.curve;
+    markers = state.markers;
+    weights.show(state.weights);
+    baselineUntil = state.baseline_until > state.seconds ? state.baseline_until : null;
+    find("baseline-off").hidden = !Object.keys(state.baseline).length && !baselineUntil;
+    drawSession();
+  }
+
+  function remember() {
+    try {
+      if (session.token) sessionStorage.setItem(STORED, JSON.stringify({session: session.token, running}));
+      else sessionStorage.removeItem(STORED);
+    } catch { /* storage is switched off: a reload then begins a new session */ }
+  }
+
+  // The camera
+
+  async function startCamera() {
+    if (!lost) say("");
+    if (!navigator.mediaDevices?.getUserMedia) {
+      return say(t("no_camera_here"));
+    }
+    const device = cameras.value, wanted = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}};
+    if (device === "user" || device === "environment") wanted.facingMode = device;
+    else if (device && !cameras.disabled) wanted.deviceId = {exact: device};
+    else wanted.facingMode = "user";
+    stopTracks();
+    const mine = ++run;
+    try {
+      const opened = await navigator.mediaDevices.getUserMedia({video: wanted, audio: false});
+      if (mine !== run) return opened.getTracks().forEach((track) => track.stop());
+      stream = opened;
+    } catch (error) {
+      if (mine !== run) return;
+      if (lost && error.name !== "NotAllowedError") return waitForCamera();
+      stopCamera();
+      return say(cameraProblem(error));
+    }
+    lost = false;
+    say("");
+    const track = stream.getVideoTracks()[0];
+    track.addEventListener("ended", () => {
+      if (stream?.getVideoTracks()[0] !== track) return;
+      lost = true;
+      stopTracks();
+      waitForCamera();
+    });
+    video.srcObject = stream;
+    const facing = track.getSettings().facingMode;
+    if (facing) mirror.checked = facing !== "environment";
+    setMirror();
+    await video.play().catch(() => {});
+    if (mine !== run) return; // started twice, or stopped meanwhile
+    running = true;
+    showRunning();
+    remember();
+    listCameras(track.getSettings().deviceId);
+    loop(mine);
+  }
+
+  // Tried again when the browser tells of a camera, and now and then, because it does not tell when a program lets go of one.
+  function waitForCamera() {
+    say(t("camera_gone"));
+    setTimeout(() => { if (lost && !stream) startCamera(); }, CAMERA_RETRY);
+  }
+
+  // With the picture go the boxes and bars that were drawn for it.
+  function stopTracks() {
+    stream?.getTracks().forEach((track) => track.stop());
+    stream = null;
+    video.srcObject = null;
+    exchanges = [];
+    faces.clear();
+    people.replaceChildren();
+    drawOverlay();
+  }
+
+  function stopCamera() {
+    run++;
+    running = lost = false;
+    stopTracks();
+    showRunning();
+    remember();
+    wakeUp?.();
+  }
+
+  async function listCameras(current) {
+    const devices = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
+    const phone = matchMedia("(pointer: coarse)").matches && devices.length > 1;
+    const options = phone ? [["user", t("front_camera")], ["environment", t("back_camera")]] :
+      devices.map((device, index) => [device.deviceId, device.label || t("camera_number", {number: index + 1})]);
+    const facing = stream?.getVideoTracks()[0]?.getSettings().facingMode;
+    cameras.replaceChildren(...options.map(([value, text]) => make("option", {value, text})));
+    cameras.value = phone ? facing || "user" : current;
+    cameras.disabled = cameras.parentElement.hidden = options.length < 2;
+  }
+
+  // Unplugged and back again: the same wish is tried anew.
+  navigator.mediaDevices?.addEventListener?.("devicechange", () => {
+    if (lost) startCamera();
+    else if (stream) listCameras(stream.getVideoTracks()[0].getSettings().deviceId);
+  });
+
+  // The loop: one frame in flight
+
+  const visible = () => !document.hidden && element.offsetParent !== null && video.videoWidth > 0;
+
+  // A picture of the camera that was not sent yet, on a page that somebody sees.
+  async function nextFrame(mine) {
+    while (mine === run && !(visible() && freshFrame)) {
+      if (!visible()) {
+        exchanges = [];
+        speed.textContent = document.hidden || element.offsetParent === null ? t("paused") : "";
+      }
+      await Promise.race([new Promise((done) => { wakeUp = done; }), sleep(visible() ? 200 : 500)]);
+      if (!video.requestVideoFrameCallback) freshFrame = true;
+    }
+    freshFrame = false;
+  }
+
+  const shot = document.createElement("canvas");
+
+  // The picture as JPEG, scaled down to `side`.
+  function takePicture() {
+    const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
+    const width = Math.round(video.videoWidth * scale), height = Math.round(video.videoHeight * scale);
+    if (shot.width !== width || shot.height !== height) Object.assign(shot, {width, height});
+    shot.getContext("2d").drawImage(video, 0, 0, width, height);
+    return new Promise((done, failed) => shot.toBlob(
+      (blob) => blob ? done(blob) : failed(new Error("no picture")), "image/jpeg", JPEG_QUALITY));
+  }
+
+  async function loop(mine) {
+    let failures = 0;
+    while (mine === run) {
+      await nextFrame(mine);
+      if (mine !== run) return;
+      try {
+        if (!session.token) {
+          const stored = readStored();
+          if (!await openSession(stored?.session) && failing) note.textContent = t("began_anew");
+          if (mine !== run) return;
+        }
+        const taken = performance.now(), now = performance.timeOrigin + taken;
+        const camera = `${video.videoWidth}x${video.videoHeight}`, picture = await takePicture();
+        const sent = performance.now();
+        const answer = await session.frame(picture, {seconds: now / 1000, camera, ageGender: find("age-gender").checked});
+        if (mine !== run) return;
+        if (!stream) continue; // unplugged meanwhile
+        const got = performance.now();
+        takeAnswer(answer, taken);
+        origin = now - 1000 * answer.seconds;
+        adapt(got - sent);
+        measured.push(got - taken);
+        if (measured.length > 5000) measured.shift();
+        exchanges.push([got, got - taken]);
+        if (failing) say("");
+        failures = 0;
+        failing = false;
+      } catch (error) {
+        if (mine !== run) return;
+        if (error.status === 404) {
+          session.token = null;
+          try { sessionStorage.removeItem(STORED); } catch { /* nothing was stored */ }
+          failing = true;
+          continue;
+        }
+        failures++;
+        failed++;
+        failing = true;
+        if (error.name === "TimeoutError") adapt(Infinity);
+        if (failures > 1) {
+          say(error.status ? error.message : t("not_answering"));
+        }
+        await sleep(Math.min(LONGEST_WAIT, 100 * 2 ** failures));
+      }
+    }
+  }
+
+  // Smaller pictures on a slow line, larger ones again on a fast one.
+  function adapt(milliseconds) {
+    if (milliseconds > SLOW) side = Math.max(MIN_SIDE, side * Math.max(0.6, Math.sqrt(SLOW / milliseconds)));
+    else if (milliseconds < FAST) side = Math.min(MAX_SIDE, side * 1.02);
+  }
+
+  // What is seen
+
+  function takeAnswer(answer, taken) {
+    const now = performance.now();
+    for (const data of answer.people) {
+      let face = faces.get(data.id);
+      if (!face) {
+        face = {box: data.box, target: data.box, velocity: [0, 0, 0, 0], at: taken};
+        faces.set(data.id, face);
+      } else if (taken > face.at) {
+        const gap = taken - face.at, part = Math.min(1, gap / 150);
+        face.velocity = data.box.map((value, i) => face.velocity[i] + part * ((value - face.target[i]) / gap - face.velocity[i]));
+        Object.assign(face, {target: data.box, at: taken});
+      }
+      Object.assign(face, {seen: now, data});
+    }
+    const present = new Set(answer.people.map((data) => data.id));
+    for (const [id, face] of faces) {
+      face.lost = !present.has(id);
+      if (now - face.seen > LINGER) {
+        face.card?.root.remove();
+        faces.delete(id);
+      }
+    }
+    lastRoom = answer.room;
+    const everybody = Object.fromEntries(answer.people.map((data) => [data.id, data.index]));
+    points.push({seconds: answer.seconds, room: answer.room, people: everybody});
+    if (points.length > MAX_POINTS) thinOut();
+    if (baselineUntil !== null && answer.seconds > baselineUntil) {
+      baselineUntil = null;
+      note.textContent = "";
+      session.curve().then((state) => {
+        takeState(state);
+        find("marker-note").textContent = t("baseline_taken");
+      }).catch(() => {});
+    }
+  }
+
+  // Keep the last minute as it is and every second point before it.
+  function thinOut() {
+    const recent = points.at(-1).seconds - 60;
+    points = points.filter((point, number) => point.seconds > recent || number % 2);
+  }
+
+  const pale = (face, now) => face.lost || now - face.seen > STALE;
+
+  let drawn = performance.now();
+
+  function drawOverlay() {
+    const width = stage.clientWidth, height = stage.clientHeight;
+    if (!width) return;
+    const context = prepareCanvas(overlay), now = performance.now(), passed = now - drawn;
+    drawn = now;
+    for (const [id, face] of faces) {
+      const ahead = CALM.matches ? 0 : Math.min(now - face.at, AHEAD), part = CALM.matches ? 1 : 1 - Math.exp(-passed / GLIDE);
+      face.box = face.box.map((value, i) => value + part * (face.target[i] + ahead * face.velocity[i] - value));
+      let [x1, y1, x2, y2] = face.box.map((value, i) => value * (i % 2 ? height : width));
+      if (mirror.checked) [x1, x2] = [width - x2, width - x1];
+      context.globalAlpha = pale(face, now) ? 0.4 : 1;
+      const apparent = width < 480 ? [] : apparentLines(face.data.apparent); // it would cover the faces of a phone's picture
+      const lines = [`${id}  ${answerOf(face.data)}`, ...apparent];
+      drawBox(context, [x1, y1, x2, y2], id, lines, width, height);
+    }
+    context.globalAlpha = 1;
+  }
+
+  // Cards and figures change in place, ten times a second; their texts four times.
+  let texts = 0;
+
+  function drawCards() {
+    const now = performance.now(), withText = now - texts > 240;
+    if (withText) texts = now;
+    const ids = [...faces.keys()].sort((a, b) => a - b);
+    ids.forEach((id, place) => {
+      const face = faces.get(id);
+      if (place >= MAX_CARDS) {
+        face.card?.root.remove();
+        face.card = undefined;
+        return;
+      }
+      const fresh = !face.card;
+      face.card ??= makeCard(id);
+      const {root} = face.card;
+      if (people.children[place] !== root) people.insertBefore(root, people.children[place] ?? null);
+      root.classList.toggle("ifade-gone", pale(face, now));
+      fillCard(face.card, id, face.data, percent, withText || fresh);
+    });
+    const hint = faces.size > MAX_CARDS ? t("more_people", {count: faces.size - MAX_CARDS}) : faces.size ? "" :
+      t(running ? "nobody" : "people_hint");
+    let line = people.querySelector(".ifade-people-hint");
+    if (hint && !line) people.append(line = make("p", {class: "ifade-people-hint"}));
+    if (line) hint ? (setText(line, hint), people.append(line)) : line.remove();
+    if (withText) drawNumbers(now);
+  }
+
+  function drawNumbers(now) {
+    setText(find("now-index"), lastRoom && faces.size ? formatIndex(lastRoom[0], percent) : "–");
+    const deviation = lastRoom && faces.size ? number(percent ? 50 * lastRoom[1] : lastRoom[1], percent ? 0 : 2) : "";
+    setText(find("now-band"), deviation === "" ? "" : `± ${deviation}`);
+    exchanges = exchanges.filter(([at]) => now - at < 2000);
+    if (!exchanges.length) setText(speed, "");
+    if (exchanges.length > 1) {
+      const seconds = (exchanges.at(-1)[0] - exchanges[0][0]) / 1000;
+      const behind = exchanges.map(([, milliseconds]) => milliseconds).sort((a, b) => a - b)[exchanges.length >> 1];
+      setText(speed, t("frame_rate", {rate: Math.round((exchanges.length - 1) / seconds), milliseconds: Math.round(behind)}));
+    }
+  }
+
+  let announced = 0, said = "";
+
+  function announce() {
+    const ids = [...faces.keys()].sort((a, b) => a - b);
+    const answers = ids.slice(0, MAX_CARDS).map((id) => t("person_announced", {id, answer: answerOf(faces.get(id).data)}));
+    const words = ids.length ? answers.join(", ") : running ? t("nobody_announced") : "";
+    if (words === said || performance.now() - announced < 1000) return;
+    announced = performance.now();
+    said = words;
+    find("announcement").textContent = words;
+  }
+
+  function drawLive() {
+    const to = points.length ? points.at(-1).seconds : 0;
+    let first = points.length;
+    while (first > 0 && points[first - 1].seconds > to - 61) first--;
+    drawCurve(find("chart-live"), {name: t("minute_chart"), points: thinned(points.slice(first), 0.1), markers, from: to - 60, to, percent, ago: true});
+  }
+
+  function drawSession() {
+    const to = points.length ? points.at(-1).seconds : 60;
+    const spread = to / 300; // points of the session from the server lie so far apart, at most twice
+    drawCurve(find("chart-session"), {name: t("session_chart"), points: thinned(points, to / 600), markers, from: 0, to: Math.max(to, 60), percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
+  }
+
+  // The first of the points in each stretch of so many seconds, and the newest: more could not be told apart.
+  function thinned(all, seconds) {
+    const stretch = (point) => Math.floor(point.seconds / seconds);
+    return all.filter((point, number) => number === 0 || number === all.length - 1 || stretch(point) !== stretch(all[number - 1]));
+  }
+
+  // With every frame of the camera; where the browser cannot tell, with every frame of the screen.
+  function watchVideo() {
+    if (!element.isConnected) return;
+    freshFrame = true;
+    wakeUp?.();
+    if (visible()) drawOverlay();
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(watchVideo);
+    else requestAnimationFrame(watchVideo);
+  }
+  watchVideo();
+
+  let tick = 0;
+  const timer = setInterval(() => {
+    if (!element.isConnected) return end();
+    if (document.hidden || element.offsetParent === null) return;
+    tick++;
+    drawCards();
+    announce();
+    if (running || tick % 10 === 0) {
+      if (tick % 2 === 0) drawLive();
+      if (tick % 20 === 0 || tick === 1) drawSession();
+    }
+  }, 100);
+
+  // Buttons
+
+  function say(text) {
+    setText(problem, text);
+  }
+
+  function showRunning() {
+    invitation.hidden = running;
+    find("stop").disabled = !running;
+    if (!running) speed.textContent = "";
+  }
+
+  function enable(on) {
+    for (const name of ["marker-label", "marker-set", "baseline", "report-show", "delete"]) find(name).disabled = !on;
+    for (const button of element.querySelectorAll(".ifade-download")) button.disabled = !on;
+    weights.enable(on);
+  }
+
+  function setMirror() {
+    stage.classList.toggle("ifade-mirrored", mirror.checked);
+  }
+
+  const attempt = makeAttempt(note, () => {
+    session.token = null;
+    if (!running) enable(false);
+  });
+
+  find("start").addEventListener("click", () => startCamera());
+  find("stop").addEventListener("click", stopCamera);
+  element.addEventListener("ifade-file", () => { note.textContent = t("file_in_live"); }); // see files.js
+  cameras.addEventListener("change", () => startCamera());
+  mirror.addEventListener("change", () => { setMirror(); drawOverlay(); });
+  video.addEventListener("resize", () => { stage.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`; });
+
+  for (const radio of element.querySelectorAll("[name=ifade-scale]")) {
+    radio.addEventListener("change", () => {
+      percent = radio.value === "percent";
+      texts = 0;
+      drawLive();
+      drawSession();
+      if (find("report").childElementCount) showReport();
+    });
+  }
+
+  // The moment of a marker is that of the key or of the first letter, not that at which the label is finished.
+  const sessionNow = () => origin === null ? points.at(-1)?.seconds ?? 0 : (performance.timeOrigin + performance.now() - origin) / 1000;
+  const markerLabel = find("marker-label");
+  markerLabel.addEventListener("input", () => { markerSeconds = markerLabel.value ? markerSeconds ?? sessionNow() : null; });
+  find("marker").addEventListener("submit", attempt(async () => {
+    const label = markerLabel.value.trim() || t("unnamed_marker");
+    const marker = await session.mark(label, Math.max(0, markerSeconds ?? sessionNow()));
+    markers = [...markers, marker].sort((a, b) => a.seconds - b.seconds);
+    markerLabel.value = "";
+    markerSeconds = null;
+    markerLabel.blur();
+    find("marker-note").textContent = t("marker_set", {label: marker.label, time: formatTime(marker.seconds)});
+    drawLive();
+    drawSession();
+  }, find("marker-note")));
+
+  function onKey(event) {
+    if (event.key.toLowerCase() !== "m" || event.ctrlKey || event.metaKey || event.altKey || markerLabel.disabled) return;
+    if (element.offsetParent === null || event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
+    event.preventDefault();
+    markerSeconds = sessionNow();
+    markerLabel.focus();
+  }
+  document.addEventListener("keydown", onKey);
+
+  find("baseline").addEventListener("click", attempt(async () => {
+    takeState(await session.baseline(true));
+    find("marker-note").textContent = t("look_neutral", {seconds: SETTINGS.baselineSeconds});
+  }, find("marker-note")));
+  find("baseline-off").addEventListener("click", attempt(async () => {
+    takeState(await session.baseline(false));
+    find("marker-note").textContent = t("baseline_forgotten");
+  }, find("marker-note")));
+
+  const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
+    takeState(await session.weights(wanted));
+  })());
+
+  // Report and end
+
+  async function showReport() {
+    renderReport(find("report"), await session.report(), percent);
+  }
+  find("report-show").addEventListener("click", attempt(async () => {
+    await showReport();
+    note.textContent = "";
+    find("report").scrollIntoView({behavior: CALM.matches ? "auto" : "smooth", block: "nearest"});
+  }));
+
+  for (const button of element.querySelectorAll(".ifade-download")) {
+    button.addEventListener("click", attempt(() => saveReport(session, button.dataset.file)));
+  }
+
+  find("delete").addEventListener("click", attempt(async () => {
+    stopCamera();
+    const answer = await session.delete().catch((error) => { if (error.status !== 404) throw error; });
+    session.token = null;
+    remember();
+    points = [];
+    markers = [];
+    lastRoom = null;
+    weights.show({...SETTINGS.valence});
+    enable(false);
+    find("report").replaceChildren();
+    find("marker-note").textContent = "";
+    find("baseline-off").hidden = true;
+    drawLive();
+    drawSession();
+    note.textContent = t(answer?.deleted === false ? "nothing_to_delete" : "session_deleted");
+  }));
+
+  function readStored() {
+    try {
+      return JSON.parse(sessionStorage.getItem(STORED));
+    } catch {
+      return null;
+    }
+  }
+
+  // The loop ends first: a frame after it would come from nowhere.
+  function leave() {
+    run++;
+    session.leave();
+  }
+
+  // After a reload, or out of the browser's cache of pages: the session goes on, and so does the camera if it was on.
+  function comeBack() {
+    const before = readStored();
+    if (!before) return;
+    attempt(async () => {
+      if (!await openSession(before.session)) note.textContent = t("began_anew");
+      if (before.running) await startCamera();
+    })();
+  }
+  const comeBackFromCache = (event) => { if (event.persisted) comeBack(); };
+  window.addEventListener("pagehide", leave);
+  window.addEventListener("pageshow", comeBackFromCache);
+  document.addEventListener("visibilitychange", () => wakeUp?.());
+
+  function end() {
+    clearInterval(timer);
+    stopCamera();
+    document.removeEventListener("keydown", onKey);
+    window.removeEventListener("pagehide", leave);
+    window.removeEventListener("pageshow", comeBackFromCache);
+  }
+
+  enable(false);
+  offerAgeGender(find("age-gender"), find("apparent-note"));
+  drawLive();
+  drawSession();
+  comeBack();
+}

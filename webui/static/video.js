@@ -1,0 +1,382 @@
+// The Video tab: sends a file, follows the work on it, and shows what was found beside the visitor's own copy.
+
+import {answerOf, drawBox, fillCard, makeCard, offerAgeGender} from "./cards.js";
+import {LONGEST_LINE, drawCurve, formatLength, formatTime, prepareCanvas} from "./chart.js";
+import {CALM, make, setText, sleep} from "./dom.js";
+import {ServerError, Session, makeAttempt, saveReport} from "./exchange.js";
+import {isPhoto} from "./files.js";
+import {percentOf, t, translate} from "./language.js";
+import {makeWeights, renderReport} from "./report.js";
+import {SETTINGS} from "./settings.js";
+
+const POLL = 500, KEEP = 60000; // milliseconds between questions while there is work, and while results are looked at
+const MAX_ROWS_SHOWN = 60000; // of faces, from which the player's boxes and the cards are drawn
+const MAX_CARDS = 4;
+
+export function mountVideo(element) {
+  element.innerHTML = translate(element.innerHTML);
+  const find = (name) => element.querySelector(`.ifade-${name}`);
+  const stage = find("stage"), player = find("player"), overlay = find("overlay"), invitation = find("invitation");
+  const chooser = find("file"), progress = find("progress"), status = find("film-status"), problem = find("problem");
+  const rateSelect = find("rate"), ageGender = find("age-gender"), chart = find("film-chart"), people = find("people"), note = find("session-note"), markerLabel = find("marker-label");
+
+  let session = null, run = 0; // run tells old work that it is over
+  let sending = null; // an AbortController while the file is sent
+  let points = [], markers = [], frames = []; // frames: {seconds, faces: Map by id of {box, shown, sure, issues, probabilities, index, apparent}}
+  const cards = new Map(); // by id, of the people at this moment
+  let size = null, length = 60, percent = false, finished = false, keeper = null;
+
+  const say = (text) => setText(problem, text);
+  const attempt = makeAttempt(note);
+  const lasting = (seconds) => seconds < 60 ? formatLength(seconds) : t("minutes", {minutes: formatTime(seconds)});
+
+  setText(find("invitation-words"), t("video_invitation"));
+  find("limits").textContent = t("video_limits", SETTINGS.video);
+  chooser.accept = ["video/*", ...SETTINGS.video.suffixes].join(",");
+  for (const rate of SETTINGS.video.rates) rateSelect.append(make("option", {value: rate, text: String(rate)}));
+  rateSelect.value = SETTINGS.video.rate;
+  offerAgeGender(ageGender, find("apparent-note"));
+  const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
+    const state = await session.weights(wanted);
+    weights.show(state.weights);
+    points = state.curve;
+    drawChart();
+    renderReport(find("report"), await session.report(), percent);
+    useCurve();
+    drawMoment();
+  })());
+
+  // Sending and following the work
+
+  function send(file, mine) {
+    sending = new AbortController();
+    return session.video(file, {
+      rate: rateSelect.value, ageGender: ageGender.checked, signal: sending.signal,
+      onProgress(sent, all) {
+        if (mine !== run) return;
+        progress.value = sent / all;
+        setText(status, sent === all ? t("opening") :
+          t("sending_part", {part: percentOf(Math.floor(100 * sent / all) / 100), megabytes: Math.ceil(all / 2 ** 20)}));
+      },
+    });
+  }
+
+  async function start(file) {
+    if (isPhoto(file)) return say(t("photo_in_video"));
+    const mine = ++run;
+    await forget();
+    if (mine !== run) return;
+    reset();
+    showPlayer(file);
+    if (file.size > SETTINGS.video.megabytes * 2 ** 20) {
+      return say(t("too_large", SETTINGS.video));
+    }
+    working(true);
+    setText(status, t("sending"));
+    try {
+      const opened = new Session();
+      await opened.start();
+      if (mine !== run) return opened.leave();
+      session = opened;
+      let state = await send(file, mine);
+      sending = null;
+      let asked = 0, failures = 0;
+      const began = performance.now();
+      while (mine === run) {
+        size = state.size;
+        showState(state, began);
+        if (state.state === "done" || state.state === "stopped") break;
+        await sleep(POLL);
+        if (mine !== run) return;
+        try {
+          state = await session.progress();
+          if (state.state === "reading" && performance.now() - asked > 2 * POLL) {
+            asked = performance.now();
+            takeCurve(await session.curve(), state.position);
+          }
+          failures = 0;
+        } catch (error) {
+          if (error.status || ++failures > 20) throw error; // a short break of the line is waited out
+        }
+      }
+      if (mine !== run) return;
+      await showResults(state, mine);
+    } catch (error) {
+      if (mine !== run) return;
+      say(error.message && error.status !== undefined ? error.message : t("no_answer"));
+      setText(status, "");
+      await forget();
+    } finally {
+      if (mine === run) working(false);
+    }
+  }
+
+  function showState(state, began) {
+    const passed = (performance.now() - began) / 1000, all = state.duration;
+    length = all ? Math.max(all, state.position) : Math.max(state.position, 10);
+    if (state.state === "waiting") {
+      progress.removeAttribute("value");
+      setText(status, !state.ahead ? t("starting") : t(state.ahead === 1 ? "one_ahead" : "many_ahead", {count: state.ahead}));
+      return;
+    }
+    if (all) progress.value = Math.min(state.position / all, 1);
+    else progress.removeAttribute("value");
+    const left = all && state.position > 1 && passed > 2 ? (all - state.position) * passed / state.position : 0;
+    const analysed = t(all ? "analysed_of" : "analysed", {position: lasting(state.position), duration: all && lasting(all)});
+    const rest = left < 90 ? t("seconds", {seconds: Math.ceil(left)}) : t("minutes", {minutes: Math.ceil(left / 60)});
+    setText(status, left > 1 ? t("time_left", {analysed, left: rest}) : analysed);
+  }
+
+  function takeCurve(state, position) {
+    points = state.curve;
+    markers = state.markers;
+    length = Math.max(length, position);
+    drawChart();
+  }
+
+  async function showResults(state, mine) {
+    const report = await session.report();
+    if (mine !== run) return;
+    finished = true;
+    takeCurve({curve: report.curve, markers: report.markers}, state.position);
+    renderReport(find("report"), report, percent);
+    const ended = state.state === "stopped" && !state.error ? "stopped" : "finished";
+    setText(status, t(ended, {frames: report.frames, length: lasting(state.position)}));
+    say([state.error, state.state === "done" && state.incomplete].filter(Boolean).join(" "));
+    for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = false;
+    weights.enable(true);
+    clearInterval(keeper);
+    keeper = setInterval(() => session.progress().catch(() => {}), KEEP);
+    if (report.people.reduce((sum, person) => sum + person.frames, 0) <= MAX_ROWS_SHOWN) {
+      const read = parseFrames(await (await session.reportFile("report.csv")).text());
+      if (mine !== run) return; // another file was chosen meanwhile
+      frames = read;
+      useCurve();
+      drawMoment();
+    }
+  }
+
+  // Rows of the CSV by frame. No value holds a comma or a quote.
+  function parseFrames(text) {
+    const [head, ...lines] = text.trim().split("\n").map((line) => line.trim().split(","));
+    const column = Object.fromEntries(head.map((name, place) => [name, place])), result = [];
+    for (const cells of lines) {
+      const number = (name) => Number(cells[column[name]]), seconds = number("seconds");
+      if (result.at(-1)?.seconds !== seconds) result.push({seconds, faces: new Map()});
+      result.at(-1).faces.set(number("person"), {
+        box: ["x1", "y1", "x2", "y2"].map(number), shown: cells[column.shown], sure: cells[column.sure] === "True",
+        issues: cells[column.issues].split(" ").filter(Boolean),
+        probabilities: SETTINGS.emotions.map((label) => number(`smoothed_${label}`)), index: [number("index"), number("deviation")],
+        apparent: cells[column.age] && {
+          age: number("age"), age_range: [number("age_first"), number("age_last")], age_sure: cells[column.age_sure] === "True",
+          apparent_gender: cells[column.apparent_gender], gender_sure: cells[column.gender_sure] === "True",
+          gender: Object.fromEntries(SETTINGS.genders.map((label) => [label, number(`gender_${label}`)])),
+        },
+      });
+    }
+    return result;
+  }
+
+  // The index of every face as the curve shows it, whose lines are straight between its points.
+  function useCurve() {
+    const lines = {}, places = {};
+    for (const {seconds, people} of points) {
+      for (const [id, reading] of Object.entries(people)) (lines[id] ??= []).push([seconds, reading]);
+    }
+    for (const {seconds, faces} of frames) {
+      for (const [id, face] of faces) {
+        const line = lines[id];
+        if (!line) continue; // of more people than there is room for
+        let place = places[id] ?? 0;
+        while (place + 1 < line.length && line[place + 1][0] <= seconds) place++;
+        places[id] = place;
+        const [from, before] = line[place], [to, after] = line[place + 1] ?? line[place];
+        const part = to > from ? Math.min(Math.max((seconds - from) / (to - from), 0), 1) : 0;
+        face.index = before.map((value, i) => value + part * (after[i] - value));
+      }
+    }
+  }
+
+  // What is seen
+
+  function showPlayer(file) {
+    if (player.src) URL.revokeObjectURL(player.src);
+    player.src = URL.createObjectURL(file);
+    player.hidden = false;
+    invitation.hidden = true;
+  }
+  player.addEventListener("resize", () => {
+    if (player.videoWidth) stage.style.aspectRatio = `${player.videoWidth} / ${player.videoHeight}`;
+  });
+  player.addEventListener("error", () => {
+    if (!player.getAttribute("src") || player.hidden) return;
+    // Not every format that the server reads can be played by a browser.
+    player.hidden = true;
+    invitation.hidden = false;
+    setText(find("invitation-words"), t("cannot_play"));
+  });
+  for (const name of ["timeupdate", "seeked", "loadeddata"]) player.addEventListener(name, () => { drawMoment(); drawChart(); });
+
+  // The latest frame of a moment in which somebody was seen, the next one, and which part of the way has passed.
+  function frameAt(now) {
+    let low = 0, high = frames.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (frames[middle].seconds <= now + 0.02) low = middle + 1;
+      else high = middle;
+    }
+    const before = frames[low - 1], after = frames[low], spacing = 1.5 / Number(rateSelect.dataset.used);
+    if (player.hidden || !before || now - before.seconds > spacing) return {faces: new Map()};
+    if (CALM.matches || !after || after.seconds - before.seconds > spacing) return {faces: before.faces};
+    const part = (now - before.seconds) / (after.seconds - before.seconds);
+    return {faces: before.faces, next: after.faces, part: Math.min(Math.max(part, 0), 1)};
+  }
+
+  function drawMoment() {
+    const moment = frameAt(player.currentTime);
+    drawBoxes(moment);
+    for (const [id, card] of cards) {
+      if (moment.faces.has(id)) continue;
+      card.root.remove();
+      cards.delete(id);
+    }
+    for (const id of [...moment.faces.keys()].sort((a, b) => a - b).slice(0, MAX_CARDS)) {
+      if (!cards.has(id)) cards.set(id, makeCard(id));
+      fillCard(cards.get(id), id, moment.faces.get(id), percent);
+    }
+    const order = [...cards.keys()].sort((a, b) => a - b).map((id) => cards.get(id).root);
+    if (order.some((root, place) => people.children[place] !== root)) people.replaceChildren(...order);
+  }
+
+  function drawBoxes({faces, next, part}) {
+    const width = stage.clientWidth, height = stage.clientHeight;
+    if (!width) return;
+    const context = prepareCanvas(overlay);
+    for (const [id, face] of faces) {
+      const box = face.box.map((value, i) => {
+        const place = value + (next?.has(id) ? part * (next.get(id).box[i] - value) : 0);
+        return place / size[i % 2] * (i % 2 ? height : width);
+      });
+      drawBox(context, box, id, [`${id}  ${answerOf(face)}`], width, height);
+    }
+  }
+
+  function follow() {
+    if (!element.isConnected) return;
+    if (!player.paused && !player.hidden) drawMoment();
+    requestAnimationFrame(follow);
+  }
+  follow();
+
+  function drawChart() {
+    const spread = length / 300; // the server's points lie so far apart, at most twice
+    const here = player.hidden || !player.currentTime ? [] : [{seconds: player.currentTime, label: ""}];
+    drawCurve(chart, {name: t("video_chart"), points, markers: [...markers, ...here], from: 0, to: length, percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
+  }
+
+  chart.addEventListener("click", ({offsetX}) => {
+    if (!points.length || player.hidden) return;
+    player.currentTime = Math.min(Math.max((offsetX - 38) / (chart.clientWidth - 46), 0), 1) * length; // the margins of drawCurve
+  });
+  new ResizeObserver(() => { drawChart(); drawMoment(); }).observe(stage);
+
+  for (const radio of element.querySelectorAll("[name=ifade-film-scale]")) {
+    radio.addEventListener("change", () => {
+      percent = radio.value === "percent";
+      drawChart();
+      drawMoment();
+      if (finished) attempt(async () => renderReport(find("report"), await session.report(), percent))();
+    });
+  }
+
+  function working(on) {
+    progress.hidden = !on;
+    find("film-stop").disabled = !on;
+    find("again").hidden = on || !invitation.hidden;
+    rateSelect.disabled = ageGender.disabled = on;
+    if (on) {
+      progress.value = 0;
+      rateSelect.dataset.used = rateSelect.value;
+    }
+  }
+
+  function reset() {
+    points = [];
+    markers = [];
+    frames = [];
+    size = null;
+    length = 60;
+    finished = false;
+    for (const target of [problem, status, note, find("marker-note")]) setText(target, "");
+    find("report").replaceChildren();
+    for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = true;
+    weights.show({...SETTINGS.valence});
+    weights.enable(false);
+    drawChart();
+    drawMoment();
+  }
+
+  // End the session, if there is one, and with it all work on its video.
+  async function forget() {
+    clearInterval(keeper);
+    sending?.abort();
+    sending = null;
+    if (!session) return;
+    await session.delete().catch(() => {});
+    session = null;
+  }
+
+  // Buttons
+
+  for (const name of ["choose", "again"]) find(name).addEventListener("click", () => chooser.click());
+  chooser.addEventListener("change", () => {
+    const [file] = chooser.files;
+    chooser.value = ""; // so that the same file can be chosen again
+    if (file) start(file);
+  });
+  element.addEventListener("ifade-file", ({detail}) => start(detail)); // dropped or pasted, see files.js
+
+  find("film-stop").addEventListener("click", attempt(async () => {
+    find("film-stop").disabled = true;
+    if (sending) {
+      run++;
+      await forget();
+      working(false);
+      setText(status, t("stopped_before"));
+    } else {
+      await session.stop();
+    }
+  }));
+
+  find("marker").addEventListener("submit", attempt(async () => {
+    const label = markerLabel.value.trim() || t("unnamed_marker");
+    const marker = await session.mark(label, player.hidden ? 0 : player.currentTime);
+    markers = [...markers, marker].sort((a, b) => a.seconds - b.seconds);
+    markerLabel.value = "";
+    setText(find("marker-note"), t("marker_set", {label: marker.label, time: formatTime(marker.seconds)}));
+    drawChart();
+    renderReport(find("report"), await session.report(), percent);
+  }, find("marker-note")));
+
+  for (const button of element.querySelectorAll(".ifade-download")) {
+    button.addEventListener("click", attempt(() => saveReport(session, button.dataset.file)));
+  }
+
+  find("delete").addEventListener("click", async () => {
+    run++;
+    await forget();
+    reset();
+    player.removeAttribute("src");
+    player.load();
+    player.hidden = true;
+    invitation.hidden = false;
+    setText(find("invitation-words"), t("video_invitation"));
+    working(false);
+    note.textContent = t("results_deleted");
+  });
+
+  const leave = () => session?.leave();
+  window.addEventListener("pagehide", leave);
+  working(false);
+  reset();
+}
