@@ -36,12 +36,12 @@ from . import images, video
 from .analyzer import FaceAnalyzer
 from .detector import DetectorError, send_no_reports
 from .drawing import annotate
-from .follow import FaceFollower
 from .images import ImageError, load_image
 from .model_files import ModelError
 from .outputs import Output, OutputError, check_outputs, check_room, create, same_name
 from .report import CsvReport, JsonReport, video_entry
 from .satisfaction import Timeline
+from .stream import Stream
 from .types import Analysis
 from .video import VideoError, VideoReader, VideoWriter
 
@@ -205,13 +205,12 @@ class Run:
 
     def video(self, path: Path, name: Path, reader: VideoReader) -> str:
         """The same for a video; what was written is complete also when it is interrupted."""
-        follower, timeline = FaceFollower(self.analyzer), Timeline()
-        lost = 0
+        stream = Stream(self.analyzer)
         with contextlib.ExitStack() as stack:
             stack.enter_context(reader)
             if self.json:
-                stack.callback(lambda: self.json.add(str(path), video_entry(reader, timeline)))
-            stack.callback(self.end_video, timeline)
+                stack.callback(lambda: self.json.add(str(path), video_entry(reader, stream)))
+            stack.callback(self.end_video, stream.timeline)
             writer = None
             if self.annotated:
                 with self.copy(name, ".mp4") as target:
@@ -228,23 +227,20 @@ class Run:
             )
             for frame in reader:
                 try:
-                    people = follower.analyze(frame.image, frame.seconds, age_gender=self.age_gender)
+                    moment = stream.add(frame.image, frame.seconds, age_gender=self.age_gender)
                 except DetectorError:
-                    lost += 1
                     continue
                 if writer:  # first, so that an interrupt leaves no row in the table whose frame the copy lacks
-                    faces = [person.smoothed for person in people]
-                    writer.write(annotate(frame.image, faces, [person.id for person in people]), frame.seconds)
-                room, readings = timeline.add(frame.seconds, people)
+                    writer.write(annotate(frame.image, moment.faces, moment.ids), moment.seconds)
                 if self.table:
-                    self.table.add_frame(str(path), frame.seconds, people, room, readings)
+                    self.table.add_moment(str(path), moment)
                 progress.update(round(reader.position) - progress.n)
         if reader.incomplete:
             self.problems.append(f"not read to its end: {reader.incomplete}")
-        if lost:
-            self.problems.append(f"the face detector failed on {lost} of the pictures; they are left out")
+        if stream.lost:
+            self.problems.append(f"the face detector failed on {stream.lost} of the frames; they are left out")
         self.videos += 1
-        return video_summary(timeline)
+        return video_summary(stream.timeline)
 
     def end_video(self, timeline: Timeline) -> None:
         """No frame comes any more: report and table look back from the end."""

@@ -13,7 +13,8 @@ from io import BytesIO, StringIO
 from pathlib import Path
 
 from .outputs import create
-from .satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Reading, Timeline, read_off
+from .satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Timeline, read_off
+from .stream import Moment, Stream
 from .tracker import TrackedFace
 from .types import CROWD, EMOTIONS, GENDER_SURE, GENDERS, ISSUES, NOT_SURE, WIDEST_AGE_RANGE, Analysis, Face
 from .video import VideoReader
@@ -147,23 +148,22 @@ class CsvReport:
             rows.append(row + [None] * (len(CSV_COLUMNS) - len(row) - len(apparent)) + apparent)
         self._file.append(_csv_text(rows))
 
-    def add_frame(
-        self,
-        name: str,
-        seconds: float,
-        people: Iterable[TrackedFace],
-        room: Reading | None,
-        readings: Mapping[int, Reading],
-    ) -> None:
-        """Write the faces of a frame of a video; the readings are those of `Timeline.add`."""
+    def add_moment(self, name: str, moment: Moment) -> None:
+        """Write the faces of a frame of a video."""
         if self._video is None:
             self._video = self._file.tell()
         rows = []
-        for number, person in enumerate(people, start=1):
+        for number, person in enumerate(moment.people, start=1):
             row = _face_cells(name, number, person.measured)
             smoothed = person.smoothed.to_dict()
-            row += [round(seconds, 3), person.id, smoothed["shown"], smoothed["sure"], *smoothed["consensus"].values()]
-            reading = readings[person.id]
+            row += [
+                round(moment.seconds, 3),
+                person.id,
+                smoothed["shown"],
+                smoothed["sure"],
+                *smoothed["consensus"].values(),
+            ]
+            reading, room = moment.readings[person.id], moment.room
             figures = (reading.index, reading.deviation, room.index, room.deviation)
             row += map(_seven_characters, figures)
             rows.append(row + _apparent_cells(person.smoothed))
@@ -234,16 +234,16 @@ def _apparent_cells(face: Face) -> list:
     return cells + list(fields.get("gender", dict.fromkeys(GENDERS)).values())
 
 
-def video_entry(reader: VideoReader, timeline: Timeline) -> dict:
+def video_entry(reader: VideoReader, stream: Stream) -> dict:
     """What JSON says of a video: `width`, `height` and `duration` (None where the file does not say), `rate` (frames a
-    second that were asked for), `incomplete` (None, or what could not be read), and `Timeline.report`."""
+    second that were asked for), `incomplete` (None, or what could not be read), and `Stream.report`."""
     return {
         "width": reader.width,
         "height": reader.height,
         "duration": None if reader.duration is None else round(reader.duration, 3),
         "rate": reader.rate,
         "incomplete": reader.incomplete,
-        **timeline.report(),
+        **stream.report(),
     }
 
 
@@ -274,15 +274,13 @@ MAX_ROWS = 200_000
 """Rows that a session keeps in memory, 24 MB: two hours of one face at 25 frames a second."""
 
 
-def frame_values(
-    seconds: float, people: Iterable[TrackedFace], room: Reading | None, readings: Mapping[int, Reading]
-) -> np.ndarray:
+def frame_values(moment: Moment) -> np.ndarray:
     """The numbers of FRAME_COLUMNS, those that do not follow from others, of one frame: float64 (faces, columns). Where age
     and gender were not asked for in this frame, theirs are NaN."""
     rows = [
         [
             *(
-                seconds,
+                moment.seconds,
                 face.id,
                 *face.measured.detection.box,
                 face.measured.detection.score,
@@ -290,10 +288,11 @@ def frame_values(
             ),
             *face.measured.consensus,
             *face.smoothed.consensus,
-            *(readings[face.id].index, readings[face.id].deviation, room.index, room.deviation),
+            *(moment.readings[face.id].index, moment.readings[face.id].deviation),
+            *(moment.room.index, moment.room.deviation),
             *_apparent_numbers(face),
         ]
-        for face in people
+        for face in moment.people
     ]
     return np.array(rows, np.float64).reshape(len(rows), _NUMBERS)
 

@@ -15,6 +15,7 @@ from PIL import Image
 from inference.__main__ import summary
 from inference.report import CSV_COLUMNS, CsvReport
 from inference.satisfaction import Reading, Timeline
+from inference.stream import Moment
 from inference.tracker import TrackedFace
 from inference.types import AGES, CROWD, EMOTIONS, Analysis, Detection, Face
 
@@ -107,8 +108,8 @@ def test_every_column_of_a_video_frame(tmp_path):
     people = [TrackedFace(7, measured, smoothed, 1.0), TrackedFace(9, smoothed, measured, 1.0)]
     readings = {7: Reading(-0.25, 0.125), 9: Reading(0.5, 0.25)}
     report = CsvReport(tmp_path / "faces.csv")
-    report.add_frame("clip.mp4", 12.3456, people, Reading(0.0625, 0.1), readings)
-    report.add_frame("clip.mp4", 12.5, [], None, {})
+    report.add_moment("clip.mp4", Moment(12.3456, people, Reading(0.0625, 0.1), readings))
+    report.add_moment("clip.mp4", Moment(12.5, [], None, {}))
     report.add("photo.jpg", analysis(measured))
     report.close()
     with open(tmp_path / "faces.csv", newline="") as file:
@@ -143,7 +144,7 @@ def test_a_video_that_is_over_has_its_finished_curve_in_the_table(tmp_path, monk
             distribution = [0, 0, 0, 1, 0, 0, 0] if number < 25 else [0, 0, 0, 0, 1, 0, 0]
             faces = [face_saying(distribution), face_saying(distribution[::-1])][: 1 + (number % 3 > 0)]
             people = [TrackedFace(id_, face, face, 1.0) for id_, face in enumerate(faces, 1)]
-            report.add_frame(name, number / 10, people, *timeline.add(number / 10, people))
+            report.add_moment(name, Moment(number / 10, people, *timeline.add(number / 10, people)))
         timeline.finished = True
         lengths.append((tmp_path / "faces.csv").stat().st_size)
         report.end_video(timeline)

@@ -54,7 +54,7 @@ def serve(sessions):
     with contextlib.ExitStack() as opened:
 
         def enter(**limits: float) -> tuple[SessionServer, TestClient]:
-            limited = SessionServer(SessionStore(sessions.store.new_follower, Limits(**limits)))
+            limited = SessionServer(SessionStore(sessions.store.new_stream, Limits(**limits)))
             routes = limited.routes() + LiveServer(limited).routes()
             return limited, opened.enter_context(TestClient(Starlette(routes=routes, lifespan=limited.lifespan)))
 
@@ -306,7 +306,7 @@ def test_bad_json_is_refused(visitor, client, body):
 
 def test_a_fault_is_answered_without_its_details(visitor, portrait, sessions, monkeypatch):
     session = sessions.store.get(visitor.state["session"])
-    monkeypatch.setattr(session.follower, "analyze", lambda *_: 1 / 0)
+    monkeypatch.setattr(session.stream.follower, "analyze", lambda *_: 1 / 0)
     answer = visitor.send(portrait)
     assert answer.status_code == 500 and "division" not in answer.text and answer.json()["error"]
     monkeypatch.undo()
@@ -325,7 +325,7 @@ def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(serve, portrai
         assert go_on.wait(20)
         return []
 
-    monkeypatch.setattr(session.follower, "analyze", slow)
+    monkeypatch.setattr(session.stream.follower, "analyze", slow)
     thread = threading.Thread(target=lambda: answers.append(first.send(portrait)))
     thread.start()
     assert begun.wait(20)
@@ -506,15 +506,16 @@ def test_memory_stays_flat_over_many_frames(sessions, portrait):
     import tracemalloc
 
     from inference.report import frame_values
+    from inference.stream import Moment
 
     session = sessions.store.start()
-    faces = session.follower.analyze(portrait, 0.0)
+    stream = session.stream
+    faces = stream.follower.analyze(portrait, 0.0)
     sizes = {}
     tracemalloc.start()
     for number in range(1, 10_001):
-        people = session.follower.tracker.update([face.measured for face in faces], number / 20)
-        room, readings = session.timeline.add(number / 20, people)
-        session.rows.add(frame_values(number / 20, people, room, readings))
+        people = stream.follower.tracker.update([face.measured for face in faces], number / 20)
+        session.rows.add(frame_values(Moment(number / 20, people, *stream.timeline.add(number / 20, people))))
         if number in (1_000, 10_000):
             gc.collect()
             sizes[number] = tracemalloc.get_traced_memory()[0]

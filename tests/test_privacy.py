@@ -552,14 +552,14 @@ def test_a_session_is_bounded():
     import tracemalloc
     from dataclasses import replace
 
-    from inference.follow import FaceFollower
     from inference.images import load_image
     from inference.report import _NUMBERS, MAX_ROWS
+    from inference.stream import Stream
     from webui.sessions import SessionStore
 
     analyzer = FaceAnalyzer()
-    session = SessionStore(lambda: FaceFollower(analyzer)).start()
-    (face,) = session.follower.analyze(load_image(EXAMPLE), 0.0)
+    session = SessionStore(lambda: Stream(analyzer)).start()
+    (face,) = session.stream.add(load_image(EXAMPLE), 0.0).people
     tracemalloc.start()
     try:
         for number in range(1100):

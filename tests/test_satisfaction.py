@@ -24,6 +24,7 @@ from inference.satisfaction import (
     smooth,
     valence,
 )
+from inference.stream import Moment
 from inference.tracker import TrackedFace
 from inference.types import EMOTIONS, Detection, Face
 
@@ -43,6 +44,11 @@ MIXED = (sure_of("happy") + sure_of("sad")) / 2
 def person(distribution, id_=1, box=(100.0, 50.0, 180.0, 130.0)) -> TrackedFace:
     face = Face(Detection(box, 0.9, (120, 80), (160, 80)), np.zeros((48, 48), np.uint8), np.asarray(distribution))
     return TrackedFace(id=id_, measured=face, smoothed=face, seconds=0.0)
+
+
+def add(timeline: Timeline, seconds: float, people: list[TrackedFace]) -> Moment:
+    """A frame of made-up people."""
+    return Moment(seconds, people, *timeline.add(seconds, people))
 
 
 def watch(timeline: Timeline, distribution, seconds: float, start: float = 0.0, rate: float = 20.0, id_: int = 1):
@@ -353,7 +359,7 @@ def test_table_curve_and_report_of_a_finished_session_agree(rng):
     for number, seconds in enumerate(times):
         ids = [1, 2] if number < 100 or number > 150 else [2]
         people = [person(distribution, id_) for id_, distribution in zip(ids, random_faces(rng, 2))]
-        table.add(frame_values(seconds, people, *timeline.add(seconds, people)))
+        table.add(frame_values(add(timeline, seconds, people)))
     timeline.finished = True
     for weights in (VALENCE, HAPPY_OR_SAD):
         timeline.set_weights(weights)
@@ -533,12 +539,10 @@ def test_a_row_for_each_face_of_each_frame():
     timeline, table, exact = Timeline(), FrameTable(), [",".join(FRAME_COLUMNS) + "\n"]
     for number in range(5000):
         people = [person(sure_of("happy"), 1), person(MIXED, 2, (300.0, 40.0, 390.0, 130.0))][: 1 + number % 2]
-        room, readings = timeline.add(number / 20, people)
-        rows = frame_values(number / 20, people, room, readings)
+        rows = frame_values(add(timeline, number / 20, people))
         table.add(rows)
         exact.append(csv_lines(rows))
-    room, readings = timeline.add(300, [])
-    assert frame_values(300, [], room, readings).shape[0] == 0
+    assert frame_values(add(timeline, 300, [])).shape[0] == 0
     text = "".join(table.csv())
     rows = rows_of(text)
     assert len(table) == len(rows) == 7500 and tuple(rows[0]) == FRAME_COLUMNS
@@ -565,7 +569,7 @@ def test_the_oldest_rows_go_first(monkeypatch):
     timeline, table = Timeline(), FrameTable()
     for number in range(4 * 2048 + 100):
         people = [person(DOUBTFUL)]
-        table.add(frame_values(number, people, *timeline.add(number, people)))
+        table.add(frame_values(add(timeline, number, people)))
     rows = rows_of("".join(table.csv()))
     assert table.dropped == 2 * 2048 and len(rows) == len(table) == 2 * 2048 + 100
     assert rows[0]["seconds"] == "4096.000" and rows[-1]["seconds"] == f"{4 * 2048 + 99}.000"

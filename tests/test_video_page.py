@@ -57,7 +57,7 @@ def served(server: VideoServer) -> TestClient:
 
 def limited(server: VideoServer, **limits: float) -> VideoServer:
     """The same within other limits."""
-    store = SessionStore(server._sessions.store.new_follower, Limits(**limits))
+    store = SessionStore(server._sessions.store.new_stream, Limits(**limits))
     return VideoServer(SessionServer(store), server._new_follower)
 
 
@@ -156,7 +156,7 @@ def test_the_curve_looks_back_when_the_video_is_over(server, visitor, clip, monk
     """A face that is sad for two seconds and then happy: curve, table and report turn in the middle, by any weights."""
 
     class Turning:
-        def analyze(self, image, seconds, age_gender):
+        def analyze(self, image, seconds, width, age_gender):
             return [person(sure_of("sad" if seconds < 2 else "happy", 0.6))]
 
     monkeypatch.setattr(server, "_new_follower", Turning)
@@ -364,7 +364,7 @@ def test_a_slow_upload_keeps_its_session(server, visitor, monkeypatch):
 
 def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkeypatch):
     class Faulty:
-        def analyze(self, image, seconds, age_gender):
+        def analyze(self, image, seconds, width, age_gender):
             if seconds > 1:
                 raise RuntimeError("broken on purpose")
             return []

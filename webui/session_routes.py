@@ -137,7 +137,7 @@ class SessionServer:
         return json_response(await self._in_turn(session, functools.partial(_state, session)))
 
     async def report_json(self, request: Request) -> Response:
-        """`inference.satisfaction.Timeline.report`."""
+        """`inference.stream.Stream.report`, and how many rows of the table were dropped."""
         session = self.of(request)
         return json_response(await self._in_turn(session, functools.partial(_report, session)))
 
@@ -227,7 +227,7 @@ def _state(session: Session) -> dict:
 
 def _report(session: Session) -> dict:
     with locked(session):
-        return session.timeline.report() | {"rows_dropped": session.rows.dropped}
+        return session.stream.report() | {"rows_dropped": session.rows.dropped}
 
 
 def _is_number(value, low: float, high: float) -> bool:
