@@ -1,6 +1,6 @@
 """Emotions of all faces in photos and videos, from the command line.
 
-python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FILE] [--annotate DIR|FILE.mp4] [--rate N]
+python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FILE [--decimal-comma]] [--annotate DIR|FILE.mp4] [--rate N]
 """
 
 import argparse
@@ -372,6 +372,11 @@ def main() -> int:
         "--csv", type=file_path, metavar="FILE", help="write one row a face of each photo and video frame"
     )
     parser.add_argument(
+        "--decimal-comma",
+        action="store_true",
+        help="write the CSV as spreadsheets open it where numbers have a decimal comma, with semicolons between the cells",
+    )
+    parser.add_argument(
         "--annotate",
         type=named_path,
         metavar="DIR|FILE.mp4",
@@ -385,6 +390,8 @@ def main() -> int:
         help="video frames a second to analyse (default: %(default)g)",
     )
     args = parser.parse_args()
+    if args.decimal_comma and not args.csv:
+        parser.error("--decimal-comma says how --csv FILE is written; name that file too")
     send_no_reports()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
@@ -412,21 +419,25 @@ def main() -> int:
                 check_room(path)
             if args.annotate:
                 check_room(args.annotate, args.annotate.parent if is_one_video(args.annotate) else args.annotate)
-            reports = [kind(path) if path else None for kind, path in ((JsonReport, args.json), (CsvReport, args.csv))]
+            json_report = JsonReport(args.json) if args.json else None
+            table = CsvReport(args.csv, args.decimal_comma) if args.csv else None
         except ModelError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except OSError as error:
             print(cannot_write(error), file=sys.stderr)
             return 1
-        for report in filter(None, reports):
+        for report in filter(None, (json_report, table)):
             stack.callback(report.close)
-        run = Run(analyzer, *reports, args.annotate, args.age_gender)
+        run = Run(analyzer, json_report, table, args.annotate, args.age_gender)
 
         def not_read(path: Path, why: str) -> None:
             if run.json:
                 run.json.add(str(path), {"error": why})
-            tqdm.write(f"{printable(path)}: not read: {printable(why.removeprefix(f'{path}: '))}", file=sys.stderr)
+            why = why.removeprefix(f"{path}: ")
+            if run.table:
+                run.table.add_error(str(path), why)
+            tqdm.write(f"{printable(path)}: not read: {printable(why)}", file=sys.stderr)
 
         progress = stack.enter_context(tqdm(found.files, unit="file", disable=None if total > 1 else True))
         try:

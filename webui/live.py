@@ -16,9 +16,9 @@ from starlette.routing import Route
 
 from inference.detector import DetectorError
 from inference.images import ImageError, load_image
-from inference.report import frame_values
 from inference.satisfaction import Reading
 from inference.session import usable_processors
+from inference.tables import moment_rows
 from inference.tracker import TrackedFace
 from webui.http import wants_age_gender, Refusal, guarded, json_response, read_body
 from webui.session_routes import SessionServer, locked
@@ -94,7 +94,7 @@ class LiveServer:
                 moment = session.stream.add(image, session.seconds, camera[0], age_gender)
             except DetectorError as error:
                 raise Refusal(500, str(error)) from None
-            session.rows.add(frame_values(moment))
+            session.rows.add(moment_rows(moment))
         session.live_on()
         answer = {
             "seconds": moment.seconds,

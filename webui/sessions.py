@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from inference.report import FrameTable
 from inference.satisfaction import Timeline
 from inference.stream import Stream
+from inference.tables import FrameTable
 from webui.limits import Limits
 
 

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from inference.detector import DetectorError
 from inference.follow import FaceFollower
 from inference.image_checks import ImageError, find_format
-from inference.report import frame_values
+from inference.tables import moment_rows
 from inference.video import RATE, VideoError, VideoReader
 from webui.http import Refusal, guarded, json_response, wants_age_gender
 from webui.language import request_language
@@ -194,7 +194,7 @@ class VideoServer:
                         except DetectorError:
                             job.error = f"The face detector failed on {stream.lost} of the pictures; they are left out."
                             continue
-                        session.rows.add(frame_values(moment))
+                        session.rows.add(moment_rows(moment))
                         session.seconds = moment.seconds
                 if reader.finished:
                     state = "done"
