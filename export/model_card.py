@@ -2,7 +2,7 @@
 
     python -m export.model_card
 
-Every figure comes from models/*metrics.json, from docs/fer2013.json (`python -m training.data DIR --json docs/fer2013.json`),
+Every figure comes from models/*metrics.json, from docs/results/fer2013.json (`python -m training.data DIR --json docs/fer2013.json`),
 from the model files' metadata and from models/SHA256SUMS; run it after any of them has changed.
 """
 
@@ -23,7 +23,7 @@ from training.evaluate import accuracy_table, recall_table
 
 ROOT = MODELS.parent
 CARD = ROOT / "MODEL_CARD.md"
-FLAWS = ROOT / "docs" / "fer2013.json"
+FLAWS = ROOT / "docs" / "results" / "fer2013.json"
 
 SNIPPET = '''
 import json
@@ -239,7 +239,7 @@ def card() -> str:
     """The whole text of MODEL_CARD.md.
 
     Raises:
-        OSError: a report, a model file or docs/fer2013.json is missing.
+        OSError: a report, a model file or docs/results/fer2013.json is missing.
     """
     emotion = json.loads((MODELS / "metrics.json").read_text())
     people = [json.loads(file.read_text()) for file in sorted(MODELS.glob("age_gender*_metrics.json"))]
