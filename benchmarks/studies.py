@@ -14,18 +14,16 @@ from benchmarks.results import RESULTS, write_result
 from training.study import plot, to_markdown
 
 
-def section(results: list[dict], studies: list[Path]) -> str:
+def section(results: list[dict]) -> str:
     """The page in docs/results."""
-    parts = []
+    parts, studies = [], [f"runs/study/{result['study']}" for result in results]
     for result in results:
         parts += [to_markdown(result), "", f"![Accuracy by setting](studies_{result['study']}.png)", ""]
     commands = " and ".join(
         f"`python -m training.study {result['study']} --epochs {result['epochs']} --faces {result['training_faces']}`"
         for result in results
     )
-    parts.append(
-        f"Trained by {commands}, written by `python -m benchmarks.studies {' '.join(map(str, studies))} --docs`."
-    )
+    parts.append(f"Trained by {commands}, written by `python -m benchmarks.studies {' '.join(studies)} --docs`.")
     return "\n".join(parts)
 
 
@@ -39,7 +37,7 @@ def main() -> int:
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    text = section(results, args.studies)
+    text = section(results)
     print(text)
     if args.docs:
         write_result("studies", "What each training parameter matters", text, results)
