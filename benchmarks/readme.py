@@ -58,7 +58,7 @@ def table() -> str:
         OSError: a report is missing.
     """
     rows = [*_expression(), *_age_and_gender(), *_faces_found(), *_speed(), *_page()]
-    lines = ["| | | measured on |", "|---|---|---|"]
+    lines = ["| what | how good, how fast | measured on |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {' | '.join(cells)} |" for cells in rows)])
 
 
@@ -141,8 +141,8 @@ def _page() -> list[tuple[str, str, str]]:
             number, slowest = result["viewers"], min(result["fps"])
             rows.append(
                 (
-                    f"Live, {number} viewer{'s' * (number > 1)} with a browser on the same machine",
-                    f"**{slowest:.0f} frames a second** each, {result['latency_ms']['p50']:.0f} ms from camera to answer",
+                    f"Live, {number} viewer{'s' * (number > 1)}, browsers on the same machine",
+                    f"**{slowest:.0f} frames a second**{' each' * (number > 1)}, {result['latency_ms']['p50']:.0f} ms from camera to answer",
                     f"[{result['processor']}, {result['processors']} cores](docs/results/live.md)",
                 )
             )
