@@ -234,7 +234,7 @@ def to_markdown(results: list[dict]) -> str:
     """The table of all results: those with viewers first, then those without a browser."""
     names = ", ".join(sorted({f"{result['processor']}, {result['processors']} cores" for result in results}))
     lines = [
-        f"On {names}. With viewers, Chromium runs on the same processor. A frame's latency counts from taking the picture in "
+        f"A fake camera shows the example photograph moved about, on {names}. With viewers, Chromium runs on the same processor. A frame's latency counts from taking the picture in "
         "the browser to having its answer there.",
         "",
         "| viewers | line of each | seconds | frames a second, each viewer | latency p50, p95, max (ms) | p50 of the first and the "

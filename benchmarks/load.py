@@ -763,7 +763,8 @@ def to_markdown(result: dict) -> str:
         "after": "one visitor's photos, afterwards",
     }
     lines = [
-        f"On {result['processor']}, {result['processors']} cores, which the clients share with the server:",
+        "Photos and cameras with one to six faces made from the example photograph, no two alike, on "
+        f"{result['processor']}, {result['processors']} cores, which the clients share with the server:",
         "",
         "| phase | requests | answered | refused | errors | wrong answers | p50, p95, max (ms) |",
         "|---|---|---|---|---|---|---|",

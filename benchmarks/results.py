@@ -39,7 +39,6 @@ def read_figures(name: str) -> dict | list:
 def to_json(figures: Mapping | Sequence) -> str:
     """JSON in which the innermost objects and lists, a row of a table each, stand on one line."""
     text = json.dumps(figures, indent=2, default=float)
-    return (
-        re.sub(r"[\[{][^\[\]{}]*[\]}]", lambda row: row[0][0] + " ".join(row[0][1:-1].split()) + row[0][-1], text)
-        + "\n"
-    )
+    # A text in JSON has no ends of lines.
+    innermost = re.compile(r"([\[{])\n\s*([^\[\]{}]*?)\n\s*([\]}])")
+    return innermost.sub(lambda row: row[1] + re.sub(r"\n\s*", " ", row[2]) + row[3], text) + "\n"

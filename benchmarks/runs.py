@@ -70,7 +70,7 @@ def to_markdown(runs: dict[str, dict]) -> str:
             "",
             "A student's accuracy in training counts how often its first answer is its target's, which its teachers mostly "
             "made; null stands for what was not recorded. "
-            f"Trained in {next(iter(runs.values()))['settings']['precision']}; every epoch and all settings are in "
+            f"Trained on FER-2013's Training split and its FERPlus votes, in {next(iter(runs.values()))['settings']['precision']}; every epoch and all settings are in "
             f"[runs.json](runs.json). Written by `python -m benchmarks.runs {' '.join(f'runs/{name}' for name in runs)} "
             "--docs`.",
         ]

@@ -151,7 +151,7 @@ def test_every_result_names_its_command():
 
 def test_figures_stand_row_by_row(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RESULTS", tmp_path / "results")
-    figures = {"rows": [{"a": 1, "b": [0.5, None]}, {"a": 2, "b": []}]}
+    figures = {"rows": [{"a": "two  [spaces", "b": [0.5, None]}, {"a": 2, "b": []}]}
     results.write_result("some", "A title", "\ntext\n", figures)
     assert (tmp_path / "results" / "some.md").read_text() == "# A title\n\ntext\n"
     assert results.read_figures("some") == figures
