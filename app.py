@@ -42,7 +42,7 @@ from starlette.routing import Route
 
 from inference.age_gender import find_estimator
 from inference.analyzer import FaceAnalyzer
-from inference.detector import DetectorError, FaceDetector, send_no_reports
+from inference.detector import DetectorError, FaceDetector
 from inference.drawing import annotate, shrink
 from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
@@ -309,7 +309,6 @@ def launch(
 
 def main() -> None:
     return_large_blocks()
-    send_no_reports()
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
         analyzer, sessions = FaceAnalyzer(), build_sessions()

@@ -34,7 +34,7 @@ from tqdm import tqdm
 
 from . import images, video
 from .analyzer import FaceAnalyzer
-from .detector import DetectorError, send_no_reports
+from .detector import DetectorError
 from .drawing import annotate
 from .images import ImageError, load_image
 from .model_files import ModelError
@@ -392,7 +392,6 @@ def main() -> int:
     args = parser.parse_args()
     if args.decimal_comma and not args.csv:
         parser.error("--decimal-comma says how --csv FILE is written; name that file too")
-    send_no_reports()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
     found = find_files(args.sources)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from .alignment import cut_square
 from .face_check import MIN_SCORE, FaceCheck
 from .model_files import ModelError, read_model
-from .native import forget_in_forks, native_stderr, use_c_locale
+from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
 from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
 from .types import Detection
 
@@ -31,18 +31,29 @@ finally:
         del sys.modules["tensorflow"]
 
 
+NOWHERE = "http://127.0.0.1:9"
+"""An address at which nobody listens."""
+
+
 class _Dispatcher(serial_dispatcher.SerialDispatcher):
-    """MediaPipe calls its library in a thread of its own for each detector, which is to know no locale but C."""
+    """MediaPipe calls its library in a thread of its own for each detector, which is to know no locale but C and to call nobody.
+
+    The library, which has no switch for that, would report its use to play.googleapis.com.
+    """
 
     def __init__(self, *args):
         super().__init__(*args)
-        self._executor.submit(use_c_locale).result()
+        self._executor.submit(_confine).result()
 
 
-serial_dispatcher.SerialDispatcher = _Dispatcher
+def _confine() -> None:
+    use_c_locale()
+    if not open_no_sockets():
+        # What the library asks first, in the environment of native code alone: os.environ, from which Python's programs take
+        # their proxies, stays as it is.
+        os.putenv("https_proxy", NOWHERE)
+        os.putenv("no_proxy", "")
 
-NOWHERE = "http://127.0.0.1:9"
-"""An address at which nobody listens."""
 
 FILE = "face_detection_short_range.tflite"
 CANDIDATE_SCORE = 0.3
@@ -92,16 +103,6 @@ MAX_FAILED = 20
 
 class DetectorError(RuntimeError):
     """MediaPipe failed on a picture; the message is one for the person who sent it."""
-
-
-def send_no_reports() -> None:
-    """Keep MediaPipe, which has no switch for that, from reporting its use to play.googleapis.com.
-
-    What it asks first is https_proxy of the environment, and no_proxy for exceptions. For programs that ask other machines
-    for nothing by HTTPS themselves; to be called before the first detector is made.
-    """
-    os.environ["https_proxy"] = NOWHERE
-    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1,::1"  # no exception but this machine
 
 
 class FaceDetector:
@@ -432,13 +433,16 @@ def _open(file: str) -> vision.FaceDetector:
         base_options=BaseOptions(model_asset_buffer=read_model(file)), min_detection_confidence=CANDIDATE_SCORE
     )
     with native_stderr():  # LiteRT logs some fifty lines for each detector
-        opened = []
+        opened, others = [], serial_dispatcher.SerialDispatcher
+        serial_dispatcher.SerialDispatcher = _Dispatcher  # of no task of MediaPipe's that the program has besides
         try:
             opened.append(vision.FaceDetector.create_from_options(options))
             run_model(opened[0], np.zeros((64, 64, 3), np.uint8))  # the first run logs too
         except (RuntimeError, ValueError) as error:
             _close(opened)
             raise ModelError(f"{file} is not a model that MediaPipe can use: {error}") from None
+        finally:
+            serial_dispatcher.SerialDispatcher = others
     return opened[0]
 
 
