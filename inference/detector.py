@@ -10,6 +10,7 @@ import sys
 import threading
 import weakref
 from dataclasses import replace
+from typing import Any
 
 from .alignment import cut_square
 from .face_check import MIN_SCORE, FaceCheck
@@ -385,7 +386,7 @@ def as_near(place: Detection) -> Detection:
 
     x, y = lowered(_center(place.box), BOX_LOWERED)
     half = BOX_SIDE * side / 2
-    points = {
+    points: dict[str, Any] = {
         name: lowered(point, part) for name, part in LOWERED.items() if (point := getattr(place, name)) is not None
     }
     return replace(place, box=(x - half, y - half, x + half, y + half), **points)
@@ -461,9 +462,9 @@ def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
         area = found.bounding_box
         box = _clip(area.origin_x, area.origin_y, area.origin_x + area.width, area.origin_y + area.height, image.shape)
         # The person's right and left eye, which are left and right in the picture, the tip of the nose, the mouth's middle.
-        points = [(point.x * width, point.y * height) for point in found.keypoints[:4]]
+        left_eye, right_eye, nose, mouth = ((point.x * width, point.y * height) for point in found.keypoints[:4])
         if _area(box) > 0:
-            detections.append(Detection(box, float(found.categories[0].score), *points))
+            detections.append(Detection(box, float(found.categories[0].score), left_eye, right_eye, nose, mouth))
     return detections
 
 
@@ -473,8 +474,13 @@ def _map(detection: Detection, matrix: np.ndarray, shape: tuple[int, ...]) -> De
     x1, y1, x2, y2 = detection.box
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     half_width, half_height = (x2 - x1) / 2 * scale, (y2 - y1) / 2 * scale
-    moved = detection.mapped(lambda x, y: tuple(map(float, matrix @ (x, y, 1.0))))
-    x, y = map(float, matrix @ (*_center(detection.box), 1.0))
+
+    def carry(x: float, y: float) -> tuple[float, float]:
+        x, y = map(float, matrix @ (x, y, 1.0))
+        return x, y
+
+    moved = detection.mapped(carry)
+    x, y = carry(*_center(detection.box))
     return replace(moved, box=_clip(x - half_width, y - half_height, x + half_width, y + half_height, shape))
 
 

@@ -92,10 +92,10 @@ def check_outputs(outputs: Iterable[Output], sources: Iterable[Path]) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     for output in written.values():
         for parent in output.path.parents:
-            other = written.get(same_name(os.path.join(folder(parent.parent), parent.name)))
-            if other:
+            above = written.get(same_name(os.path.join(folder(parent.parent), parent.name)))
+            if above:
                 raise OutputError(
-                    f"{other.option} would write a file {other.path}, where {output.option} needs a folder."
+                    f"{above.option} would write a file {above.path}, where {output.option} needs a folder."
                 )
 
 
