@@ -110,6 +110,7 @@ class FaceAnalyzer:
                     detection_milliseconds=detecting * 1e3,
                     classification_milliseconds=(cutting + seconds * len(own)) * 1e3,
                     picture=_Source(image, bgr),
+                    file=os.fsdecode(image) if isinstance(image, str | os.PathLike) else None,
                 )
             )
         return results

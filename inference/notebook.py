@@ -32,7 +32,7 @@ def _picture(result: Analysis) -> str:
         return f"<p>{escape(str(error))}</p>"
     scene = cv2.cvtColor(shrink(annotate(image, result.faces), LONGEST), cv2.COLOR_RGB2BGR)
     data = base64.b64encode(cv2.imencode(".jpg", scene, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()).decode()
-    words = escape(repr(result), quote=True)
+    words = escape(repr(result))  # quotes too
     return f'<img src="data:image/jpeg;base64,{data}" alt="{words}" style="max-width:100%">'
 
 

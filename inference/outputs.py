@@ -72,10 +72,10 @@ def check_outputs(outputs: Iterable[Output], sources: Iterable[Path]) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if status and not stat.S_ISREG(status.st_mode):
             continue
-        source = names.get(place) or (status and read.get(_identity(status)))
-        if source:
+        taken = names.get(place) or (status and read.get(_identity(status)))
+        if taken:
             raise OutputError(
-                f"{output.option} would overwrite {source}, which is to be read. Name another place for what is written."
+                f"{output.option} would overwrite {taken}, which is to be read. Name another place for what is written."
             )
         other = written.setdefault(same_name(place), output)
         if other is not output:

@@ -353,6 +353,7 @@ class Analysis:
         detection_milliseconds, classification_milliseconds: wall time; the second includes the crops.
         picture: gives the picture, uint8 (H, W, 3) RGB, by reading again what was analysed; None where it is not known. A path
             is all that is kept of a file, but arrays and PIL images are held.
+        file: the path that was analysed; None where it was no path.
     """
 
     width: int
@@ -362,13 +363,13 @@ class Analysis:
     detection_milliseconds: float
     classification_milliseconds: float
     picture: Callable[[], np.ndarray] | None = None
+    file: str | None = None
 
     def __repr__(self) -> str:
         """A line a face."""
         faces = [f"{number}: {face!r}" for number, face in enumerate(self.faces, 1)]
-        return "\n".join(
-            [f"{self.width} x {self.height} pixels, {len(faces) or 'no'} face{'s' * (len(faces) > 1)}", *faces]
-        )
+        head = f"{self.width} x {self.height} pixels, {len(faces) or 'no'} face{'s' * (len(faces) > 1)}"
+        return "\n".join([f"{self.file}: {head}" if self.file else head, *faces])
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture with its boxes, and seven bars for each face."""
