@@ -66,6 +66,11 @@ from webui.snippets import api_routes
 from webui.texts import LANGUAGES, emotion_names, text, texts, translated
 from webui.video import VideoServer
 
+if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the start without a function for its GPU
+    import spaces
+
+    spaces.GPU(lambda: None)  # never called: the page answers on the CPU there
+
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE / "examples" / "astronaut.jpg"
 

@@ -371,6 +371,24 @@ class Analysis:
         head = f"{self.width} x {self.height} pixels, {len(faces) or 'no'} face{'s' * (len(faces) > 1)}"
         return "\n".join([f"{self.file}: {head}" if self.file else head, *faces])
 
+    def to_frame(self):
+        """The table of docs/data.md: a row a face, or one that says that there is none.
+
+        Returns:
+            A pandas.DataFrame where pandas is installed, else lists of the columns by name.
+        """
+        from .tables import COLUMNS, columns, photo_rows  # which know this class
+
+        table = columns(photo_rows(self), self.file)
+        try:
+            import pandas
+        except ImportError:
+            return table
+        types = {"text": "string", "yes or no": "boolean", "integer": "Int64", "number": "float64"}
+        return pandas.DataFrame(
+            {column.name: pandas.Series(table[column.name], dtype=types[column.type]) for column in COLUMNS}
+        )
+
     def _repr_html_(self) -> str:
         """What a notebook shows: the picture with its boxes, and seven bars for each face."""
         from .notebook import analysis_html  # which draws, and few need it

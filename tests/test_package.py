@@ -9,6 +9,7 @@ import json
 import numpy as np
 import onnxruntime
 import os
+import pandas
 import pickle
 import pytest
 import re
@@ -22,6 +23,7 @@ from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.images import ImageError, load_image
 from inference.session import CPU, Session
+from inference.tables import NAMES
 from inference.types import EMOTIONS, Analysis
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,6 +108,19 @@ def test_a_result_is_a_line_a_face(result):
     assert first == f"{ASTRONAUT}: 512 x 512 pixels, 1 face"
     assert re.match(r"1: Face\(happy \d+%; apparent age .*; box 1\d\d \d+ 2\d\d 1\d\d\)$", line)
     assert repr(inference.analyze(load_image(CAT))) == "451 x 300 pixels, no face"
+
+
+def test_a_result_is_a_table_with_or_without_pandas(result, monkeypatch):
+    frame = result.to_frame()
+    assert tuple(frame.columns) == NAMES and len(frame) == 1
+    assert (frame["file"][0], frame["shown"][0], frame["faces"][0]) == (str(ASTRONAUT), "happy", 1)
+    np.testing.assert_allclose(frame[list(EMOTIONS)].to_numpy()[0], result.faces[0].consensus, atol=1e-5)
+    both = pandas.concat([frame, inference.analyze(CAT).to_frame()], ignore_index=True)
+    assert both["faces"].tolist() == [1, 0] and both["happy"].isna().tolist() == [False, True]
+    assert (both.dtypes == frame.dtypes).all() and both.dtypes["sure"] == "boolean"
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    table = result.to_frame()
+    assert tuple(table) == NAMES and table["shown"] == ["happy"] and table["person"] == [None]
 
 
 def test_a_notebook_shows_the_picture_and_seven_bars_and_loads_nothing(result):
