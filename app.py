@@ -63,7 +63,7 @@ from webui.results import face_cards, held_ages, message, summary
 from webui.session_routes import SessionServer
 from webui.sessions import SessionStore
 from webui.snippets import api_routes
-from webui.texts import LANGUAGES, emotion_names, text, texts, translated
+from webui.texts import LANGUAGES, PageError, emotion_names, text, texts
 from webui.video import VideoServer
 
 if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the start without a function for its GPU
@@ -113,7 +113,8 @@ class Page(gr.Blocks):
             return await super().preprocess_data(block_fn, inputs, *args, **options)
         except gr.Error as error:
             language = next((key for key in LANGUAGES if inputs[-1:] == [key]), "en")  # see SAY_LANGUAGE
-            error.message = translated(error.message, language)
+            if isinstance(error.__cause__, PageError):
+                error.message = error.__cause__.sentence(language)
             raise
         except (
             Exception
@@ -133,9 +134,8 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             image = load_image(photo)
             result = analyzer.analyze(image, bool(age_gender))
         except (ImageError, DetectorError) as error:
-            words = translated(str(error), language)
-            if str(error).startswith("This is a video"):
-                words = text(language, "video_in_photo")
+            is_video = error.code == "photo_is_video"
+            words = text(language, "video_in_photo") if is_video else error.sentence(language)
             return None, message(f"<strong>{escape(words)}</strong>"), ""
         annotated = shrink(annotate(image, result.faces, names=emotion_names(language)), SHOWN_PIXELS)
         status = summary(result, language)
@@ -146,7 +146,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
 
     def analyze(photo: bytes | None, age_gender: bool = False) -> dict:
         if photo is None:
-            raise gr.Error("No photo was sent.", print_exception=False)
+            raise gr.Error(text("en", "no_photo_sent"), print_exception=False)
         try:
             return analyzer.analyze(load_image(photo), bool(age_gender)).to_dict()
         except (ImageError, DetectorError) as error:

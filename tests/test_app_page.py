@@ -11,10 +11,10 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from inference.analyzer import FaceAnalyzer
-from inference.images import load_image
+from inference.images import ImageError, load_image
 from inference.types import AGES, EMOTIONS, Detection, Face
 from webui.results import face_cards
-from webui.texts import text, translated
+from webui.texts import text
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -87,7 +87,7 @@ def test_no_face_and_no_photo_are_said_clearly(page, tmp_path):
     fake.write_text("text")
     page.set_input_files("input[type=file]", fake)
     wait_for_answer(page)
-    assert "not a picture" in page.locator(".ifade-message").inner_text()
+    assert "not a photo" in page.locator(".ifade-message").inner_text()
 
 
 def test_a_heic_photo(page, tmp_path):
@@ -173,7 +173,7 @@ def test_a_file_dropped_beside_the_zone_does_not_make_the_browser_leave_the_page
     page.get_by_role("tab", name="Live").click()
     expect(page.locator("#ifade-live .ifade-start")).to_be_visible()
     drop_file(page, EXAMPLES / "astronaut.jpg", 20, 20)
-    expect(page.locator("#ifade-live .ifade-session-note")).to_contain_text("Open photos in the tab Photo")
+    expect(page.locator("#ifade-live .ifade-session-note")).to_contain_text("Open photos in the Photo tab")
     box = page.locator("#ifade-live .ifade-marker-label").bounding_box()
     drop_file(page, EXAMPLES / "astronaut.jpg", box["x"] + 5, box["y"] + 5)
     page.wait_for_timeout(500)
@@ -232,8 +232,8 @@ def test_what_the_photo_cannot_be_is_said_in_the_language_of_the_page(browser, p
             new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
         }"""
     )
-    not_read = "This is not a picture that can be read, whatever its name says."
-    expect(page.locator("#ifade-status")).to_contain_text(translated(not_read, language), timeout=60_000)
+    not_read = ImageError("photo_unknown").sentence(language)
+    expect(page.locator("#ifade-status")).to_contain_text(not_read, timeout=60_000)
     # A video is told where it belongs, by its name before it is sent, and by its content.
     named, content = tmp_path / "clip.MKV", tmp_path / "photo.jpg"
     named.write_bytes(bytes(40 * 2**20))
@@ -298,7 +298,7 @@ def test_a_card_shows_the_consensus_and_its_reasons(show):
     card.locator("summary").focus()
     page.keyboard.press("Enter")
     expect(picture).to_be_visible()
-    assert "Warm: what spoke for «happy»." in card.inner_text()
+    assert "Warm: what spoke for “happy”." in card.inner_text()
     # The map is of the shown emotion and its warm place is warm: red and blue were not exchanged.
     colors = picture.evaluate(
         """image => {
@@ -321,7 +321,7 @@ def test_age_and_gender_by_the_checkbox(page):
     page.set_input_files("input[type=file]", EXAMPLES / "astronaut.jpg")
     expect(page.locator(".ifade-face")).to_have_count(1, timeout=30_000)
     assert "apparent" not in page.locator(".ifade-face").inner_text()
-    box = page.get_by_label("Also say the apparent age and gender")
+    box = page.get_by_label("Estimate age and gender")
     expect(box).not_to_be_checked()
     box.check()
     expect(page.locator(".ifade-apparent")).to_contain_text("apparent age", timeout=30_000)
