@@ -11,6 +11,7 @@ INSTALLED = (PACKAGE / "models").is_dir()
 """Whether this is the installed package, which has the models inside, or the folder of a checkout beside theirs."""
 MODELS = (PACKAGE if INSTALLED else PACKAGE.parent) / "models"
 CHECKSUMS = MODELS / "SHA256SUMS"
+REMEDY = IfadeError("restore_models")
 
 
 class ModelError(IfadeError, RuntimeError):
@@ -32,13 +33,13 @@ def read_model(path: str | Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError("model_unreadable", path=path, reason=error.strerror) from None
+        raise ModelError("model_unreadable", path=path, reason=error.strerror, remedy=REMEDY) from None
     if path.parent.resolve() == MODELS.resolve():
         known = _read_checksums()
         if path.name not in known:
-            raise ModelError("model_not_listed", path=path, checksums=CHECKSUMS)
+            raise ModelError("model_not_listed", path=path, checksums=CHECKSUMS, remedy=REMEDY)
         if hashlib.sha256(data).hexdigest() != known[path.name]:
-            raise ModelError("model_altered", path=path)
+            raise ModelError("model_altered", path=path, remedy=REMEDY)
     return data
 
 
@@ -47,12 +48,12 @@ def _read_checksums() -> dict[str, str]:
     try:
         lines = CHECKSUMS.read_text(errors="replace").splitlines()
     except OSError as error:
-        raise ModelError("checksums_unreadable", path=CHECKSUMS, reason=error.strerror) from None
+        raise ModelError("checksums_unreadable", path=CHECKSUMS, reason=error.strerror, remedy=REMEDY) from None
     known = {}
     for number, line in enumerate(lines, 1):
         match = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line)
         if match is None:
-            raise ModelError("checksums_damaged", path=CHECKSUMS, line=number)
+            raise ModelError("checksums_damaged", path=CHECKSUMS, line=number, remedy=REMEDY)
         known[match[2]] = match[1]
     return known
 
