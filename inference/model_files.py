@@ -11,7 +11,7 @@ INSTALLED = (PACKAGE / "models").is_dir()
 """Whether this is the installed package, which has the models inside, or the folder of a checkout beside theirs."""
 MODELS = (PACKAGE if INSTALLED else PACKAGE.parent) / "models"
 CHECKSUMS = MODELS / "SHA256SUMS"
-REMEDY = IfadeError("restore_models")
+REMEDY = IfadeError("reinstall_package" if INSTALLED else "restore_models")
 
 
 class ModelError(IfadeError, RuntimeError):
