@@ -135,7 +135,7 @@ class SessionServer:
         session, wanted = self.of(request), await read_json(request, self._limits)
         seconds = wanted.get("seconds")
         if seconds is not None and not _is_number(seconds, 0, 1e9):
-            raise Refusal(422, "marker_seconds")
+            raise Refusal(422, "baseline_seconds")
 
         def change() -> dict:
             with locked(session), refused(422):
