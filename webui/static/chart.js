@@ -22,7 +22,7 @@ export function personColor(id) {
 // An index from -1 to 1 as people want to read it.
 export function formatIndex(index, percent) {
   if (percent) return String(Math.round(50 * (1 + index)));
-  return (index < 0 ? "−" : "+") + number(Math.abs(index), 2);
+  return signed(index, 2);
 }
 
 // A deviation of that, or a difference's.
@@ -32,7 +32,13 @@ export function formatDeviation(deviation, percent) {
 
 // A difference of two of them.
 export function formatDifference(difference, percent) {
-  return (difference < 0 ? "−" : "+") + (percent ? number(Math.abs(50 * difference)) : number(Math.abs(difference), 2));
+  return percent ? signed(50 * difference, 0) : signed(difference, 2);
+}
+
+// No zero is below zero.
+function signed(value, digits) {
+  const written = number(Math.abs(value), digits);
+  return (value < 0 && /[1-9]/.test(written) ? "−" : "+") + written;
 }
 
 export function formatTime(seconds) {
@@ -112,11 +118,11 @@ export function placeOf(points, seconds) {
 
 // view: of the functions above. points: of the stretch from..to, in seconds. ago: write times as before `to`. markers: [{seconds, label}].
 // playhead, cursor: times that are shown by a line, or null. selected: [from, to], which is being chosen. ink: colors of letters,
-// of the grid and of the playhead, and a font. Gives the pixels {left, right} between which time runs.
+// of what is behind them, of the grid and of the playhead, and a font. Gives the pixels {left, right} between which time runs.
 export function drawCurve(context, {width, height, view, points, from, to, ago, markers = [], playhead = null, cursor = null, selected = null, ink}) {
   context.font = `${LETTERS}px ${ink.font}`;
   const ends = view.lines.filter((line) => line.short).map((line) => context.measureText(line.short).width);
-  const left = 40, right = width - Math.max(10, 12 + Math.max(0, ...ends)), top = 12, bottom = height - 20;
+  const left = 40, right = width - Math.max(10, 18 + Math.max(0, ...ends)), top = 12, bottom = height - 20;
   const x = (seconds) => left + (right - left) * (seconds - from) / Math.max(to - from, 1e-6);
   const y = (value) => bottom - (bottom - top) * (value - view.low) / (view.high - view.low);
   drawGrid();
@@ -126,7 +132,7 @@ export function drawCurve(context, {width, height, view, points, from, to, ago, 
   context.clip();
   const longest = longestLine(points), labels = [], dots = [];
   const nearest = cursor === null ? null : pointAt(points, cursor);
-  for (const line of [...view.lines].reverse()) {
+  for (const line of view.lines) {
     const color = line.color ?? ink.text, runs = splitRuns(points, line.valueOf, longest);
     if (line.band) drawBand(runs, color);
     context.setLineDash(line.dash ?? []);
@@ -199,12 +205,13 @@ export function drawCurve(context, {width, height, view, points, from, to, ago, 
     labels.sort((a, b) => a.y - b.y);
     labels.forEach((label, place) => { label.y = Math.max(label.y, place ? labels[place - 1].y + ROW : top); });
     for (let place = labels.length - 1, floor = bottom; place >= 0; place--, floor -= ROW) labels[place].y = Math.min(labels[place].y, floor);
-    Object.assign(context, {font: `600 ${LETTERS}px ${ink.font}`, textAlign: "left", textBaseline: "middle"});
+    Object.assign(context, {textAlign: "left", textBaseline: "middle"});
     for (const label of labels) {
       context.fillStyle = label.color;
-      context.fillText(label.words, right + 5, label.y);
+      context.fillRect(right + 4, label.y - 2, 8, 3);
+      context.fillStyle = ink.text;
+      context.fillText(label.words, right + 16, label.y);
     }
-    context.font = `${LETTERS}px ${ink.font}`;
   }
 
   function drawMarkers() {
@@ -223,7 +230,11 @@ export function drawCurve(context, {width, height, view, points, from, to, ago, 
       const label = fitText(context, marker.label, 140), wide = context.measureText(label).width + 6;
       row = at < freeFrom ? (row + 1) % 4 : 0;
       freeFrom = Math.max(at + wide, row ? freeFrom : 0);
-      context.fillText(label, at + wide > right ? at - wide : at + 4, top + ROW * row);
+      const place = [label, at + wide > right ? at - wide : at + 4, top + ROW * row];
+      Object.assign(context, {strokeStyle: ink.paper, lineWidth: 3, lineJoin: "round"});
+      context.strokeText(...place);
+      Object.assign(context, {strokeStyle: ink.text, lineWidth: 1});
+      context.fillText(...place);
     }
   }
 

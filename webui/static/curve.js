@@ -42,12 +42,13 @@ export function makeCurve(panel, {name, live = false, whole, seek = null, onScal
     if (panel.hidden || !canvas.clientWidth) return;
     listPeople();
     scale.root.hidden = emotions();
+    panel.classList.toggle("ifade-emotions", emotions());
     recent.setAttribute("aria-pressed", range === "recent");
     all.setAttribute("aria-pressed", range === "all");
     const [from, to] = stretch(), within = pointsWithin(points, from, to), style = getComputedStyle(canvas);
     const view = emotions() ? emotionsView(who.value) : satisfactionView(within, percent());
     const ink = {
-      text: style.color, grid: style.getPropertyValue("--border-color-primary") || "#8884", accent: style.getPropertyValue("--color-accent") || "#c2410c", font: style.fontFamily,
+      text: style.color, paper: style.getPropertyValue("--body-background-fill") || "#fff", grid: style.getPropertyValue("--border-color-primary") || "#8884", accent: style.getPropertyValue("--color-accent") || "#c2410c", font: style.fontFamily,
     };
     const context = prepareCanvas(canvas);
     drawn = {view, within};
@@ -58,8 +59,9 @@ export function makeCurve(panel, {name, live = false, whole, seek = null, onScal
   }
 
   function listPeople() {
+    ofWhom.hidden = !emotions();
+    if (ofWhom.hidden) return;
     const ids = people(), wanted = ["room", ...ids];
-    ofWhom.hidden = !emotions() || ids.length < 2;
     if ([...who.options].map((option) => option.value).join() === wanted.join()) return;
     const before = who.value;
     who.replaceChildren(...wanted.map((id) => make("option", {value: id, text: id === "room" ? t("room_title") : t("person_title", {id})})));

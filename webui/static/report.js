@@ -96,7 +96,7 @@ const PAGE_STYLE = `
 // A curve as a picture in the page itself, on white whatever the colors of the page are now.
 function makeFigure(caption, view, report) {
   const canvas = document.createElement("canvas"), width = 960, height = 300, to = Math.max(report.to ?? 0, 2);
-  const ink = {text: "#27272a", grid: "#d4d4d8", accent: "#c2410c", font: "system-ui, sans-serif"};
+  const ink = {text: "#27272a", paper: "#fff", grid: "#d4d4d8", accent: "#c2410c", font: "system-ui, sans-serif"};
   const context = prepareCanvas(canvas, width, height, 2);
   drawCurve(context, {width, height, view, points: pointsWithin(report.curve, 0, to), from: 0, to, markers: report.markers, ink});
   return make("figure", {}, make("figcaption", {text: caption}), make("img", {src: canvas.toDataURL(), alt: caption, width, height}),

@@ -318,7 +318,8 @@ export function mountVideo(element) {
 
   function working(on) {
     progress.hidden = !on;
-    find("film-stop").disabled = !on;
+    find("film-stop").hidden = !on;
+    find("film-stop").disabled = false;
     find("again").hidden = on || !invitation.hidden;
     rateSelect.disabled = ageGender.disabled = on;
     if (on) {
