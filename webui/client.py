@@ -1,5 +1,6 @@
 """What the browser gets of the page itself: its modules, the settings that they know, and the markup of the tabs."""
 
+import cv2
 import gradio as gr
 import hashlib
 import json
@@ -12,8 +13,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference import images, video
+from inference.drawing import shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
-from inference.types import ADULT, AGE_COVERAGE, EMOTIONS, GENDER_SURE, GENDERS
+from inference.types import ADULT, AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE
 from webui.limits import Limits
 from webui.texts import language_of, texts
 from webui.video import RATES
@@ -21,6 +23,39 @@ from webui.video import RATES
 STATIC = Path(__file__).resolve().parent / "static"
 MODULES = {f"static/{file.name}": file.read_bytes() for file in sorted(STATIC.glob("*.js"))}
 """ES modules by address relative to the page; `static/page.js` is the one that begins."""
+
+
+EXAMPLES = [
+    STATIC.parent.parent / "examples" / f"{name}.jpg"
+    for name in ("astronaut", "meeting", "solvay_1927", "happy", "angry", "sad", "neutral", "cat")
+]
+THUMBNAIL = 144
+"""Shortest side of an example's small picture, in pixels."""
+
+PHOTO_COLUMNS = (
+    *("file", "faces", "face", "x1", "y1", "x2", "y2", "score", "search", "shown", "sure", "issues", *EMOTIONS),
+    *("fer_emotion", *(f"fer_{label}" for label in EMOTIONS), *(f"crowd_{label}" for label in CROWD)),
+    *("age", "age_first", "age_last", "age_sure", "apparent_gender", "gender_sure"),
+    *(*(f"gender_{label}" for label in GENDERS), "yaw", "pitch", "roll", "error"),
+)
+
+
+def example_routes() -> list[Route]:
+    """A route for each example, and one for a small picture of it."""
+
+    def route(path: str, content: bytes) -> Route:
+        headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
+        return Route(path, lambda request: Response(content, 200, headers, "image/jpeg"))
+
+    routes = []
+    for file in EXAMPLES:
+        content = file.read_bytes()
+        image = images.load_image(content)
+        height, width = image.shape[:2]
+        small = shrink(image, round(THUMBNAIL * max(width, height) / min(width, height)))
+        encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()
+        routes += [route(f"/examples/{file.name}", content), route(f"/examples/small/{file.name}", encoded)]
+    return routes
 
 
 def module_routes() -> list[Route]:
@@ -46,10 +81,13 @@ def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
     """The labels, limits and constants of Python that the modules use.
 
     Args:
-        held: of the estimator of age and gender, `webui.results.held_ages`; where it is None, they are not offered.
+        held: of how many people the range of years held the age, 0 to 1 by data set; where it is None, age and gender are
+            not offered.
     """
     return {
         "emotions": EMOTIONS,
+        "crowd": [CROWD[column] for column in COLUMNS_IN_CROWD],
+        "notSure": NOT_SURE,
         "genders": GENDERS,
         "adult": ADULT,
         "genderSure": GENDER_SURE,
@@ -59,6 +97,8 @@ def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
         "formula": FORMULA,
         "neutralZone": NEUTRAL_ZONE,
         "baselineSeconds": BASELINE_SECONDS,
+        "columns": PHOTO_COLUMNS,
+        "examples": [file.stem for file in EXAMPLES],
         "photo": {"suffixes": images.SUFFIXES, "megabytes": limits.photo_bytes // 2**20},
         "video": {
             "suffixes": video.SUFFIXES,
@@ -66,6 +106,15 @@ def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
             "rates": RATES,
             "rate": video.RATE,
         },
+    }
+
+
+def held_ages(metrics: dict) -> dict[str, float]:
+    """Of how many people the range of years held the age, 0 to 1 by data set, where the metrics of an estimator say it."""
+    return {
+        dataset: figures["all"]["coverage"]
+        for dataset, figures in metrics.items()
+        if "coverage" in figures.get("all", {})
     }
 
 
