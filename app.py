@@ -46,6 +46,7 @@ from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
+from inference.stream import Stream
 from webui.bodies import Bodies
 from webui.client import STATIC, DocumentMiddleware, example_routes, held_ages, module_routes, settings, tab
 from webui.connections import bound_connections
@@ -155,7 +156,7 @@ def build_sessions(limits: Limits = Limits()) -> SessionServer:
     analyzer = FaceAnalyzer(
         FaceDetector(threads=1), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
     )
-    return SessionServer(SessionStore(lambda: FaceFollower(analyzer), limits))
+    return SessionServer(SessionStore(lambda: Stream(analyzer), limits))
 
 
 def build_video_server(sessions: SessionServer) -> VideoServer:
@@ -177,7 +178,7 @@ def build_lifetime(analyzer: FaceAnalyzer, store: SessionStore) -> Lifetime:
         }
 
     return Lifetime(
-        [lambda: analyzer.analyze(photo), lambda: store.new_follower().analyze(photo, 0.0)],
+        [lambda: analyzer.analyze(photo), lambda: store.new_stream().add(photo, 0.0)],
         facts,
         store.limits,
     )

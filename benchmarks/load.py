@@ -397,7 +397,8 @@ GET = """
 /gradio_api/call/analyze/{word} /gradio_api/call/v2/analyze/{word} /gradio_api/upload_progress?upload_id={word}
 /gradio_api/file={word} /gradio_api/file/{word} /gradio_api/proxy={word} /gradio_api/deep_link?session_hash={word}
 /gradio_api/stream/{word}/{word}/{word}/playlist.m3u8 /gradio_api/custom_component/{word}/client/component/{word}
-/gradio_api/dev/reload /session/curve /session/report.json /session/report.csv /session/report.png /video/progress
+/gradio_api/dev/reload /session/curve /session/report.json /session/report.csv /session/report.png
+/session/frames.json /video/progress
 """.split()
 POST = """
 /gradio_api/queue/join /gradio_api/call/analyze /gradio_api/call/{word} /gradio_api/call/v2/analyze /gradio_api/run/analyze

@@ -1,6 +1,6 @@
 """Emotions of all faces in photos and videos, from the command line.
 
-python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FILE] [--annotate DIR|FILE.mp4] [--rate N]
+python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FILE [--decimal-comma]] [--annotate DIR|FILE.mp4] [--rate N]
 """
 
 import argparse
@@ -36,12 +36,12 @@ from . import images, video
 from .analyzer import FaceAnalyzer
 from .detector import DetectorError, send_no_reports
 from .drawing import annotate
-from .follow import FaceFollower
 from .images import ImageError, load_image
 from .model_files import ModelError
 from .outputs import Output, OutputError, check_outputs, check_room, create, same_name
 from .report import CsvReport, JsonReport, video_entry
 from .satisfaction import Timeline
+from .stream import Stream
 from .types import Analysis
 from .video import VideoError, VideoReader, VideoWriter
 
@@ -205,13 +205,12 @@ class Run:
 
     def video(self, path: Path, name: Path, reader: VideoReader) -> str:
         """The same for a video; what was written is complete also when it is interrupted."""
-        follower, timeline = FaceFollower(self.analyzer), Timeline()
-        lost = 0
+        stream = Stream(self.analyzer)
         with contextlib.ExitStack() as stack:
             stack.enter_context(reader)
             if self.json:
-                stack.callback(lambda: self.json.add(str(path), video_entry(reader, timeline)))
-            stack.callback(self.end_video, timeline)
+                stack.callback(lambda: self.json.add(str(path), video_entry(reader, stream)))
+            stack.callback(self.end_video, stream.timeline)
             writer = None
             if self.annotated:
                 with self.copy(name, ".mp4") as target:
@@ -228,23 +227,20 @@ class Run:
             )
             for frame in reader:
                 try:
-                    people = follower.analyze(frame.image, frame.seconds, age_gender=self.age_gender)
+                    moment = stream.add(frame.image, frame.seconds, age_gender=self.age_gender)
                 except DetectorError:
-                    lost += 1
                     continue
                 if writer:  # first, so that an interrupt leaves no row in the table whose frame the copy lacks
-                    faces = [person.smoothed for person in people]
-                    writer.write(annotate(frame.image, faces, [person.id for person in people]), frame.seconds)
-                room, readings = timeline.add(frame.seconds, people)
+                    writer.write(annotate(frame.image, moment.faces, moment.ids), moment.seconds)
                 if self.table:
-                    self.table.add_frame(str(path), frame.seconds, people, room, readings)
+                    self.table.add_moment(str(path), moment)
                 progress.update(round(reader.position) - progress.n)
         if reader.incomplete:
             self.problems.append(f"not read to its end: {reader.incomplete}")
-        if lost:
-            self.problems.append(f"the face detector failed on {lost} of the pictures; they are left out")
+        if stream.lost:
+            self.problems.append(f"the face detector failed on {stream.lost} of the frames; they are left out")
         self.videos += 1
-        return video_summary(timeline)
+        return video_summary(stream.timeline)
 
     def end_video(self, timeline: Timeline) -> None:
         """No frame comes any more: report and table look back from the end."""
@@ -376,6 +372,11 @@ def main() -> int:
         "--csv", type=file_path, metavar="FILE", help="write one row a face of each photo and video frame"
     )
     parser.add_argument(
+        "--decimal-comma",
+        action="store_true",
+        help="write the CSV as spreadsheets open it where numbers have a decimal comma, with semicolons between the cells",
+    )
+    parser.add_argument(
         "--annotate",
         type=named_path,
         metavar="DIR|FILE.mp4",
@@ -389,6 +390,8 @@ def main() -> int:
         help="video frames a second to analyse (default: %(default)g)",
     )
     args = parser.parse_args()
+    if args.decimal_comma and not args.csv:
+        parser.error("--decimal-comma says how --csv FILE is written; name that file too")
     send_no_reports()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
@@ -416,21 +419,25 @@ def main() -> int:
                 check_room(path)
             if args.annotate:
                 check_room(args.annotate, args.annotate.parent if is_one_video(args.annotate) else args.annotate)
-            reports = [kind(path) if path else None for kind, path in ((JsonReport, args.json), (CsvReport, args.csv))]
+            json_report = JsonReport(args.json) if args.json else None
+            table = CsvReport(args.csv, args.decimal_comma) if args.csv else None
         except ModelError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except OSError as error:
             print(cannot_write(error), file=sys.stderr)
             return 1
-        for report in filter(None, reports):
+        for report in filter(None, (json_report, table)):
             stack.callback(report.close)
-        run = Run(analyzer, *reports, args.annotate, args.age_gender)
+        run = Run(analyzer, json_report, table, args.annotate, args.age_gender)
 
         def not_read(path: Path, why: str) -> None:
             if run.json:
                 run.json.add(str(path), {"error": why})
-            tqdm.write(f"{printable(path)}: not read: {printable(why.removeprefix(f'{path}: '))}", file=sys.stderr)
+            why = why.removeprefix(f"{path}: ")
+            if run.table:
+                run.table.add_error(str(path), why)
+            tqdm.write(f"{printable(path)}: not read: {printable(why)}", file=sys.stderr)
 
         progress = stack.enter_context(tqdm(found.files, unit="file", disable=None if total > 1 else True))
         try:

@@ -63,7 +63,7 @@ FEW_FACES = 2
 """So many faces of a stream are looked at one by one; more are cheaper to find by one search of the whole frame."""
 FOLLOW_PIXELS = 24
 """Side of the smallest of them, at least, in the frame as it is searched."""
-VERIFY_EVERY = 3
+VERIFY_EVERY = 5
 """Of the faces of a crowd one is looked at from near in every so many frames."""
 LARGE_SIDE = 0.13
 """Side of a face, in sides of the picture, from which MediaPipe's model sees it in the whole picture."""
@@ -226,7 +226,7 @@ class FaceDetector:
             image: uint8 (H, W, 3), RGB, upright, any size.
             expected: where the faces should be by now.
             search: look for new faces too, in the whole frame, for those that fill a thirtieth of it.
-            thorough: look for smaller new faces too.
+            thorough: look for smaller new faces instead, for those that fill at most a third of it.
             turn: the number of the frame.
 
         Returns:
@@ -251,14 +251,14 @@ class FaceDetector:
             ]
             missed = [face for face, look in zip(expected, looks) if look is None or look.score < KEEP_SCORE]
         search = search or thorough or not expected
-        factor = COARSE_SIDE / longer if search or missed else 0.0
+        factor = COARSE_SIDE / longer if search else NEAREST_SIDE / longer if missed else 0.0
         if missed:
             smallest = min(max(face.box[2] - face.box[0], 1.0) for face in missed)
             factor = max(factor, min(FOLLOW_PIXELS / smallest, FOLLOW_SIDE / longer, 1.0))
         if thorough:
             factor = max(factor, min(FOLLOW_SIDE / longer, 1.0))
         places = self.searcher.see_scaled(image, factor) if factor else []
-        if thorough and factor > COARSE_SIDE / longer:
+        if not expected and factor > COARSE_SIDE / longer:  # large faces too, for which others wait for the next search
             places += self.searcher.see_scaled(image, COARSE_SIDE / longer)
         places = suppress(places)
         near = [as_near(place) for place in places]
@@ -268,14 +268,17 @@ class FaceDetector:
             best = max(new, key=lambda index: _iou(near[index].box, face.box), default=None)
             if best is not None and _iou(near[best].box, face.box) >= SAME_FACE:
                 new.remove(best)
-                if number != verified or self._confirm(
-                    image, [places[best]], self.min_score * KEEP_PART, known - face.score
-                ):
+                if number != verified or self._is_still_a_face(image, places[best], known - face.score):
                     found.append(replace(near[best], box=_clip(*near[best].box, image.shape), score=face.score))
         if search:
             unknown = [places[index] for index in new if not any(_overlap(near[index].box, face.box) for face in found)]
             found += self._confirm(image, unknown, self.min_score, known)
         return suppress(found)
+
+    def _is_still_a_face(self, image: np.ndarray, place: Detection, known: float) -> bool:
+        """Whether a place of the search where a face was followed to is one; known is the sum of the scores of others."""
+        look = self.look_again(image, as_near(place))
+        return self.checker.probabilities(image, [place], [look], known)[0] >= self.min_score * KEEP_PART
 
     def _confirm(
         self, image: np.ndarray, places: list[Detection], min_score: float, known: float = 0.0

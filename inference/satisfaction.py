@@ -429,6 +429,10 @@ class Timeline:
                 points.setdefault(id_, []).append((stretch.seconds, part.reading.index, part.reading.deviation))
         return {id_: np.array(line).T for id_, line in points.items()}
 
+    def finished_curves(self) -> dict[int, np.ndarray] | None:
+        """The same of a finished session, by which its rows are told anew (see `read_off`); None before."""
+        return self.curves() if self.finished else None
+
     def report(self, points: int = CURVE_POINTS) -> dict:
         """The session in figures, as JSON types.
 

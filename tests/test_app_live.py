@@ -19,7 +19,7 @@ import app
 from benchmarks.camera import PERIOD, RATE, camera_arguments, moving_faces, place_of, write_video
 from inference.analyzer import FaceAnalyzer
 from inference.emotion import EmotionClassifier
-from inference.report import FRAME_COLUMNS
+from inference.tables import NAMES
 from inference.types import EMOTIONS
 from webui.address import listen
 from webui.limits import Limits
@@ -176,6 +176,12 @@ def download(page, name: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
+def rows_with_faces(page) -> list[dict]:
+    """Of the downloaded table, whose other rows are of frames without a face."""
+    lines = list(csv.DictReader(io.StringIO(download(page, "report.csv").decode())))
+    return [line for line in lines if line["faces"] != "0"]
+
+
 def colored_pixels(page, chart: str) -> int:
     """How many pixels of a chart have the color of one of the people's lines."""
     return page.evaluate(
@@ -231,8 +237,8 @@ def test_two_moving_people_are_followed_and_their_rows_are_true(visit):
     ]
     assert np.abs(np.array(percents) - 100 * expected.ravel()).max() <= 0.6
 
-    lines = list(csv.DictReader(io.StringIO(download(page, "report.csv").decode())))
-    assert tuple(lines[0]) == FRAME_COLUMNS and {line["person"] for line in lines} == {"1", "2"}
+    lines = rows_with_faces(page)
+    assert tuple(lines[0]) == NAMES and {line["person"] for line in lines} == {"1", "2"}
     values = np.array([[float(line[name]) for name in ("person", "seconds", "x1", "y1", "x2", "y2")] for line in lines])
     assert len(lines) >= 120
     for name in ("", "smoothed_"):
@@ -396,8 +402,8 @@ def test_curve_markers_scale_and_report(visit):
     assert [person["id"] for person in values["people"]] == [1, 2]
     picture = Image.open(io.BytesIO(download(page, "report.png")))
     assert picture.format == "PNG" and picture.size == (1500, 1000)
-    lines = list(csv.DictReader(io.StringIO(download(page, "report.csv").decode())))
-    happy = [line for line in lines if line["shown"] == "happy" and line["sure"] == "True"]
+    lines = rows_with_faces(page)
+    happy = [line for line in lines if line["smoothed_shown"] == "happy" and line["smoothed_sure"] == "TRUE"]
     assert len(happy) > 0.9 * len(lines) > 50
     assert text(page, "problem") == "" and page.errors == []
 
@@ -437,7 +443,7 @@ def test_delete_my_session_leaves_nothing(visit, server):
     expect(page.locator("#ifade-live .ifade-report table").first).to_be_visible()
     page.click("#ifade-live .ifade-delete")
     expect(page.locator("#ifade-live .ifade-session-note")).to_contain_text("was deleted")
-    for name in ("curve", "report.json", "report.csv", "report.png"):
+    for name in ("curve", "report.json", "report.csv", "report.png", "frames.json"):
         answer = page.request.get(f"{server.address}session/{name}", headers={"X-Session": token})
         assert answer.status == 404 and answer.json()["error"] == "This session has ended."
     assert stays_still(page) and page.locator("#ifade-live :is(.ifade-card, .ifade-report table)").count() == 0

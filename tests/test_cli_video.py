@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 from clips import PHOTO, face_at, face_scene, write_face_clip
-from inference.report import CSV_COLUMNS
+from inference.tables import NAMES
 from inference.types import EMOTIONS
 from inference.video import VideoReader
 
@@ -20,7 +20,7 @@ TIMES = [number / 25 for number in range(100)]
 def read_rows(path: Path) -> list[dict]:
     with open(path, newline="") as file:
         reader = csv.DictReader(file)
-        assert tuple(reader.fieldnames) == CSV_COLUMNS
+        assert tuple(reader.fieldnames) == NAMES
         return list(reader)
 
 
@@ -51,9 +51,9 @@ def test_rows_against_the_truth(run, tmp_path, name, times, turned):
     for row in rows:
         assert np.abs(middle(row) - face_at(float(row["seconds"]) + times[0])).max() < 4
         assert row["file"] == str(clip) and row["face"] == row["person"] == "1"
-        assert row["emotion"] == row["shown"] == row["smoothed_shown"] == "happy" and row["smoothed_sure"] == "True"
+        assert row["fer_emotion"] == row["shown"] == row["smoothed_shown"] == "happy" and row["smoothed_sure"] == "TRUE"
         assert sum(float(row[f"smoothed_{label}"]) for label in EMOTIONS) == pytest.approx(1, abs=1e-3)
-        assert float(row["index"]) == float(row["room_index"]) > 0.3 and 0 < float(row["deviation"]) < 0.5
+        assert float(row["index"]) == float(row["index_room"]) > 0.3 and 0 < float(row["index_deviation"]) < 0.5
     (entry,) = json.loads(report.read_text())
     assert entry["file"] == str(clip) and entry["incomplete"] is None and entry["rate"] == 10
     assert (entry["width"], entry["height"]) == (320, 240) and entry["frames"] == len(rows)
@@ -63,7 +63,7 @@ def test_rows_against_the_truth(run, tmp_path, name, times, turned):
     assert entry["room"]["dwell"]["happy"] == pytest.approx(taken[-1], abs=0.1)
     # The table is read off the report's curve, at every frame.
     points, line = zip(*((point["seconds"], point["people"]["1"]) for point in entry["curve"]))
-    for place, name in enumerate(("index", "deviation")):
+    for place, name in enumerate(("index", "index_deviation")):
         values = [reading[place] for reading in line]
         assert [float(row[name]) for row in rows] == pytest.approx(np.interp(taken, points, values), abs=1e-3)
     assert entry["smoothed"] and (points[0], points[-1]) == pytest.approx((0, taken[-1]), abs=0.002)
@@ -113,11 +113,12 @@ def test_photos_and_videos_together(run, tmp_path):
     assert "index" in entries["broken.mov"]["error"]
     rows = read_rows(options["--csv"])
     by_file = {name: [row for row in rows if row["file"].endswith(name)] for name in entries}
-    assert [len(by_file[name]) for name in ("photo.jpg", "clip.mp4", "clip.mkv", "broken.mov")] == [1, 10, 10, 0]
+    assert [len(by_file[name]) for name in ("photo.jpg", "clip.mp4", "clip.mkv", "broken.mov")] == [1, 10, 10, 1]
     (photo,) = by_file["photo.jpg"]
-    assert photo["emotion"] == "happy" and all(
-        photo[name] == "" for name in CSV_COLUMNS[CSV_COLUMNS.index("seconds") :]
-    )
+    over_time = ("seconds", "person", *(name for name in NAMES if name.startswith(("smoothed_", "index"))))
+    assert photo["shown"] == "happy" and {photo[name] for name in over_time} == {""}
+    (broken,) = by_file["broken.mov"]
+    assert "index is missing" in broken["error"] and broken["faces"] == ""
     copies = sorted(path.relative_to(tmp_path / "boxes").as_posix() for path in (tmp_path / "boxes").rglob("*.*"))
     assert copies == ["album/clip.mkv.mp4", "album/clip.mp4", "album/photo.jpg"]
 
@@ -154,7 +155,7 @@ def test_a_run_that_is_ended_leaves_valid_files(interrupt, tmp_path, kill):
     arguments = (PHOTO, clip, "--json", report, "--annotate", tmp_path / "boxes", "--rate", 25)
     status, stderr = interrupt(kill, table, 150, *arguments)
     rows = read_rows(table)
-    assert 140 < len(rows) < 251 and all(row["room_deviation"] for row in rows if row["seconds"])
+    assert 140 < len(rows) < 251 and all(row["index_room_deviation"] for row in rows if row["seconds"])
     with VideoReader(tmp_path / "boxes" / "clip.mkv.mp4", rate=25) as copy:
         frames = list(copy)
     entries = json.loads(report.read_text())

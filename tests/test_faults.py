@@ -279,7 +279,7 @@ def test_a_video_goes_on_after_frames_on_which_the_detector_fails(fails_on, call
     assert call(command_line.main, clip, "--csv", tmp_path / "faces.csv") == 1
     out, err = capsys.readouterr()
     assert "18 frames up to 1.9 s, 1 person" in out
-    assert "clip.mp4: the face detector failed on 2 of the pictures; they are left out" in err
+    assert "clip.mp4: the face detector failed on 2 of the frames; they are left out" in err
     assert len((tmp_path / "faces.csv").read_text().splitlines()) == 19
 
 

@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 
 import app
 from inference.images import load_image
-from inference.report import APPARENT_COLUMNS
+from inference.tables import AGE_GENDER, NAMES
 from inference.satisfaction import VALENCE
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from webui import session_routes
@@ -54,7 +54,7 @@ def serve(sessions):
     with contextlib.ExitStack() as opened:
 
         def enter(**limits: float) -> tuple[SessionServer, TestClient]:
-            limited = SessionServer(SessionStore(sessions.store.new_follower, Limits(**limits)))
+            limited = SessionServer(SessionStore(sessions.store.new_stream, Limits(**limits)))
             routes = limited.routes() + LiveServer(limited).routes()
             return limited, opened.enter_context(TestClient(Starlette(routes=routes, lifespan=limited.lifespan)))
 
@@ -143,10 +143,10 @@ def test_age_and_gender_only_while_asked_for(visitor, portrait):
     # The table says it of that frame alone.
     table = rows(visitor)
     assert [row["age"] != "" for row in table] == [row["gender_male"] != "" for row in table] == [False, True, False]
-    assert {table[0][name] for name in APPARENT_COLUMNS} == {table[2][name] for name in APPARENT_COLUMNS} == {""}
+    assert {table[0][name] for name in AGE_GENDER} == {table[2][name] for name in AGE_GENDER} == {""}
     row = table[1]
     assert float(row["age"]) == said["age"] and [int(row["age_first"]), int(row["age_last"])] == said["age_range"]
-    assert (row["age_sure"], row["gender_sure"]) == (str(said["age_sure"]), str(said["gender_sure"]))
+    assert (row["age_sure"], row["gender_sure"]) == (str(said["age_sure"]).upper(), str(said["gender_sure"]).upper())
     assert row["apparent_gender"] == likelier
     assert float(row["gender_female"]) == pytest.approx(said["gender"]["female"], abs=1e-5)
 
@@ -228,10 +228,25 @@ def test_a_reload_goes_on_and_another_page_does_not(client, visitor, portrait):
     assert len(rows(visitor)) == 5
 
 
+def test_the_table_is_to_be_had_as_json_and_for_spreadsheets(visitor, portrait):
+    assert visitor.get("frames.json").json() == []
+    for image in (portrait, np.zeros((480, 640, 3), np.uint8)):
+        visitor.send(image)
+    answer, text = visitor.get("frames.json"), visitor.get("report.csv?decimal=comma").text
+    (table,) = answer.json()
+    assert answer.headers["content-type"] == "application/json" and answer.headers["cache-control"] == "no-store"
+    assert tuple(table) == NAMES and (table["faces"], table["person"]) == ([1, 0], [1, None])
+    assert table["shown"] == ["happy", None] and table["sure"] == [True, None]
+    plain, spreadsheet = rows(visitor), list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=";"))
+    assert text.startswith("\ufefffile;seconds;")
+    assert [row["happy"] for row in spreadsheet] == [row["happy"].replace(".", ",") for row in plain]
+    assert float(plain[0]["happy"]) == table["happy"][0] > 0.5 and plain[1]["happy"] == ""
+
+
 # What it refuses
 
 SESSION_ROUTES = [
-    *(("GET", f"/session/{name}") for name in ("curve", "report.json", "report.csv", "report.png")),
+    *(("GET", f"/session/{name}") for name in ("curve", "report.json", "report.csv", "report.png", "frames.json")),
     *(("POST", f"/session/{name}") for name in ("mark", "weights", "baseline")),
     ("POST", "/live/frame"),
 ]
@@ -306,7 +321,7 @@ def test_bad_json_is_refused(visitor, client, body):
 
 def test_a_fault_is_answered_without_its_details(visitor, portrait, sessions, monkeypatch):
     session = sessions.store.get(visitor.state["session"])
-    monkeypatch.setattr(session.follower, "analyze", lambda *_: 1 / 0)
+    monkeypatch.setattr(session.stream.follower, "analyze", lambda *_: 1 / 0)
     answer = visitor.send(portrait)
     assert answer.status_code == 500 and "division" not in answer.text and answer.json()["error"]
     monkeypatch.undo()
@@ -325,7 +340,7 @@ def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(serve, portrai
         assert go_on.wait(20)
         return []
 
-    monkeypatch.setattr(session.follower, "analyze", slow)
+    monkeypatch.setattr(session.stream.follower, "analyze", slow)
     thread = threading.Thread(target=lambda: answers.append(first.send(portrait)))
     thread.start()
     assert begun.wait(20)
@@ -505,16 +520,17 @@ def test_memory_stays_flat_over_many_frames(sessions, portrait):
     """What a session holds after 10,000 frames of a face, beside its rows, is what it held after 1,000."""
     import tracemalloc
 
-    from inference.report import frame_values
+    from inference.stream import Moment
+    from inference.tables import moment_rows
 
     session = sessions.store.start()
-    faces = session.follower.analyze(portrait, 0.0)
+    stream = session.stream
+    faces = stream.follower.analyze(portrait, 0.0)
     sizes = {}
     tracemalloc.start()
     for number in range(1, 10_001):
-        people = session.follower.tracker.update([face.measured for face in faces], number / 20)
-        room, readings = session.timeline.add(number / 20, people)
-        session.rows.add(frame_values(number / 20, people, room, readings))
+        people = stream.follower.tracker.update([face.measured for face in faces], number / 20)
+        session.rows.add(moment_rows(Moment(number / 20, people, *stream.timeline.add(number / 20, people))))
         if number in (1_000, 10_000):
             gc.collect()
             sizes[number] = tracemalloc.get_traced_memory()[0]

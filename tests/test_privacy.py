@@ -552,20 +552,20 @@ def test_a_session_is_bounded():
     import tracemalloc
     from dataclasses import replace
 
-    from inference.follow import FaceFollower
     from inference.images import load_image
-    from inference.report import _NUMBERS, MAX_ROWS
+    from inference.stream import Stream
+    from inference.tables import MAX_ROWS, STORED
     from webui.sessions import SessionStore
 
     analyzer = FaceAnalyzer()
-    session = SessionStore(lambda: FaceFollower(analyzer)).start()
-    (face,) = session.follower.analyze(load_image(EXAMPLE), 0.0)
+    session = SessionStore(lambda: Stream(analyzer)).start()
+    (face,) = session.stream.add(load_image(EXAMPLE), 0.0).people
     tracemalloc.start()
     try:
         for number in range(1100):
             people = [replace(face, id=number % 50 * 16 + place) for place in range(20)]
             session.timeline.add(number / 2, people)
-        session.rows.add(np.zeros((MAX_ROWS + 10_000, _NUMBERS)))
+        session.rows.add(np.zeros((MAX_ROWS + 10_000, len(STORED))))
         assert tracemalloc.get_traced_memory()[0] < 40 * 2**20
     finally:
         tracemalloc.stop()

@@ -13,8 +13,9 @@ from benchmarks.quality import CANVAS, Kind, answer, figures, relief, rotation, 
 from inference import quality
 from inference.analyzer import FaceAnalyzer
 from inference.images import load_image
-from inference.report import FRAME_COLUMNS, csv_lines, frame_values
 from inference.satisfaction import Reading
+from inference.stream import Moment
+from inference.tables import columns, moment_rows
 from inference.tracker import FaceTracker
 from inference.types import ISSUES, Detection, Face
 from webui.results import face_cards
@@ -190,9 +191,8 @@ def test_the_issues_go_with_the_person_and_into_the_table():
     (person,) = FaceTracker().update([face], 1.0)
     assert person.smoothed.issues == ("blurred", "cut_off")
     reading = Reading(0.1, 0.2)
-    (line,) = csv_lines(frame_values(1.0, [person], reading, {person.id: reading}).astype(np.float32)).splitlines()
-    row = dict(zip(FRAME_COLUMNS, line.split(",")))
-    assert row["issues"] == "blurred cut_off" and row["sure"] == "True" and float(row["happy"]) == pytest.approx(0.9)
+    table = columns(moment_rows(Moment(1.0, [person], reading, {person.id: reading})).astype(np.float32))
+    assert (table["issues"], table["sure"], table["happy"]) == (["blurred cut_off"], [True], [0.9])
 
 
 def test_the_sure_answers_to_small_faces_are_right_as_often_as_they_say(fer2013, analyzer):

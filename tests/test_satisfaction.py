@@ -1,16 +1,15 @@
 """The satisfaction index: its formula, its uncertainty, its curve and its report, on made-up faces with known truth."""
 
-import csv
 import json
 import math
 import numpy as np
 import pytest
 import sys
-from io import BytesIO, StringIO
+from io import BytesIO
 from PIL import Image
 
 from inference import satisfaction
-from inference.report import APPARENT_COLUMNS, FRAME_COLUMNS, FrameTable, csv_lines, figure_png, frame_values
+from inference.report import figure_png
 from inference.satisfaction import (
     NOT_SURE_KEY,
     PRIOR,
@@ -347,38 +346,6 @@ def test_looking_back_gives_the_posterior_of_the_whole_model(rng):
     assert [variance for *_, variance in smooth(estimates)] == pytest.approx(np.diag(covariance))
 
 
-def test_table_curve_and_report_of_a_finished_session_agree(rng):
-    timeline, table = Timeline(), FrameTable()
-    times = random_times(rng, 300)
-    for number, seconds in enumerate(times):
-        ids = [1, 2] if number < 100 or number > 150 else [2]
-        people = [person(distribution, id_) for id_, distribution in zip(ids, random_faces(rng, 2))]
-        table.add(frame_values(seconds, people, *timeline.add(seconds, people)))
-    timeline.finished = True
-    for weights in (VALENCE, HAPPY_OR_SAD):
-        timeline.set_weights(weights)
-        report, rows = timeline.report(), rows_of("".join(table.csv(timeline.curves())))
-        for id_ in (1, 2):
-            own = [row for row in rows if row["person"] == str(id_)]
-            line = [
-                (point["seconds"], *point["people"][str(id_)])
-                for point in report["curve"]
-                if str(id_) in point["people"]
-            ]
-            seconds, index, deviation = np.transpose(line)
-            at = [float(row["seconds"]) for row in own]
-            assert [float(row["index"]) for row in own] == pytest.approx(np.interp(at, seconds, index), abs=2e-3)
-            assert [float(row["deviation"]) for row in own] == pytest.approx(
-                np.interp(at, seconds, deviation), abs=2e-3
-            )
-            assert report["people"][id_ - 1]["highest"]["index"] == pytest.approx(index.max(), abs=1e-4)
-            assert report["people"][id_ - 1]["end"] == pytest.approx(index[-1], abs=1e-4)
-        for row in rows:
-            here = [float(other["index"]) for other in rows if other["seconds"] == row["seconds"]]
-            assert float(row["room_index"]) == pytest.approx(np.mean(here), abs=1e-4)
-    assert report["smoothed"] and not Timeline().report()["smoothed"]
-
-
 # Weights, baseline and markers
 
 
@@ -522,53 +489,7 @@ def test_hours_are_kept_in_one_piece():
     assert len(timeline.curve()) == 600
 
 
-# Rows
-
-
-def rows_of(text: str) -> list[dict]:
-    return list(csv.DictReader(StringIO(text)))
-
-
-def test_a_row_for_each_face_of_each_frame():
-    timeline, table, exact = Timeline(), FrameTable(), [",".join(FRAME_COLUMNS) + "\n"]
-    for number in range(5000):
-        people = [person(sure_of("happy"), 1), person(MIXED, 2, (300.0, 40.0, 390.0, 130.0))][: 1 + number % 2]
-        room, readings = timeline.add(number / 20, people)
-        rows = frame_values(number / 20, people, room, readings)
-        table.add(rows)
-        exact.append(csv_lines(rows))
-    room, readings = timeline.add(300, [])
-    assert frame_values(300, [], room, readings).shape[0] == 0
-    text = "".join(table.csv())
-    rows = rows_of(text)
-    assert len(table) == len(rows) == 7500 and tuple(rows[0]) == FRAME_COLUMNS
-    last = rows[-1]
-    assert (last["seconds"], last["person"], last["shown"], last["sure"]) == ("249.950", "2", "happy", "False")
-    assert [float(last[name]) for name in ("x1", "y1", "x2", "y2", "score")] == [300, 40, 390, 130, 0.9]
-    assert [float(last[name]) for name in EMOTIONS] == pytest.approx(MIXED, abs=1e-5)
-    assert (rows[-2]["shown"], rows[-2]["sure"]) == ("happy", "True")
-    assert float(rows[-2]["index"]) == pytest.approx(0.74, abs=0.03)
-    assert float(rows[-2]["room_index"]) < float(rows[-2]["index"])
-    # What is kept is rounded to single precision.
-    exact = rows_of("".join(exact))
-    assert len(exact) == 7500
-    for ours, theirs in zip(rows[::97], exact[::97]):
-        for name in FRAME_COLUMNS:
-            if name in ("shown", "sure", "issues", "person", *APPARENT_COLUMNS):
-                assert ours[name] == theirs[name]
-            else:
-                assert float(ours[name]) == pytest.approx(float(theirs[name]), abs=2e-3)
-
-
-def test_the_oldest_rows_go_first(monkeypatch):
-    monkeypatch.setattr("inference.report.MAX_ROWS", 3 * 2048)
-    timeline, table = Timeline(), FrameTable()
-    for number in range(4 * 2048 + 100):
-        people = [person(DOUBTFUL)]
-        table.add(frame_values(number, people, *timeline.add(number, people)))
-    rows = rows_of("".join(table.csv()))
-    assert table.dropped == 2 * 2048 and len(rows) == len(table) == 2 * 2048 + 100
-    assert rows[0]["seconds"] == "4096.000" and rows[-1]["seconds"] == f"{4 * 2048 + 99}.000"
+# The picture
 
 
 def test_the_picture_shows_the_curve_and_survives_any_label():

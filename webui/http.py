@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import orjson
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -28,6 +28,14 @@ class Refusal(Exception):
 def json_response(value: dict | list, status: int = 200) -> Response:
     """An answer that no cache keeps."""
     return Response(orjson.dumps(value), status, NOT_CACHED, "application/json")
+
+
+def json_parts(values: Iterable[dict]) -> Iterator[bytes]:
+    """A JSON list, value by value, so that it never is in memory as a whole."""
+    yield b"["
+    for number, value in enumerate(values):
+        yield b"," * bool(number) + orjson.dumps(value)
+    yield b"]"
 
 
 def refuse(refusal: Refusal, scope: Scope) -> Response:

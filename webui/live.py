@@ -16,9 +16,9 @@ from starlette.routing import Route
 
 from inference.detector import DetectorError
 from inference.images import ImageError, load_image
-from inference.report import frame_values
 from inference.satisfaction import Reading
 from inference.session import usable_processors
+from inference.tables import moment_rows
 from inference.tracker import TrackedFace
 from webui.http import wants_age_gender, Refusal, guarded, json_response, read_body
 from webui.session_routes import SessionServer, locked
@@ -91,16 +91,15 @@ class LiveServer:
             # A clock that is set back, or two frames of the same moment, must not stop the stream.
             session.seconds = max(now - session.origin, session.seconds + 1e-3 * (session.timeline.frames > 0))
             try:
-                people = session.follower.analyze(image, session.seconds, camera[0], age_gender)
+                moment = session.stream.add(image, session.seconds, camera[0], age_gender)
             except DetectorError as error:
                 raise Refusal(500, str(error)) from None
-            room, readings = session.timeline.add(session.seconds, people)
-            session.rows.add(frame_values(session.seconds, people, room, readings))
+            session.rows.add(moment_rows(moment))
         session.live_on()
         answer = {
-            "seconds": session.seconds,
-            "people": [_person(face, readings[face.id], camera) for face in people],
-            "room": _reading(room),
+            "seconds": moment.seconds,
+            "people": [_person(face, moment.readings[face.id], camera) for face in moment.people],
+            "room": _reading(moment.room),
             "milliseconds": (time.perf_counter() - started) * 1e3,
         }
         return json_response(answer)

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from typing import TypeVar
 
 from inference.report import figure_png
-from webui.http import BUSY, NOT_CACHED, Refusal, guarded, json_response, read_json
+from webui.http import BUSY, NOT_CACHED, Refusal, guarded, json_parts, json_response, read_json
 from webui.language import request_language
 from webui.sessions import Session, SessionError, SessionStore
 from webui.texts import figure_words
@@ -51,6 +51,7 @@ class SessionServer:
             ("GET", "report.json", self.report_json),
             ("GET", "report.csv", self.report_csv),
             ("GET", "report.png", self.report_png),
+            ("GET", "frames.json", self.frames_json),
             ("POST", "leave", self.leave),
             ("POST", "delete", self.delete),
         ]
@@ -137,20 +138,30 @@ class SessionServer:
         return json_response(await self._in_turn(session, functools.partial(_state, session)))
 
     async def report_json(self, request: Request) -> Response:
-        """`inference.satisfaction.Timeline.report`."""
+        """`inference.stream.Stream.report`, and how many rows of the table were dropped."""
         session = self.of(request)
         return json_response(await self._in_turn(session, functools.partial(_report, session)))
 
     async def report_csv(self, request: Request) -> Response:
-        """`inference.report.FRAME_COLUMNS`, a row for each face of each frame."""
-        session = self.of(request)
+        """The table of `inference.tables`; with `?decimal=comma` as spreadsheets read it where that is the decimal mark."""
+        session, decimal_comma = self.of(request), request.query_params.get("decimal") == "comma"
 
         def snapshot() -> Iterator[str]:
             with locked(session):
-                timeline = session.timeline
-                return session.rows.csv(timeline.curves() if timeline.finished else None)
+                return session.rows.csv(session.timeline.finished_curves(), decimal_comma)
 
         return StreamingResponse(await self._in_turn(session, snapshot), media_type="text/csv", headers=NOT_CACHED)
+
+    async def frames_json(self, request: Request) -> Response:
+        """The table as a list of its parts, one after the other, each an object of columns: {"seconds": [0.0, ...], ...}."""
+        session = self.of(request)
+
+        def snapshot() -> Iterator[dict[str, list]]:
+            with locked(session):
+                return session.rows.columns(session.timeline.finished_curves())
+
+        parts = json_parts(await self._in_turn(session, snapshot))
+        return StreamingResponse(parts, media_type="application/json", headers=NOT_CACHED)
 
     async def report_png(self, request: Request) -> Response:
         """`inference.report.figure_png`."""
@@ -227,7 +238,7 @@ def _state(session: Session) -> dict:
 
 def _report(session: Session) -> dict:
     with locked(session):
-        return session.timeline.report() | {"rows_dropped": session.rows.dropped}
+        return session.stream.report() | {"rows_dropped": session.rows.dropped}
 
 
 def _is_number(value, low: float, high: float) -> bool:

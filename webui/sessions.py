@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from inference.follow import FaceFollower
-from inference.report import FrameTable
 from inference.satisfaction import Timeline
+from inference.stream import Stream
+from inference.tables import FrameTable
 from webui.limits import Limits
 
 
@@ -19,6 +19,7 @@ class Session:
     """One visitor's stream: who was followed, the curve and a row for every face of every frame.
 
     Attributes:
+        stream: what is known of its frames.
         lock: held while a frame or a change is worked on.
         in_flight: whether a frame is being read, waits or is worked on; the event loop's alone.
         origin: the browser's time of the first frame, in seconds since 1970; None before it.
@@ -26,12 +27,11 @@ class Session:
         video: what `webui.video` does for it; None for a camera's session.
     """
 
-    def __init__(self, follower: FaceFollower, limits: Limits):
+    def __init__(self, stream: Stream, limits: Limits):
         self.token = secrets.token_urlsafe(32)
         self.lock = threading.Lock()
         self.in_flight = False
-        self.follower = follower
-        self.timeline = Timeline()
+        self.stream = stream
         self.rows = FrameTable()
         self.origin: float | None = None
         self.seconds = 0.0
@@ -39,6 +39,11 @@ class Session:
         self.left = False
         self._limits = limits
         self.live_on()
+
+    @property
+    def timeline(self) -> Timeline:
+        """The stream's."""
+        return self.stream.timeline
 
     def live_on(self) -> None:
         """The session was used: its time begins anew, unless its page was closed."""
@@ -53,11 +58,11 @@ class SessionStore:
     """All sessions, by token; may be shared by threads.
 
     Args:
-        new_follower: makes what follows the faces of a new session.
+        new_stream: makes that of a new session.
     """
 
-    def __init__(self, new_follower: Callable[[], FaceFollower], limits: Limits = Limits()):
-        self.new_follower, self.limits = new_follower, limits
+    def __init__(self, new_stream: Callable[[], Stream], limits: Limits = Limits()):
+        self.new_stream, self.limits = new_stream, limits
         self._sessions: dict[str, Session] = {}
         self._lock = threading.Lock()
 
@@ -70,7 +75,7 @@ class SessionStore:
         Raises:
             SessionError: there are as many as may be.
         """
-        session = Session(self.new_follower(), self.limits)
+        session = Session(self.new_stream(), self.limits)
         with self._lock:
             self._drop_expired()
             if len(self._sessions) >= self.limits.sessions:

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from inference.detector import DetectorError
 from inference.follow import FaceFollower
 from inference.image_checks import ImageError, find_format
-from inference.report import frame_values
+from inference.tables import moment_rows
 from inference.video import RATE, VideoError, VideoReader
 from webui.http import Refusal, guarded, json_response, wants_age_gender
 from webui.language import request_language
@@ -135,7 +135,7 @@ class VideoServer:
             job.reader = await asyncio.to_thread(
                 VideoReader, file, rate, max_pixels=self._limits.video_pixels, should_stop=should_stop
             )
-            session.follower = self._new_follower()
+            session.stream.follower = self._new_follower()
             job.state = "waiting"
             job.work = self._pool.submit(self._work, session, job)
         except VideoError as error:
@@ -181,7 +181,7 @@ class VideoServer:
         return Refusal(413, f"The file is too large; at most {megabytes} MB are read. Shorten it or make it smaller.")
 
     def _work(self, session: Session, job: VideoJob) -> None:
-        reader, lost, state = job.reader, 0, "stopped"
+        reader, stream, state = job.reader, session.stream, "stopped"
         try:
             with reader:
                 job.state = "reading"
@@ -190,14 +190,12 @@ class VideoServer:
                         break
                     with session.lock:
                         try:
-                            people = session.follower.analyze(frame.image, frame.seconds, age_gender=job.age_gender)
+                            moment = stream.add(frame.image, frame.seconds, age_gender=job.age_gender)
                         except DetectorError:
-                            lost += 1
-                            job.error = f"The face detector failed on {lost} of the pictures; they are left out."
+                            job.error = f"The face detector failed on {stream.lost} of the pictures; they are left out."
                             continue
-                        room, readings = session.timeline.add(frame.seconds, people)
-                        session.rows.add(frame_values(frame.seconds, people, room, readings))
-                        session.seconds = frame.seconds
+                        session.rows.add(moment_rows(moment))
+                        session.seconds = moment.seconds
                 if reader.finished:
                     state = "done"
         except Exception:

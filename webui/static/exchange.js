@@ -94,7 +94,13 @@ export class Session {
   baseline(on) { return this.#ask("POST", "session/baseline", {body: {on}}); }
   curve() { return this.#ask("GET", "session/curve"); }
   report() { return this.#ask("GET", "session/report.json"); }
-  reportFile(name) { return this.#ask("GET", `session/${name}`, {timeout: REPORT_TIMEOUT}); }
+  // What was seen in each frame: parts of the table, one after the other, which are objects of columns.
+  frames() { return this.#ask("GET", "session/frames.json", {timeout: REPORT_TIMEOUT}); }
+  // "report.csv" has the decimal mark of this browser's country, for its spreadsheets.
+  reportFile(name) {
+    const comma = name === "report.csv" && (0.5).toLocaleString().includes(",");
+    return this.#ask("GET", `session/${name}${comma ? "?decimal=comma" : ""}`, {timeout: REPORT_TIMEOUT});
+  }
 
   async delete() {
     const answer = await this.#ask("POST", "session/delete");

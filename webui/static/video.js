@@ -148,7 +148,7 @@ export function mountVideo(element) {
     clearInterval(keeper);
     keeper = setInterval(() => session.progress().catch(() => {}), KEEP);
     if (report.people.reduce((sum, person) => sum + person.frames, 0) <= MAX_ROWS_SHOWN) {
-      const read = parseFrames(await (await session.reportFile("report.csv")).text());
+      const read = framesOf(await session.frames());
       if (mine !== run) return; // another file was chosen meanwhile
       frames = read;
       useCurve();
@@ -156,22 +156,24 @@ export function mountVideo(element) {
     }
   }
 
-  // Rows of the CSV by frame. No value holds a comma or a quote.
-  function parseFrames(text) {
-    const [head, ...lines] = text.trim().split("\n").map((line) => line.trim().split(","));
-    const column = Object.fromEntries(head.map((name, place) => [name, place])), result = [];
-    for (const cells of lines) {
-      const number = (name) => Number(cells[column[name]]), seconds = number("seconds");
-      if (result.at(-1)?.seconds !== seconds) result.push({seconds, faces: new Map()});
-      result.at(-1).faces.set(number("person"), {
-        box: ["x1", "y1", "x2", "y2"].map(number), shown: cells[column.shown], sure: cells[column.sure] === "True",
-        issues: cells[column.issues].split(" ").filter(Boolean),
-        probabilities: SETTINGS.emotions.map((label) => number(`smoothed_${label}`)), index: [number("index"), number("deviation")],
-        apparent: cells[column.age] && {
-          age: number("age"), age_range: [number("age_first"), number("age_last")], age_sure: cells[column.age_sure] === "True",
-          apparent_gender: cells[column.apparent_gender], gender_sure: cells[column.gender_sure] === "True",
-          gender: Object.fromEntries(SETTINGS.genders.map((label) => [label, number(`gender_${label}`)])),
-        },
+  // The parts of the table by frame. Frames without a face have no faces.
+  function framesOf(parts) {
+    const result = [], labels = SETTINGS.emotions.map((label) => `smoothed_${label}`);
+    for (const table of parts) {
+      const together = (names, row) => names.map((name) => table[name][row]);
+      table.seconds.forEach((seconds, row) => {
+        if (result.at(-1)?.seconds !== seconds) result.push({seconds, faces: new Map()});
+        if (!table.faces[row]) return;
+        result.at(-1).faces.set(table.person[row], {
+          box: together(["x1", "y1", "x2", "y2"], row), shown: table.smoothed_shown[row], sure: table.smoothed_sure[row],
+          issues: table.issues[row].split(" ").filter(Boolean),
+          probabilities: together(labels, row), index: together(["index", "index_deviation"], row),
+          apparent: table.age[row] === null ? null : {
+            age: table.age[row], age_range: together(["age_first", "age_last"], row), age_sure: table.age_sure[row],
+            apparent_gender: table.apparent_gender[row], gender_sure: table.gender_sure[row],
+            gender: Object.fromEntries(SETTINGS.genders.map((label) => [label, table[`gender_${label}`][row]])),
+          },
+        });
       });
     }
     return result;
@@ -217,7 +219,7 @@ export function mountVideo(element) {
   });
   for (const name of ["timeupdate", "seeked", "loadeddata"]) player.addEventListener(name, () => { drawMoment(); drawChart(); });
 
-  // The latest frame of a moment in which somebody was seen, the next one, and which part of the way has passed.
+  // The latest frame of a moment, the next one, and which part of the way has passed.
   function frameAt(now) {
     let low = 0, high = frames.length;
     while (low < high) {

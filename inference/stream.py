@@ -1,0 +1,78 @@
+"""One step of a stream: a frame of a camera or a video goes in, what is known at that moment comes out."""
+
+import numpy as np
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .analyzer import FaceAnalyzer
+from .detector import DetectorError
+from .follow import FaceFollower
+from .satisfaction import Reading, Timeline
+from .tracker import TrackedFace
+from .types import Face
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """What is known of one frame, at its time. Pages, tables and annotated copies are made of Moments.
+
+    Attributes:
+        seconds: the frame's time, from the beginning of the stream.
+        people: who is in it, in the order of their ids.
+        room: the satisfaction index of all of them together, None where nobody is there.
+        readings: that of each person, by id.
+    """
+
+    seconds: float
+    people: list[TrackedFace]
+    room: Reading | None
+    readings: Mapping[int, Reading]
+
+    @property
+    def faces(self) -> list[Face]:
+        """The people's faces averaged over time, which is what is drawn."""
+        return [person.smoothed for person in self.people]
+
+    @property
+    def ids(self) -> list[int]:
+        """The numbers that are drawn beside `faces`."""
+        return [person.id for person in self.people]
+
+
+class Stream:
+    """The frames of one camera or video: who is in them, and the curve of all. Not for several threads at once.
+
+    Args:
+        analyzer: may be shared; its detector must be one that searches.
+
+    Attributes:
+        follower: who is followed.
+        timeline: the satisfaction index from the first frame to the last.
+        lost: frames on which the face detector failed; they are not in the timeline.
+    """
+
+    def __init__(self, analyzer: FaceAnalyzer):
+        self.follower, self.timeline = FaceFollower(analyzer), Timeline()
+        self.lost = 0
+
+    def add(self, image: np.ndarray, seconds: float, width: float | None = None, age_gender: bool = False) -> Moment:
+        """Take in the next frame.
+
+        Args:
+            image, width, age_gender: see `FaceFollower.analyze`.
+            seconds: the frame's time; must grow from frame to frame.
+
+        Raises:
+            ValueError: the array is not a picture, or the time is not finite or runs backwards.
+            DetectorError: the face detector failed on this frame, which is left out and counted; the next may be given.
+        """
+        try:
+            people = self.follower.analyze(image, seconds, width, age_gender)
+        except DetectorError:
+            self.lost += 1
+            raise
+        return Moment(seconds, people, *self.timeline.add(seconds, people))
+
+    def report(self) -> dict:
+        """`Timeline.report` and `frames_lost`, as JSON types."""
+        return self.timeline.report() | {"frames_lost": self.lost}
