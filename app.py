@@ -127,11 +127,11 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             language_links()
             gr.Markdown(I18N("page_introduction"))
             gr.Markdown(I18N("page_notice"), elem_id="ifade-notice")
-        with gr.Tab(I18N("page_photo")):
+        with gr.Tab(I18N("page_photo"), id="photo"):
             tab("photo")
-        with gr.Tab(I18N("page_live")):
+        with gr.Tab(I18N("page_live"), id="live"):
             tab("live")
-        with gr.Tab(I18N("page_video")):
+        with gr.Tab(I18N("page_video"), id="video"):
             tab("video")
         sent, asked = SentPhoto(label="Photo", visible=False), gr.Checkbox(False, label="Age and gender", visible=False)
         answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)

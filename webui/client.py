@@ -5,6 +5,7 @@ import gradio as gr
 import hashlib
 import json
 import re
+from html import escape
 from pathlib import Path
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -12,12 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference import images, video
+from inference import images, tables, video
 from inference.drawing import shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
 from inference.types import ADULT, AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE
 from webui.limits import Limits
-from webui.texts import language_of, texts
+from webui.texts import language_of, text, texts
 from webui.video import RATES
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -31,13 +32,6 @@ EXAMPLES = [
 ]
 THUMBNAIL = 144
 """Shortest side of an example's small picture, in pixels."""
-
-PHOTO_COLUMNS = (
-    *("file", "faces", "face", "x1", "y1", "x2", "y2", "score", "search", "shown", "sure", "issues", *EMOTIONS),
-    *("fer_emotion", *(f"fer_{label}" for label in EMOTIONS), *(f"crowd_{label}" for label in CROWD)),
-    *("age", "age_first", "age_last", "age_sure", "apparent_gender", "gender_sure"),
-    *(*(f"gender_{label}" for label in GENDERS), "yaw", "pitch", "roll", "error"),
-)
 
 
 def example_routes() -> list[Route]:
@@ -97,7 +91,7 @@ def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
         "formula": FORMULA,
         "neutralZone": NEUTRAL_ZONE,
         "baselineSeconds": BASELINE_SECONDS,
-        "columns": PHOTO_COLUMNS,
+        "columns": tables.NAMES,
         "examples": [file.stem for file in EXAMPLES],
         "photo": {"suffixes": images.SUFFIXES, "megabytes": limits.photo_bytes // 2**20},
         "video": {
@@ -163,11 +157,23 @@ class DocumentMiddleware:
 
 def _with_modules(document: bytes, language: str, settings: dict) -> bytes:
     values = json.dumps({"language": language, "texts": texts(language), **settings}).replace("<", "\\u003c")
+    title, description = text(language, "page_introduction").removeprefix("# ").split("\n", 1)
+    about = "".join(
+        f"<meta {kind}='{name}' content='{escape(words)}'>"
+        for kind, name, words in (
+            ("property", "og:type", "website"),
+            ("property", "og:title", title),
+            ("property", "og:description", description),
+            ("name", "description", description),
+        )
+    )
     preloads = "".join(f"<link rel='modulepreload' href='{path}'>" for path in MODULES)
     begin = (
-        f"<script type='application/json' id='ifade-settings'>{values}</script>{preloads}"
+        f"<script type='application/json' id='ifade-settings'>{values}</script>{about}{preloads}"
         "<script type='module' src='static/page.js'></script>"
     )
+    # Gradio's words about itself, of which there are several, and a picture elsewhere.
+    document = re.sub(rb'<meta\s+(property|name)="(og|twitter):[^>]*>', b"", document)
     document = document.replace(b'lang="en"', f'lang="{language}"'.encode(), 1)
     # Behind Gradio's <base>, to which the addresses are relative, and before its scripts.
     return re.sub(rb"<base [^>]*>", lambda base: base[0] + begin.encode(), document, count=1)

@@ -103,10 +103,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "add_photos": ("Add photos", "Fotoğraf ekle"),
     "remove_photo": ("Remove this photo", "Bu fotoğrafı kaldır"),
     "remove_all": ("Remove all", "Tümünü kaldır"),
-    "faces_hint": (
-        "Here each face gets seven bars, one for each emotion.",
-        "Her yüz için burada yedi çubuk çıkar, her duygu için bir tane.",
-    ),
     "analysing": ("Analysing …", "İnceleniyor …"),
     "analysing_photo": ("Analysing photo {number} of {count} …", "{count} fotoğraftan {number}. inceleniyor …"),
     "waiting": ("waiting", "bekliyor"),

@@ -30,7 +30,7 @@ async function ask(method, path, {session, body, headers = {}, timeout = TIMEOUT
 }
 
 // A photo of any format: what is in it, as `Analysis.to_dict` of Python, and what webui/photo.py adds where it is asked for.
-export function analyzePhoto(blob, {ageGender, picture, why, signal}) {
+export function photo(blob, {ageGender, picture, why, signal}) {
   const wanted = new URLSearchParams({age_gender: Number(ageGender), picture: Number(picture), why: Number(why)});
   const timeout = PHOTO_TIMEOUT + blob.size / SLOWEST;
   return ask("POST", `analyze?${wanted}`, {body: blob, headers: {"Content-Type": "application/octet-stream"}, timeout, signal});

@@ -3,7 +3,7 @@
 import {answerOf, drawBox, fillCard, makeCard, offerAgeGender} from "./cards.js";
 import {prepareCanvas} from "./chart.js";
 import {make, saveFile, setText, sleep} from "./dom.js";
-import {analyzePhoto} from "./exchange.js";
+import * as exchange from "./exchange.js";
 import {isVideo} from "./files.js";
 import {cameraProblem, number, percentOf, t, translate} from "./language.js";
 import {makeTable} from "./report.js";
@@ -20,8 +20,8 @@ export function mountPhoto(element) {
   const stage = find("photo-stage"), picture = find("shown"), overlay = find("overlay"), viewfinder = find("viewfinder");
   const chooser = find("file"), ageGender = find("age-gender"), people = find("people"), strip = find("strip");
 
-  // {file, name, state: "waiting" | "working" | "done" | "failed", answer, problem, url, thumbnail, sending}. url: what a
-  // browser can show of it.
+  // {file, name, state: "waiting" | "working" | "done" | "failed", answer, problem, passing, url, thumbnail, sending}.
+  // passing: whether the problem may be over by now. url: what a browser can show of the photo.
   let photos = [];
   let shown = null, working = false, lit = null, cards = new Map(), stream = null;
 
@@ -65,7 +65,7 @@ export function mountPhoto(element) {
     const image = await readImage(photo);
     for (let attempt = 0; ; attempt++) {
       try {
-        const ask = (withPicture) => analyzePhoto(photo.file, {ageGender: wanted, picture: withPicture, why: true, signal});
+        const ask = (withPicture) => exchange.photo(photo.file, {ageGender: wanted, picture: withPicture, why: true, signal});
         let answer = await ask(!image);
         // A browser and the server may differ about which way is up, say; the boxes are of the server's picture.
         if (image && !fits(image, answer)) answer = await ask(true);
@@ -79,7 +79,7 @@ export function mountPhoto(element) {
       } catch (error) {
         if (signal.aborted) return;
         const passing = !error.status || error.status === 503;
-        if (!passing || attempt === PATIENCE.length) return fail(photo, error.status ? error.message : t("no_answer"));
+        if (!passing || attempt === PATIENCE.length) return fail(photo, error.status ? error.message : t("no_answer"), passing);
         photo.problem = t("trying_again", {problem: error.status ? error.message : t("not_reached")});
         render();
         await sleep(PATIENCE[attempt]);
@@ -88,8 +88,8 @@ export function mountPhoto(element) {
     }
   }
 
-  function fail(photo, problem) {
-    Object.assign(photo, {state: "failed", problem});
+  function fail(photo, problem, passing = false) {
+    Object.assign(photo, {state: "failed", problem, passing});
   }
 
   // The photo as a browser decodes it, or null; what it needs to be shown is in photo.url and photo.thumbnail then.
@@ -120,6 +120,7 @@ export function mountPhoto(element) {
   function showPicture() {
     const url = shown?.url;
     picture.hidden = !url;
+    setText(find("file-name"), url ? "" : shown?.name ?? "");
     if (url && picture.src !== url) picture.src = url;
     if (!url) {
       picture.removeAttribute("src");
@@ -145,7 +146,7 @@ export function mountPhoto(element) {
     for (const button of element.querySelectorAll("[data-save=boxes], [data-save=blurred]")) {
       button.disabled = !shown?.url || !shown?.answer?.faces.length;
     }
-    find("again").hidden = shown?.state !== "failed" || !shown.problem;
+    find("again").hidden = shown?.state !== "failed" || !shown.passing;
     setText(find("problem"), shown?.problem ?? "");
     setText(find("photo-status"), statusOf(busy, several));
     renderFaces();
@@ -173,7 +174,7 @@ export function mountPhoto(element) {
     cards = new Map();
     people.scrollTop = 0;
     const faces = answer ? answer.faces.map((face, place) => cardOf(face, place + 1)) : [];
-    people.replaceChildren(...faces, ...answer ? notesOf(answer.faces) : [make("p", {class: "ifade-people-hint", text: shown ? "" : t("faces_hint")})]);
+    people.replaceChildren(...faces, ...answer ? notesOf(answer.faces) : []);
     const words = answer ? [t("photo_alt"), ...answer.faces.map((face, place) => t("face_answer", {id: place + 1, answer: answerOf(dataOf(face))}))] : [];
     picture.alt = words.join(" ");
   }
@@ -208,19 +209,25 @@ export function mountPhoto(element) {
   }
 
   function renderStrip(several) {
-    strip.hidden = !several;
-    strip.replaceChildren(...several ? photos.map((photo) => {
-      const answer = photo.state === "failed" ? photo.problem : sayOf(photo) || t("waiting");
-      const button = make("button", {type: "button", class: `ifade-thumbnail ifade-${photo.state}`, title: photo.name, "aria-label": t("photo_named", {name: photo.name, answer})},
-        photo.thumbnail ?? make("span", {class: "ifade-thumbnail-name", text: photo.name}),
-        make("span", {class: "ifade-badge", text: photo.state === "failed" ? "!" : photo.answer ? String(photo.answer.faces.length) : "…"}));
-      if (photo === shown) button.setAttribute("aria-current", "true");
-      button.addEventListener("click", () => {
-        show(photo);
-        strip.querySelector("[aria-current]").focus();
-      });
-      return make("li", {}, button);
-    }) : []);
+    strip.hidden = !shown;
+    const add = make("button", {type: "button", class: "ifade-thumbnail ifade-more", "aria-label": t("add_photos"), title: t("add_photos")},
+      make("span", {text: "+"}), make("span", {text: t("add_photos")}));
+    add.addEventListener("click", () => chooser.click());
+    strip.replaceChildren(...(several ? photos.map(thumbnailOf) : []).concat(add).map((button) => make("li", {}, button)));
+  }
+
+  function thumbnailOf(photo) {
+    const answer = photo.state === "failed" ? photo.problem : sayOf(photo) || t("waiting");
+    const attributes = {type: "button", class: `ifade-thumbnail ifade-${photo.state}`, title: photo.name, "aria-label": t("photo_named", {name: photo.name, answer})};
+    const button = make("button", attributes,
+      photo.thumbnail ?? make("span", {class: "ifade-thumbnail-name", text: photo.name}),
+      make("span", {class: "ifade-badge", text: photo.state === "failed" ? "!" : photo.answer ? String(photo.answer.faces.length) : "…"}));
+    if (photo === shown) button.setAttribute("aria-current", "true");
+    button.addEventListener("click", () => {
+      show(photo);
+      strip.querySelector("[aria-current]").focus();
+    });
+    return button;
   }
 
   function renderTable(several) {
@@ -341,7 +348,7 @@ export function mountPhoto(element) {
 
   find("again").addEventListener("click", () => {
     for (const photo of photos) {
-      if (photo.state === "failed") Object.assign(photo, {state: "waiting", problem: ""});
+      if (photo.state === "failed" && photo.passing) Object.assign(photo, {state: "waiting", problem: ""});
     }
     render();
     work();
