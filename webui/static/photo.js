@@ -18,7 +18,7 @@ export function mountPhoto(element) {
   element.innerHTML = translate(element.innerHTML);
   const find = (name) => element.querySelector(`.ifade-${name}`);
   const stage = find("photo-stage"), picture = find("shown"), overlay = find("overlay"), viewfinder = find("viewfinder");
-  const chooser = find("file"), ageGender = find("age-gender"), people = find("people"), strip = find("strip");
+  const chooser = find("photo-file"), ageGender = find("age-gender"), people = find("people"), strip = find("strip");
 
   // {file, name, state: "waiting" | "working" | "done" | "failed", answer, problem, passing, url, thumbnail, sending}.
   // passing: whether the problem may be over by now. url: what a browser can show of the photo.
