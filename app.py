@@ -40,7 +40,7 @@ from starlette.routing import Route
 
 from inference.age_gender import find_estimator
 from inference.analyzer import FaceAnalyzer
-from inference.detector import DetectorError, FaceDetector, send_no_reports
+from inference.detector import DetectorError, FaceDetector
 from inference.drawing import shrink
 from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
@@ -62,6 +62,11 @@ from webui.sessions import SessionStore
 from webui.snippets import api_routes
 from webui.texts import LANGUAGES, text, texts, translated
 from webui.video import VideoServer
+
+if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the start without a function for its GPU
+    import spaces
+
+    spaces.GPU(lambda: None)  # never called: the page answers on the CPU there
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE / "examples" / "astronaut.jpg"
@@ -244,7 +249,6 @@ def launch(
 
 def main() -> None:
     return_large_blocks()
-    send_no_reports()
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
         analyzer, sessions = FaceAnalyzer(), build_sessions()

@@ -1,1 +1,1 @@
-"""Commands that measure, and write what they measured into README.md."""
+"""Commands that measure, and write what they measured into docs/results."""

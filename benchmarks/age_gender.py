@@ -1,28 +1,27 @@
 """How well age and gender are told, and how the networks for it were trained.
 
-    python -m benchmarks.age_gender [runs/age-fairface ...] [--readme]
+    python -m benchmarks.age_gender [runs/age-fairface ...] [--docs]
 
-writes the README's section from the files that `python -m export.age_gender` left in models/, and keeps history.csv and
-settings of the runs that are named in docs/age_gender/.
+writes docs/results/age_gender.md from the files that `python -m export.age_gender` left in models/. Every epoch and the
+settings of the runs that are named are added to those in docs/results/age_gender_runs.json, which stand in its last table.
 """
 
 import argparse
 import json
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.readme import ROOT, write_section
+from benchmarks.results import RESULTS, read_figures, to_json, write_result
+from benchmarks.runs import read_run
 from benchmarks.speed import BATCHES, median_milliseconds, processor
 from inference.age_gender import AgeGenderEstimator
 from inference.model_files import MODELS
 from training.demographic_report import to_markdown
-from training.train import read_history
 
-DOCS = ROOT / "docs" / "age_gender"
-VIEWS = DOCS / "views.md"
+RUNS = "age_gender_runs"
+VIEWS = "age_gender_views"
 FILES = ("age_gender_metrics.json", "age_gender_fairface_metrics.json")
 """The reports of the model that is served and of the one of freer terms."""
 
@@ -52,20 +51,20 @@ def _figures(utkface: dict, fairface: dict) -> list[str]:
     return [f"{utkface['mae']:.2f}", f"{utkface['gender']:.1%}", *groups]
 
 
-def runs_table() -> list[str]:
-    """The runs kept in DOCS, as lines of Markdown."""
+def runs_table(runs: dict[str, dict]) -> list[str]:
+    """Training runs, of `read_run`, as lines of Markdown."""
     lines = [
         "| run | recipe | began with | taught by | epochs | best epoch | validation: gender | likeliest group | mean error, years | minutes |",
         "|---" * 10 + "|",
     ]
-    for file in sorted(DOCS.glob("*/run.json")):
-        settings, history = json.loads(file.read_text()), read_history(file.parent)
+    for name, run in sorted(runs.items()):
+        settings, history = run["settings"], run["history"]
         best = max(history, key=lambda row: row["val_accuracy"])
-        error = f"{best['val_error']:.2f}" if best["val_error"] == best["val_error"] else "not known"
+        error = "not known" if best["val_error"] is None else f"{best['val_error']:.2f}"
         start = " + ".join(f"`{model}`" for model in settings["start"]) or "chance"
         teachers = (settings["teacher"] or {}).get("teachers", {})
         cells = [
-            file.parent.name,
+            name,
             f"`{settings['recipe']}`",
             start,
             " + ".join(f"`{model}`" for model in teachers) or "labels alone",
@@ -90,7 +89,7 @@ def speed(report: dict, repeats: int = 30) -> str:
 
 def views(report: dict) -> str:
     """In which sizes the networks of a report look at a face, and what that was chosen by, where the report says so."""
-    chosen = f"; [compared](docs/age_gender/{VIEWS.name})" if VIEWS.is_file() else ""
+    chosen = f"; [compared]({VIEWS}.md)" if (RESULTS / f"{VIEWS}.md").is_file() else ""
     return f"shown as {report['views']} pixels (m: the mirror image{chosen}), " if "views" in report else ""
 
 
@@ -99,8 +98,12 @@ def integers(report: dict) -> str:
     return " in 8-bit integers" if report.get("weights") == "int8" else ""
 
 
-def section(reports: list[dict]) -> str:
-    """The README's section."""
+def _groups(report: dict) -> list[str]:
+    return to_markdown(report["metrics"], report.get("disturbed"))
+
+
+def section(reports: list[dict], runs: dict[str, dict]) -> str:
+    """The page in docs/results."""
     served = reports[0]
     return "\n".join(
         [
@@ -111,17 +114,18 @@ def section(reports: list[dict]) -> str:
             f"{served['dataset']} ({served['terms']}). Epoch, calibration and this choice were made on faces taken from "
             "the training parts; nothing was chosen on the faces below, measured by `python -m export.age_gender`, which "
             f"writes [models/{served['model'].replace('.onnx', '_metrics.json')}]"
-            f"(models/{served['model'].replace('.onnx', '_metrics.json')}). An age group is right where the age that is "
+            f"(../../models/{served['model'].replace('.onnx', '_metrics.json')}). An age group is right where the age that is "
             "shown lies in it.",
             "",
             f"Median milliseconds a face on one thread of {processor()}: {speed(served)}.",
             "",
-            *to_markdown(served["metrics"], served["disturbed"]),
+            *(line for report in reports for line in (f"## {report['model']}", "", *_groups(report), "")),
+            "## The runs",
             "",
-            *runs_table(),
+            *runs_table(runs),
             "",
             "Minutes are wall time on one or two threads of a shared processor, pauses included. Every epoch and all settings are in "
-            "[docs/age_gender](docs/age_gender). `python -m benchmarks.age_gender` writes this section.",
+            f"[{RUNS}.json]({RUNS}.json). `python -m benchmarks.age_gender --docs` writes this page.",
         ]
     )
 
@@ -129,20 +133,18 @@ def section(reports: list[dict]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.age_gender", description="How age and gender are told.")
     parser.add_argument("runs", nargs="*", type=Path, metavar="DIR", help="--out folders of training runs to keep")
-    parser.add_argument("--readme", action="store_true", help="write the section into README.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/age_gender.md")
     args = parser.parse_args()
     try:
-        for run in args.runs:
-            (DOCS / run.name).mkdir(parents=True, exist_ok=True)
-            for name in ("history.csv", "run.json"):
-                shutil.copy(run / name, DOCS / run.name / name)
-        text = section([json.loads((MODELS / name).read_text()) for name in FILES if (MODELS / name).is_file()])
+        runs = read_figures(RUNS) | {run.name: read_run(run) for run in args.runs}
+        text = section([json.loads((MODELS / name).read_text()) for name in FILES if (MODELS / name).is_file()], runs)
     except (OSError, IndexError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(text)
-    if args.readme:
-        write_section("age_gender", text)
+    if args.docs:
+        write_result("age_gender", "Apparent age and gender", text)
+        (RESULTS / f"{RUNS}.json").write_text(to_json(runs))
     return 0
 
 

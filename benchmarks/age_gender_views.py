@@ -6,12 +6,11 @@ Measures every view (network, pixels, mirrored or not) once on the validation fa
 parts, and the mean of every two of them: their figures, and the milliseconds of processor time a face on one thread of
 ONNX Runtime. Of all these it shows the single views of the face; each set of networks with the face and its mirror image
 as trained; and every choice that is more accurate than all that are as fast. The last column is what `python -m
-export.age_gender` takes as --views. Nothing is chosen on the test faces. --docs keeps the table in docs/age_gender.
+export.age_gender` takes as --views. Nothing is chosen on the test faces. --docs writes docs/results/age_gender_views.md.
 """
 
 import argparse
 import itertools
-import json
 import os
 import sys
 import tempfile
@@ -26,7 +25,8 @@ import keras
 import numpy as np
 import onnx
 
-from benchmarks.age_gender import DOCS
+from benchmarks.age_gender import VIEWS
+from benchmarks.results import write_result
 from benchmarks.speed import median_milliseconds, processor
 from export.age_gender import CONTRACT, SMALLEST_LOOK, View, both_sides, serving_network
 from export.to_onnx import convert
@@ -153,7 +153,7 @@ def to_markdown(report: dict) -> str:
             "that are more accurate than all that are as fast. Accuracy is the mean of gender and exact group over all these "
             f"faces; its standard error is at most {error:.1f} points, so smaller differences are no finding, least of all "
             f"the best of so many. Milliseconds of processor time on one thread of {report['processor']}, {BATCH} faces a run, of several "
-            "views the sum. Written by `python -m benchmarks.age_gender_views`.",
+            "views the sum. Written by `python -m benchmarks.age_gender_views MODEL.keras --docs`.",
         ]
     )
 
@@ -170,7 +170,7 @@ def main() -> int:
         metavar="PIXELS",
         help="sizes of faces to try",
     )
-    parser.add_argument("--docs", action="store_true", help=f"write views.json and views.md into {DOCS.name}")
+    parser.add_argument("--docs", action="store_true", help=f"write docs/results/{VIEWS}.md")
     add_demographics_arguments(parser)
     args = parser.parse_args()
     names = [model.parent.name for model in args.models]
@@ -199,8 +199,7 @@ def main() -> int:
     }
     print(to_markdown(report))
     if args.docs:
-        (DOCS / "views.json").write_text(json.dumps(report, indent=2) + "\n")
-        (DOCS / "views.md").write_text(to_markdown(report) + "\n")
+        write_result(VIEWS, "In which sizes to look at a face", to_markdown(report), report)
     return 0
 
 

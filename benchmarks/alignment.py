@@ -1,6 +1,6 @@
 """Which crop around a detection looks like a face of FER-2013.
 
-    python -m benchmarks.alignment --data FER2013_DIR [--photos DIR] [--model FILE] [--faces N] [--json FILE]
+    python -m benchmarks.alignment --data FER2013_DIR [--photos DIR] [--model FILE] [--faces N] [--json FILE] [--docs]
 
 Faces of PublicTest are enlarged, turned and pasted on a dark background, on which the detector finds most of them, so
 that the frame FER-2013 has around each is known. Printed are where this frame lies relative to the detector's box and
@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 
 from benchmarks.scenes import Geometry, enlarge, on_background, random_frame, turned_views
-from benchmarks.readme import write_section
+from benchmarks.results import write_result
 from inference.alignment import crop_geometry, cut_square
 from inference.detector import FaceDetector, as_near
 from inference.emotion import EmotionClassifier
@@ -44,7 +44,7 @@ PHOTO_VIEWS = 12
 PARTS = (0.9, 0.95, 1.0, 1.05)
 EYE_LINE_SHIFTS = (-0.04, -0.02, 0.02, 0.04)
 BY_EYES, BY_BOX, EYE_LINE = "side / eye distance", "side / box side", "eyes y / side"
-README_ROWS = (
+SHOWN_RULES = (
     "original face",
     "true frame",
     "as built",
@@ -250,7 +250,7 @@ def to_text(result: dict) -> str:
 
 
 def to_markdown(result: dict) -> str:
-    """The README's section."""
+    """The page in docs/results."""
     frame = result["frames"]["look from near"]
     eyes, box, _, line, _ = (frame[column]["quartiles"][1] for column in FRAME)
     lines = [
@@ -261,13 +261,13 @@ def to_markdown(result: dict) -> str:
         "| crop | accuracy | same class as the original face | probability moved | same class in two views |",
         "|---|---|---|---|---|",
     ]
-    for name in README_ROWS:
+    for name in SHOWN_RULES:
         row = result["framings"][name]
         cells = [row[key] for key in ("accuracy", "agree", "moved", "views_agree")]
         lines.append(f"| {name} | " + " | ".join(f"{cell:.1%}" for cell in cells) + " |")
     error = np.sqrt(0.25 / result["found"] * VIEWS)
     lines += ["", f"The standard error of an accuracy is at most {error:.1%}; the rules share their faces. Written by"]
-    lines += ["`python -m benchmarks.alignment --data DIR --photos DIR --readme`."]
+    lines += ["`python -m benchmarks.alignment --data DIR --photos DIR --docs`."]
     return "\n".join(lines)
 
 
@@ -278,7 +278,7 @@ def main() -> int:
     parser.add_argument("--model", default="emotion.onnx", metavar="FILE", help="the emotion model")
     parser.add_argument("--faces", type=int, default=1000, metavar="N", help="of PublicTest (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    parser.add_argument("--readme", action="store_true", help="write the section of README.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/alignment.md")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     try:
@@ -294,8 +294,8 @@ def main() -> int:
     print(to_text(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=2) + "\n")
-    if args.readme:
-        write_section("alignment", to_markdown(result))
+    if args.docs:
+        write_result("alignment", "Which crop of a face is classified best", to_markdown(result), result)
     return 0
 
 

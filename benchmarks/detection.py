@@ -1,6 +1,6 @@
 """How many faces the detector finds and how many it makes up.
 
-    python -m benchmarks.detection [--photos DIR] [--faces DIR] [--empty DIR ...] [--pictures N] [--json FILE] [--readme]
+    python -m benchmarks.detection [--photos DIR] [--faces DIR] [--empty DIR ...] [--pictures N] [--json FILE] [--docs]
 
 Compared are MediaPipe's model alone, the search by YuNet alone, and both with the check as FaceDetector has them
 
@@ -24,7 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.readme import write_section
+from benchmarks.results import write_result
 from benchmarks.scenes import Photos, fill, load, paste, pictures
 from inference import face_check
 from inference.detector import FaceDetector
@@ -156,7 +156,7 @@ def measure(photos: Path, faces: Path | None, folders: list[Path], number: int) 
 
 
 def to_markdown(result: dict) -> str:
-    """The README's section."""
+    """The page in docs/results."""
     groups = [*(f"{a}-{b} px" for a, b in CROWD_SIZES), "groups", "portraits", "tight"]
     totals = next(iter(result["counts"].values()))
     lines = [
@@ -200,7 +200,7 @@ def to_markdown(result: dict) -> str:
         "",
         "Median milliseconds on one thread. Faces are pasted into 1280x960; their side is that of the detector's box. Written "
         "by",
-        f"`python -m benchmarks.detection --photos DIR --faces DIR --empty DIR --pictures {result['pictures']} --readme` with a few "
+        f"`python -m benchmarks.detection --photos DIR --faces DIR --empty DIR --pictures {result['pictures']} --docs` with a few "
         "portraits, groups and",
         "pictures without a face, 300 faces of FairFace's validation part, and pictures of animals.",
     ]
@@ -214,7 +214,7 @@ def main() -> int:
     parser.add_argument("--empty", type=Path, nargs="+", default=[], metavar="DIR", help="pictures without a person")
     parser.add_argument("--pictures", type=int, default=100, metavar="N", help="of each kind (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--readme", action="store_true", help="write the section of README.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/detection.md")
     args = parser.parse_args()
     if not args.photos or not args.photos.is_dir():
         print("error: name a folder of photographs with --photos or in PHOTOS_DIR.", file=sys.stderr)
@@ -224,8 +224,8 @@ def main() -> int:
     print(to_markdown(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=2) + "\n")
-    if args.readme:
-        write_section("detection", to_markdown(result))
+    if args.docs:
+        write_result("detection", "Faces that are found, and that are made up", to_markdown(result), result)
     return 0
 
 

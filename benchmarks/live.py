@@ -2,7 +2,7 @@
 
     python -m benchmarks.live --viewers N --seconds S [--kbit K --delay-ms D] --json FILE
     python -m benchmarks.live --frames N [--faces 6] --json FILE
-    python -m benchmarks.live --readme FILE ...
+    python -m benchmarks.live --docs FILE ...
 
 The first starts the page and N headless Chromium tabs, each in a context of its own, whose camera is the example
 photograph moved about (640x480, 30 frames a second), and measures after WARM_UP seconds: `fps` (analysed frames a second, one
@@ -15,7 +15,7 @@ The second posts N frames to the page without a browser, one after another, and 
 server process takes for a frame, HTTP included, and its memory; the frames' times are 40 ms apart, as at 25 a second. The
 page is started on one processor where the system can do that, so that a millisecond is one of one thread.
 
-The third writes the README's table from such files. Nothing else should be running.
+The third writes docs/results/live.md from such files. Nothing else should be running.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from benchmarks.camera import GRIDS, camera_arguments, jpeg, moving_faces, write_video
-from benchmarks.readme import write_section
+from benchmarks.results import write_result
 from benchmarks.speed import processor
 from inference.session import usable_processors
 from webui.screenshot import CHROMIUM_ARGUMENTS, find_chromium, free_port, page_process
@@ -234,7 +234,7 @@ def to_markdown(results: list[dict]) -> str:
     """The table of all results: those with viewers first, then those without a browser."""
     names = ", ".join(sorted({f"{result['processor']}, {result['processors']} cores" for result in results}))
     lines = [
-        f"On {names}. With viewers, Chromium runs on the same processor. A frame's latency counts from taking the picture in "
+        f"A fake camera shows the example photograph moved about, on {names}. With viewers, Chromium runs on the same processor. A frame's latency counts from taking the picture in "
         "the browser to having its answer there.",
         "",
         "| viewers | line of each | seconds | frames a second, each viewer | latency p50, p95, max (ms) | p50 of the first and the "
@@ -268,7 +268,7 @@ def to_markdown(results: list[dict]) -> str:
         "",
         f"A narrow line is shared by all connections of a viewer and narrow from the moment the camera starts; the first "
         f"{WARM_UP:g} seconds are not counted. Processor time is that of the whole server process, HTTP, decoding, tracking and "
-        "the curve included. Written by `python -m benchmarks.live --readme docs/live/*.json` from runs of the same command.",
+        "the curve included. Written by `python -m benchmarks.live --docs FILE ...` from the --json files of runs of the same command.",
     ]
     return "\n".join(lines)
 
@@ -301,10 +301,11 @@ def main() -> None:
     parser.add_argument("--frames", type=int, help="frames to post without a browser")
     parser.add_argument("--faces", type=int, default=1, choices=GRIDS, help="faces in each of them")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the result")
-    parser.add_argument("--readme", type=Path, nargs="+", metavar="FILE", help="write README.md's table from results")
+    parser.add_argument("--docs", type=Path, nargs="+", metavar="FILE", help="write docs/results/live.md from results")
     args = parser.parse_args()
-    if args.readme:
-        write_section("live", to_markdown([json.loads(file.read_text()) for file in args.readme]))
+    if args.docs:
+        results = [json.loads(file.read_text()) for file in args.docs]
+        write_result("live", "The Live tab, and everybody who looks at it", to_markdown(results), results)
         return
     if (args.viewers is None) == (args.frames is None):
         parser.error("give --viewers or --frames")

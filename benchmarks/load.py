@@ -1,7 +1,7 @@
 """How the page bears many visitors at once, clients that vanish or dawdle, and hostile requests.
 
     python -m benchmarks.load --json FILE [--minutes 20] [--photos 50] [--streams 16] [--hostile 2000] [--seed 0]
-    python -m benchmarks.load --readme FILE
+    python -m benchmarks.load --docs FILE
 
 The first starts `python app.py` on a port and in a temporary folder of its own and runs these phases one after another:
 
@@ -48,7 +48,7 @@ import httpx
 import numpy as np
 
 from benchmarks.camera import GRIDS, PERIOD, jpeg, moving_faces
-from benchmarks.readme import write_section
+from benchmarks.results import write_result
 from benchmarks.speed import processor
 from inference.session import usable_processors
 from inference.types import EMOTIONS
@@ -763,7 +763,8 @@ def to_markdown(result: dict) -> str:
         "after": "one visitor's photos, afterwards",
     }
     lines = [
-        f"On {result['processor']}, {result['processors']} cores, which the clients share with the server:",
+        "Photos and cameras with one to six faces made from the example photograph, no two alike, on "
+        f"{result['processor']}, {result['processors']} cores, which the clients share with the server:",
         "",
         "| phase | requests | answered | refused | errors | wrong answers | p50, p95, max (ms) |",
         "|---|---|---|---|---|---|---|",
@@ -781,8 +782,8 @@ def to_markdown(result: dict) -> str:
         f"{memory['peak']:.0f} at most, {memory['after_rest']:.0f} after {result['rest']:g} seconds of rest (the page keeps "
         f"what a visitor had who vanished for {Limits.idle_seconds / 60:.0f} minutes){_soaked(soak['rss_mb_each_minute'])}; open files "
         f"{before['open_files']} and {rest['open_files']}, threads {before['threads']} and {rest['threads']}, files in its temporary folder {before['temporary_files']} and {rest['temporary_files']}. Written "
-        "by `python -m benchmarks.load --readme docs/load.json` from a run of `python -m benchmarks.load --json "
-        f"docs/load.json --rest {result['rest']:g}`.",
+        "by `python -m benchmarks.load --docs FILE` from a run of `python -m benchmarks.load --json FILE --rest "
+        f"{result['rest']:g}`.",
     ]
     return "\n".join(lines)
 
@@ -790,7 +791,7 @@ def to_markdown(result: dict) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description="How the page bears many visitors.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the result")
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="write README.md's table from a result")
+    parser.add_argument("--docs", type=Path, metavar="FILE", help="write docs/results/load.md from a result")
     parser.add_argument("--minutes", type=float, default=20, help="length of the soak")
     parser.add_argument("--photos", type=int, default=50, help="photos that are sent at the same moment")
     parser.add_argument("--streams", type=int, default=16, help="cameras at once")
@@ -799,8 +800,9 @@ def main() -> int:
     parser.add_argument("--rest", type=float, default=100, help="seconds of rest before the last look")
     parser.add_argument("--seed", type=int, default=0, help="of the hostile requests")
     args = parser.parse_args()
-    if args.readme:
-        write_section("load", to_markdown(json.loads(args.readme.read_text())))
+    if args.docs:
+        result = json.loads(args.docs.read_text())
+        write_result("load", "Many visitors at once, and hostile ones", to_markdown(result), result)
         return 0
     if not Path("/proc/self/status").is_file():
         parser.error("this needs Linux, because it reads the server's memory and open files from /proc")

@@ -1,6 +1,6 @@
 """How much less often the answer is right for faces that are small, blurred, dark, turned and so on.
 
-    python -m benchmarks.quality --data FER2013_DIR [--faces N] [--model FILE] [--pose] [--write] [--readme]
+    python -m benchmarks.quality --data FER2013_DIR [--faces N] [--model FILE] [--pose] [--write] [--docs]
 
 Faces of PublicTest are shrunk or enlarged to a size, changed in one way, laid side by side on dark grey, and found, cut out
 and classified as in serving; the turned ones are drawn as the surface of a head that is turned (`turned`). Printed are how
@@ -27,7 +27,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from benchmarks.readme import write_section
+from benchmarks.results import write_result
 from inference import quality
 from inference.analyzer import FaceAnalyzer
 from inference.emotion import EmotionClassifier
@@ -462,7 +462,7 @@ def natural_limit(issue: str, value: float) -> str:
 
 
 def to_markdown(result: dict) -> str:
-    """The README's section."""
+    """The page in docs/results."""
 
     def part(figure: float | None) -> str:
         return "" if figure is None else f"{figure:.0%}"
@@ -484,7 +484,7 @@ def to_markdown(result: dict) -> str:
     lines += [
         "",
         f"{result['faces']:,} faces of PublicTest, changed in one way each and found by the detector, and all of them unchanged, by their yaw, by `python -m "
-        f"benchmarks.quality --write --readme`. A cue is named where fewer than {MUCH_LESS:.0%} as many answers are right as for "
+        f"benchmarks.quality --data DIR --write --docs`. A cue is named where fewer than {MUCH_LESS:.0%} as many answers are right as for "
         f"unchanged faces: {limits}. The table is of the half of the faces that the calibration did not see, but for the last rows, which are of all.",
     ]
     return "\n".join(lines)
@@ -499,7 +499,7 @@ def main() -> int:
     parser.add_argument("--faces", type=int, default=500, metavar="N", help="of each kind (default: %(default)s)")
     parser.add_argument("--pose", action="store_true", help="fit the points of a head, and nothing else")
     parser.add_argument("--write", action="store_true", help=f"write {FILE.parent.name}/{FILE.name}")
-    parser.add_argument("--readme", action="store_true", help="write the section into README.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/quality.md")
     args = parser.parse_args()
     if args.faces < 100:
         parser.error("--faces: fewer than 100 of each kind say nothing")
@@ -522,8 +522,8 @@ def main() -> int:
     if args.write:
         calibration = {"weights": result["weights"], "limits": result["limits"]}
         FILE.write_text(json.dumps(calibration, indent=2) + "\n")
-    if args.readme:
-        write_section("quality", section)
+    if args.docs:
+        write_result("quality", "How well a face can be judged", section, result)
     return 0
 
 

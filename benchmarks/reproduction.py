@@ -1,16 +1,14 @@
 """The paper's results beside those of a finished run of the recipe `paper`.
 
-    python -m benchmarks.reproduction runs/paper --data DIR [--readme]
+    python -m benchmarks.reproduction runs/paper --data DIR [--docs]
 
-writes docs/paper/ (the report of the best epoch, the confusion matrices, every epoch's loss and accuracy and their
-curves, the paper's Figure 3.2) and the README's table. The grid of test faces with the network's answers is left in the
+writes docs/results/reproduction.md, reproduction.json (every epoch too), the curves of loss and accuracy, which are the
+paper's Figure 3.2, and the confusion matrices. The grid of test faces with the network's answers is left in the
 run's folder: FER-2013's pictures may not be redistributed.
 """
 
 import argparse
-import json
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -18,11 +16,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before Keras loads TensorF
 
 import numpy as np
 
-from benchmarks.readme import ROOT, write_section
+from benchmarks.results import RESULTS, write_result
+from benchmarks.runs import read_run
 from inference.types import EMOTIONS
 from training.data import DataError, Faces, add_data_arguments, load_fer2013
 from training.evaluate import evaluate, plot_confusion, predictor, to_markdown
-from training.train import plot_history, read_history
+from training.train import plot_history
 
 # Tables 3.1 and 3.2 of Sahin and Aydemir, "Emotional Analysis with Deep Learning".
 PAPER = {
@@ -58,8 +57,9 @@ def plot_answers(model: Path, faces: Faces, path: Path, columns: int = 7, rows: 
     figure.savefig(path, dpi=110)
 
 
-def to_readme(history: list[dict], best: dict[str, dict], last: dict[str, dict], settings: dict) -> str:
-    """The README's section: Tables 3.1 and 3.2 with ours, the test sets, the curves."""
+def section(figures: dict) -> str:
+    """The page in docs/results: Tables 3.1 and 3.2 with ours, the test sets, the curves, all figures of the best epoch."""
+    history, settings, best, last = (figures[key] for key in ("history", "settings", "best_epoch", "last_epoch"))
     first_row, last_row = history[0], history[-1]
     best_epoch = max(history, key=lambda row: row["val_accuracy"])["epoch"]
     minutes = sum(row["seconds"] for row in history) / 60
@@ -86,14 +86,19 @@ def to_readme(history: list[dict], best: dict[str, dict], last: dict[str, dict],
         "",
         "± is one standard error.",
         "",
-        "![Loss and accuracy over the epochs](docs/paper/curves.png)",
+        "![Loss and accuracy over the epochs](reproduction.png)",
         "",
         f"{last_row['epoch']} epochs, seed {settings['seed']}, {settings['precision']}, {minutes:.0f} minutes of training. "
-        "Written by `python -m benchmarks.reproduction runs/paper --data DIR --readme` from a run of "
+        "Written by `python -m benchmarks.reproduction runs/paper --data DIR --docs` from a run of "
         f"`python -m training.train --recipe paper --data DIR --out runs/paper --precision {settings['precision']}`; "
-        "[all figures](docs/paper/report.md), [confusion matrices](docs/paper/confusion.png), "
-        "[every epoch](docs/paper/history.csv). The same command draws `runs/paper/answers.png`, a grid of test faces with "
+        "every epoch is in [reproduction.json](reproduction.json). The same command draws `runs/paper/answers.png`, a grid of test faces with "
         "the network's answers; it is not kept here, because FER-2013's pictures may not be redistributed.",
+        "",
+        f"## Epoch {best_epoch}",
+        "",
+        *to_markdown("", best).splitlines()[2:],
+        "",
+        "![Confusion matrices](reproduction_confusion.png)",
     ]
     return "\n".join(lines)
 
@@ -104,30 +109,27 @@ def main() -> int:
     )
     parser.add_argument("run", type=Path, help="the --out folder of a finished training run")
     add_data_arguments(parser)
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/reproduction.md")
     args = parser.parse_args()
     try:
         faces = load_fer2013(args.data, official=not args.unofficial)
-        history, settings = read_history(args.run), json.loads((args.run / "run.json").read_text())
+        figures = read_run(args.run)
     except (DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if len(history) < settings["epochs"]:
-        print(f"error: {args.run} has {len(history)} of {settings['epochs']} epochs: finish it first.", file=sys.stderr)
+    epochs, planned = len(figures["history"]), figures["settings"]["epochs"]
+    if epochs < planned:
+        print(f"error: {args.run} has {epochs} of {planned} epochs: finish it first.", file=sys.stderr)
         return 1
-    best, last = (evaluate(args.run / name, faces) for name in ("model.keras", "checkpoint.keras"))
-    docs = ROOT / "docs" / "paper"
-    docs.mkdir(parents=True, exist_ok=True)
-    (docs / "report.md").write_text(to_markdown("The paper's network", best))
-    (docs / "report.json").write_text(json.dumps({"best_epoch": best, "last_epoch": last}, indent=2) + "\n")
-    plot_confusion(best, docs / "confusion.png")
-    plot_history(history, docs / "curves.png")
-    shutil.copy(args.run / "history.csv", docs / "history.csv")
+    for key, name in (("best_epoch", "model.keras"), ("last_epoch", "checkpoint.keras")):
+        figures[key] = evaluate(args.run / name, faces)
     plot_answers(args.run / "model.keras", faces, args.run / "answers.png")
-    section = to_readme(history, best, last, settings)
-    print(section)
-    if args.readme:
-        write_section("reproduction", section)
+    text = section(figures)
+    print(text)
+    if args.docs:
+        write_result("reproduction", "The paper's results and ours", text, figures)
+        plot_history(figures["history"], RESULTS / "reproduction.png")
+        plot_confusion(figures["best_epoch"], RESULTS / "reproduction_confusion.png")
     return 0
 
 

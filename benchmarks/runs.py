@@ -1,32 +1,44 @@
 """How the released networks were trained: every epoch of the runs behind them.
 
-    python -m benchmarks.runs runs/vgg7 runs/vgg7-student ... [--readme]
+    python -m benchmarks.runs runs/vgg7 runs/vgg7-student ... [--docs]
 
-writes docs/runs/ (each run's history.csv and settings, and one plot of all) and the README's table.
+writes docs/results/runs.md, runs.json (every epoch and all settings) and runs.png.
 """
 
 import argparse
 import json
-import shutil
+import math
 import sys
 from pathlib import Path
 
-from benchmarks.readme import ROOT, write_section
+from benchmarks.results import RESULTS, write_result
 from training.train import read_history
 
-DOCS = ROOT / "docs" / "runs"
+
+def read_run(folder: Path) -> dict:
+    """The `settings` of a training run and its `history`, a row an epoch; what was not recorded is None.
+
+    Raises:
+        OSError: the folder is not that of a run.
+    """
+    rows = [{name: None if math.isnan(value) else value for name, value in row.items()} for row in read_history(folder)]
+    return {"settings": json.loads((folder / "run.json").read_text()), "history": rows}
 
 
-def plot(histories: dict[str, list[dict]], path: Path) -> None:
+def plot(runs: dict[str, dict], path: Path) -> None:
     """Accuracy over the epochs, one colour a run: on PublicTest as a line, in training dotted."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    for number, (name, history) in enumerate(histories.items()):
-        epochs = [row["epoch"] for row in history]
-        axes.plot(epochs, [100 * row["val_accuracy"] for row in history], color=f"C{number}", label=name)
-        axes.plot(epochs, [100 * row["accuracy"] for row in history], color=f"C{number}", linestyle=":", alpha=0.7)
+    for number, (name, run) in enumerate(runs.items()):
+        epochs = [row["epoch"] for row in run["history"]]
+        tested, trained = (
+            [math.nan if row[key] is None else 100 * row[key] for row in run["history"]]
+            for key in ("val_accuracy", "accuracy")
+        )
+        axes.plot(epochs, tested, color=f"C{number}", label=name)
+        axes.plot(epochs, trained, color=f"C{number}", linestyle=":", alpha=0.7)
     axes.set(xlabel="epoch", ylabel="accuracy, percent", ylim=(40, None))
     axes.set_title("PublicTest (lines) and distorted training faces (dotted)")
     axes.grid(alpha=0.3)
@@ -34,13 +46,14 @@ def plot(histories: dict[str, list[dict]], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def to_markdown(runs: dict[str, tuple[list[dict], dict]]) -> str:
-    """The README's section."""
+def to_markdown(runs: dict[str, dict]) -> str:
+    """The page in docs/results."""
     lines = [
         "| run | recipe | epochs | taught by | best epoch | PublicTest there | minutes |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, (history, settings) in runs.items():
+    for name, run in runs.items():
+        history, settings = run["history"], run["settings"]
         best = max(history, key=lambda row: row["val_accuracy"])
         teachers = (settings["teacher"] or {}).get("teachers", {})
         names = " + ".join(Path(path).parent.name for path in teachers) or "labels and votes alone"
@@ -53,13 +66,13 @@ def to_markdown(runs: dict[str, tuple[list[dict], dict]]) -> str:
         [
             *lines,
             "",
-            "![Accuracy over the epochs](docs/runs/curves.png)",
+            "![Accuracy over the epochs](runs.png)",
             "",
             "A student's accuracy in training counts how often its first answer is its target's, which its teachers mostly "
-            "made; nan stands for what was not recorded. "
-            f"Trained in {next(iter(runs.values()))[1]['precision']}; every epoch and all settings are in "
-            f"[docs/runs](docs/runs). Written by `python -m benchmarks.runs {' '.join(f'runs/{name}' for name in runs)} "
-            "--readme`.",
+            "made; null stands for what was not recorded. "
+            f"Trained on FER-2013's Training split and its FERPlus votes, in {next(iter(runs.values()))['settings']['precision']}; every epoch and all settings are in "
+            f"[runs.json](runs.json). Written by `python -m benchmarks.runs {' '.join(f'runs/{name}' for name in runs)} "
+            "--docs`.",
         ]
     )
 
@@ -67,22 +80,18 @@ def to_markdown(runs: dict[str, tuple[list[dict], dict]]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.runs", description="How the networks were trained.")
     parser.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="the --out folders of training runs")
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/runs.md")
     args = parser.parse_args()
     try:
-        runs = {run.name: (read_history(run), json.loads((run / "run.json").read_text())) for run in args.runs}
+        runs = {run.name: read_run(run) for run in args.runs}
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    DOCS.mkdir(parents=True, exist_ok=True)
-    for run in args.runs:
-        shutil.copy(run / "history.csv", DOCS / f"{run.name}.csv")
-        shutil.copy(run / "run.json", DOCS / f"{run.name}.json")
-    plot({name: history for name, (history, _) in runs.items()}, DOCS / "curves.png")
     section = to_markdown(runs)
     print(section)
-    if args.readme:
-        write_section("runs", section)
+    if args.docs:
+        write_result("runs", "How emotion networks were trained", section, runs)
+        plot(runs, RESULTS / "runs.png")
     return 0
 
 

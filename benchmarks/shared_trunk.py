@@ -14,7 +14,7 @@ import onnx
 import sys
 from pathlib import Path
 
-from benchmarks.readme import write_section
+from benchmarks.results import write_result
 from export.quantize import heads
 from inference.age_gender import AgeGenderEstimator
 from inference.alignment import align_face
@@ -103,7 +103,7 @@ def measure(portraits: Portraits) -> dict[str, dict[str, float]]:
 
 
 def to_markdown(rows: dict[str, dict[str, float]], portraits: Portraits) -> str:
-    """The README's section."""
+    """The page in docs/results."""
     validation = portraits.part("validation")
     most = np.bincount(validation.age_groups).max() / len(validation)
     lines = ["| answer from | gender | exact age group |", "|---|---|---|"]
@@ -114,7 +114,7 @@ def to_markdown(rows: dict[str, dict[str, float]], portraits: Portraits) -> str:
             "",
             f"{len(validation):,} validation faces of FairFace; probes fitted on "
             f"{min(FACES, len(portraits.part('training'))):,} training faces. The most frequent of the {len(AGE_GROUPS)} "
-            f"groups has {most:.1%}. Written by `python -m benchmarks.shared_trunk --fairface DIR --readme`.",
+            f"groups has {most:.1%}. Written by `python -m benchmarks.shared_trunk --fairface DIR --docs`.",
         ]
     )
 
@@ -122,17 +122,18 @@ def to_markdown(rows: dict[str, dict[str, float]], portraits: Portraits) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.shared_trunk", description="One trunk or two?")
     add_demographics_arguments(parser)
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/shared_trunk.md")
     args = parser.parse_args()
     try:
         portraits, _ = load_portraits(args.fairface, None, args.crops)
     except DemographicsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    section = to_markdown(measure(portraits), portraits)
+    rows = measure(portraits)
+    section = to_markdown(rows, portraits)
     print(section)
-    if args.readme:
-        write_section("trunk", section)
+    if args.docs:
+        write_result("shared_trunk", "One network or two?", section, rows)
     return 0
 
 

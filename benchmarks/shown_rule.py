@@ -1,11 +1,11 @@
 """Which consensus of the two answers should people be shown? Chosen on PublicTest.
 
-    python -m benchmarks.shown_rule --data DIR [--model emotion.onnx]
+    python -m benchmarks.shown_rule --data DIR [--model emotion.onnx] [--docs]
 
 prints the rules that `inference.types.consensus` could follow, with other constants, and marks the chosen one: of those whose
 mean recall over the seven classes is at least MARGIN above that of `probabilities` on FER-2013's labels, and at most
 LARGEST_LOSS below that of `crowd` on FERPlus' majority, the one that is right most often by both kinds of labels together;
-each at the temperature at which the larger of its two calibration errors is smallest. Written to docs/shown_rule.md.
+each at the temperature at which the larger of its two calibration errors is smallest. --docs writes docs/results/shown_rule.md.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-from benchmarks.readme import ROOT
+from benchmarks.results import write_result
 from inference.model_files import MODELS, ModelError
 from inference.types import CLASS_SHARES, COLUMNS_IN_CROWD, CONSENSUS_TEMPERATURE, CROWD_SHARE, PRIOR_CORRECTION
 from training.data import DataError, add_data_arguments, load_fer2013
@@ -27,7 +27,6 @@ TEMPERATURES = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1)
 MARGIN = 0.005
 """Of the mean recall: so much may be owed to the choice on these very faces."""
 LARGEST_LOSS = 0.02
-TABLE = ROOT / "docs" / "shown_rule.md"
 
 
 def rule(answers: dict[str, np.ndarray], share: float, correction: float, temperature: float) -> np.ndarray:
@@ -48,6 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.shown_rule", description="Choose what is shown.")
     add_data_arguments(parser)
     parser.add_argument("--model", default="emotion.onnx", metavar="FILE", help="a file in models/")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/shown_rule.md")
     args = parser.parse_args()
     try:
         public = load_fer2013(args.data, official=not args.unofficial).split("PublicTest")
@@ -72,12 +72,10 @@ def main() -> int:
     ]
     chosen = max(fitting, key=lambda key: sum(row["accuracy"] for row in found[key]), default=None)
     lines = [
-        "# What is shown",
-        "",
         f"`{args.model}` on PublicTest. Mean recall of `probabilities` on FER-2013's labels "
         f"{heads['FER-2013']['probabilities']['mean_recall']:.1%}, of `crowd` on FERPlus' majority "
-        f"{heads['FERPlus']['crowd']['mean_recall']:.1%}. The rule and how it is chosen: `python -m benchmarks.shown_rule`, "
-        "which writes this table.",
+        f"{heads['FERPlus']['crowd']['mean_recall']:.1%}. The rule and how it is chosen: `python -m benchmarks.shown_rule "
+        "--data DIR --docs`, which writes this table.",
         "",
         "| crowd's share | prior correction | temperature | FER-2013: accuracy | mean recall | disgust | fear | ECE "
         "| FERPlus: accuracy | mean recall | disgust | fear | ECE | |",
@@ -90,8 +88,9 @@ def main() -> int:
             cells += [f"{row['recall']['disgust']:.1%}", f"{row['recall']['fear']:.1%}", f"{row['ece']:.3f}"]
         cells.append("chosen" if key == chosen else "fits" if key in fitting else "")
         lines.append(f"| {' | '.join(cells)} |")
-    TABLE.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
+    if args.docs:
+        write_result("shown_rule", "What is shown", "\n".join(lines))
     if chosen != (CROWD_SHARE, PRIOR_CORRECTION, CONSENSUS_TEMPERATURE):
         print(f"inference.types has other constants than {chosen}.", file=sys.stderr)
     return 0

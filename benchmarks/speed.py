@@ -1,6 +1,6 @@
 """How long a face takes.
 
-    python -m benchmarks.speed [--models FILE ...] [--json FILE] [--readme]
+    python -m benchmarks.speed [--models FILE ...] [--json FILE] [--docs]
 
 Times classification at several batch sizes on one CPU thread, and finding and classifying the one face and six faces of
 640x480 pictures made from the example photograph: as a photo, and as a frame of a stream, whose time is the mean over a
@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.readme import ROOT, write_section
+from benchmarks.results import ROOT, write_result
 from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
@@ -81,7 +81,7 @@ def measure(models: list[str], repeats: int) -> dict:
                 {"picture": kind, "faces": faces, "found": found, "model": model, "milliseconds": value}
                 for kind, value in times.items()
             ]
-    return {"processor": processor(), "classification_per_face": per_face, "pictures_640x480": rows}
+    return {"processor": processor(), "repeats": repeats, "classification_per_face": per_face, "pictures_640x480": rows}
 
 
 def processor() -> str:
@@ -94,7 +94,12 @@ def processor() -> str:
 
 def to_markdown(result: dict) -> str:
     """The timings as a table."""
-    lines = [f"Median milliseconds on {result['processor']}, written by `python -m benchmarks.speed --readme`:", ""]
+    lines = [
+        f"Median milliseconds on {result['processor']}. The pictures are made from the example photograph "
+        "([astronaut.jpg](../../examples/astronaut.jpg)): cut, and its head six times. Written by "
+        f"`python -m benchmarks.speed --repeats {result['repeats']} --docs`:",
+        "",
+    ]
     lines += ["| work | ms |", "|---|---|"]
     for model, batches in result["classification_per_face"].items():
         for batch, value in batches.items():
@@ -112,14 +117,14 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/speed.md")
     args = parser.parse_args()
     result = measure(args.models, args.repeats)
     print(to_markdown(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=2) + "\n")
-    if args.readme:
-        write_section("speed", to_markdown(result))
+    if args.docs:
+        write_result("speed", "How long a face takes", to_markdown(result), result)
 
 
 if __name__ == "__main__":

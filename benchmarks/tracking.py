@@ -1,6 +1,6 @@
 """Who is who: identities and smoothing on synthetic motion whose truth is known.
 
-    python -m benchmarks.tracking [--faces DIR] [--seeds N] [--json FILE] [--readme]
+    python -m benchmarks.tracking [--faces DIR] [--seeds N] [--json FILE] [--docs]
 
 People walk, stop, cross, hide and leave in a picture of 1280x720. What the detector would say is made from the truth:
 jitter and misses as measured for FaceDetector on moving faces (see the constants), a false face now and then, nothing
@@ -26,7 +26,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.readme import write_section
+from benchmarks.results import write_result
 from benchmarks.speed import processor
 from inference.images import SUFFIXES, load_image
 from inference.tracker import FaceTracker
@@ -436,7 +436,7 @@ def update_milliseconds(count: int) -> float:
 
 
 def to_markdown(result: dict) -> str:
-    """The section of README.md."""
+    """The page in docs/results."""
     looks = "pictures of faces" if result["real_faces"] else "synthetic patterns"
     rates = " | ".join(f"{rate} fps" for rate in RATES)
     lines = [
@@ -480,7 +480,7 @@ def to_markdown(result: dict) -> str:
     lines += [
         "",
         f"An update takes {times} faces (medians, {result['processor']}). Written by "
-        "`python -m benchmarks.tracking --readme`.",
+        "`python -m benchmarks.tracking --docs`.",
     ]
     return "\n".join(lines)
 
@@ -510,7 +510,7 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, metavar="DIR", help="pictures with one face each, instead of patterns")
     parser.add_argument("--seeds", type=int, default=4, help="runs a cell")
     parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--readme", action="store_true", help="write the tables into README.md")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/tracking.md")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     pictures = load_faces(args.faces) if args.faces else None
@@ -527,8 +527,8 @@ def main() -> None:
     print(to_markdown(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=2) + "\n")
-    if args.readme:
-        write_section("tracking", to_markdown(result))
+    if args.docs:
+        write_result("tracking", "Who is who in a stream", to_markdown(result), result)
 
 
 if __name__ == "__main__":

@@ -34,10 +34,10 @@ from tqdm import tqdm
 
 from . import images, video
 from .analyzer import FaceAnalyzer
-from .detector import DetectorError, send_no_reports
+from .detector import DetectorError
 from .drawing import annotate
 from .images import ImageError, load_image
-from .model_files import ModelError
+from .model_files import INSTALLED, ModelError
 from .outputs import Output, OutputError, check_outputs, check_room, create, same_name
 from .report import CsvReport, JsonReport, video_entry
 from .satisfaction import Timeline
@@ -360,10 +360,11 @@ def file_path(text: str) -> Path:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m inference",
+        prog="ifade" if INSTALLED else "python -m inference",
         description="Find all faces in photos and videos and give the seven emotion probabilities of each.",
         epilog="Exit status: 0 all files were read to their end and all that was asked for is written, 1 not so, 2 wrong usage, "
-        "with nothing done, 130 interrupted.",
+        "with nothing done, 130 interrupted. "
+        "The weights of most networks learnt from UTKFace, which is for non-commercial research only: see models/NOTICE.",
     )
     parser.add_argument("sources", nargs="+", type=named_path, metavar="PHOTO|VIDEO|FOLDER")
     parser.add_argument("--age-gender", action="store_true", help="estimate the apparent age and gender too")
@@ -392,7 +393,6 @@ def main() -> int:
     args = parser.parse_args()
     if args.decimal_comma and not args.csv:
         parser.error("--decimal-comma says how --csv FILE is written; name that file too")
-    send_no_reports()
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
     found = find_files(args.sources)

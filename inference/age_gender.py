@@ -78,8 +78,11 @@ class AgeGenderEstimator:
         return dict(zip(OUTPUTS, self.session.run(OUTPUTS, {"image": self.preprocess(faces)})))
 
 
-def find_estimator(threads: int | None = None) -> AgeGenderEstimator | None:
+def find_estimator(threads: int | None = None, cuda: bool = True) -> AgeGenderEstimator | None:
     """The default estimator, or None where its file was left out; everything else works without it.
+
+    Args:
+        threads, cuda: see `inference.session.Session`.
 
     Raises:
         ModelError: the file is altered, or AGE_GENDER_MODEL names one that is missing.
@@ -87,7 +90,7 @@ def find_estimator(threads: int | None = None) -> AgeGenderEstimator | None:
     if not os.environ.get("AGE_GENDER_MODEL") and not (MODELS / DEFAULT_MODEL).exists():
         return None
     try:
-        return AgeGenderEstimator(threads=threads)
+        return AgeGenderEstimator(threads=threads, cuda=cuda)
     except ModelError as error:
         if os.environ.get("AGE_GENDER_MODEL"):
             raise ModelError(f"{error} AGE_GENDER_MODEL of the environment asks for this file.") from None

@@ -1,18 +1,24 @@
 """Picture in, faces with their emotions, and on request their apparent age and gender, out."""
 
 import cv2
+import functools
 import numpy as np
 import os
 import time
-from PIL import Image
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from .age_gender import AgeGenderEstimator, find_estimator
 from .alignment import align_face
 from .detector import FaceDetector
 from .emotion import EmotionClassifier
-from .inputs import to_rgb
+from .inputs import Picture, to_rgb
 from .quality import measure, tempered
-from .types import Analysis, Detection, Face
+from .types import Analysis, Detection, Face, Quality
+
+
+PROVIDERS = ("cpu", "cuda")
 
 
 class FaceAnalyzer:
@@ -22,9 +28,14 @@ class FaceAnalyzer:
         detector: default: one that searches.
         classifier: default: models/emotion.onnx.
         estimator: default: models/age_gender.onnx where that is present; without one, age and gender stay unsaid.
+        threads: CPU threads for one run of a network; default: the processors this process may use.
+        provider: "cpu", or "cuda" where nothing else will do; default: CUDA where it works, else the CPU. This and `threads`
+            are for those of the three above that are not given.
 
     Raises:
         ModelError: a model file is missing or altered.
+        ValueError: there is no such provider.
+        RuntimeError: CUDA is demanded and cannot be used; the message says why.
     """
 
     def __init__(
@@ -32,17 +43,20 @@ class FaceAnalyzer:
         detector: FaceDetector | None = None,
         classifier: EmotionClassifier | None = None,
         estimator: AgeGenderEstimator | None = None,
+        *,
+        threads: int | None = None,
+        provider: str | None = None,
     ):
-        self.classifier = classifier or EmotionClassifier()
-        self.estimator = estimator or find_estimator()
-        self.detector = detector or FaceDetector()
+        if provider is not None and provider not in PROVIDERS:
+            raise ValueError(f"provider must be one of {', '.join(PROVIDERS)} or None, not {provider!r}")
+        cuda = provider != "cpu"
+        self.classifier = classifier or EmotionClassifier(threads=threads, cuda=cuda)
+        if provider == "cuda" and self.classifier.session.cuda_problem:
+            raise RuntimeError(f"CUDA is demanded and cannot be used: {self.classifier.session.cuda_problem}.")
+        self.estimator = estimator or find_estimator(threads, cuda)
+        self.detector = detector or FaceDetector(threads=threads, cuda=cuda)
 
-    def analyze(
-        self,
-        image: str | os.PathLike | bytes | Image.Image | np.ndarray,
-        age_gender: bool = False,
-        bgr: bool = False,
-    ) -> Analysis:
+    def analyze(self, image: Picture, age_gender: bool = False, bgr: bool = False) -> Analysis:
         """Find and classify all faces of a picture, with one detector pass and one ONNX Runtime call for each model.
 
         Args:
@@ -56,20 +70,50 @@ class FaceAnalyzer:
             TypeError, ValueError: it is no such picture; the message says what it is.
             DetectorError: MediaPipe failed on this picture.
         """
-        image = to_rgb(image, bgr)
+        return self.analyze_many([image], age_gender, bgr)[0]
+
+    def analyze_many(self, images: Iterable[Picture], age_gender: bool = False, bgr: bool = False) -> list[Analysis]:
+        """The same for a batch of pictures, whose faces are classified together, in one ONNX Runtime call for each model.
+
+        Pictures are read one after the other, and of those that are paths no more is kept than their faces.
+
+        Args:
+            images: each as for `analyze`.
+            age_gender, bgr: as for `analyze`.
+
+        Returns:
+            An analysis for each picture, in the same order. Its classification takes as long as its share of the faces.
+
+        Raises:
+            As `analyze`, for the first picture that fails.
+        """
+        pictures, crops = [], []
+        for image in images:
+            pixels = to_rgb(image, bgr)
+            started = time.perf_counter()
+            detections = reading_order(self.detector.detect(pixels))
+            detected = time.perf_counter()
+            crops.append(self._cut(pixels, detections, age_gender))
+            cut = time.perf_counter()
+            pictures.append((image, pixels.shape, detected - started, cut - detected))
         started = time.perf_counter()
-        detections = reading_order(self.detector.detect(image))
-        detected = time.perf_counter()
-        faces = self.classify(image, detections, age_gender)
-        classified = time.perf_counter()
-        return Analysis(
-            width=image.shape[1],
-            height=image.shape[0],
-            faces=faces,
-            provider=self.classifier.session.provider,
-            detection_milliseconds=(detected - started) * 1e3,
-            classification_milliseconds=(classified - detected) * 1e3,
-        )
+        faces = self._answer([face for cut in crops for face in cut])
+        seconds = (time.perf_counter() - started) / max(len(faces), 1)
+        results, provider = [], self.classifier.session.provider
+        for (image, shape, detecting, cutting), own in zip(pictures, crops):
+            results.append(
+                Analysis(
+                    width=shape[1],
+                    height=shape[0],
+                    faces=[faces.pop(0) for _ in own],
+                    provider=provider,
+                    detection_milliseconds=detecting * 1e3,
+                    classification_milliseconds=(cutting + seconds * len(own)) * 1e3,
+                    picture=_Source(image, bgr),
+                    file=os.fsdecode(image) if isinstance(image, str | os.PathLike) else None,
+                )
+            )
+        return results
 
     def classify(self, image: np.ndarray, detections: list[Detection], age_gender: bool = False) -> list[Face]:
         """Classify faces that were found already, with one ONNX Runtime call for each model.
@@ -82,24 +126,80 @@ class FaceAnalyzer:
         Returns:
             A face for each detection, in the same order.
         """
+        return self._answer(self._cut(image, detections, age_gender))
+
+    def _cut(self, image: np.ndarray, detections: list[Detection], age_gender: bool) -> list["_Cut"]:
+        """What the networks are to see of each face."""
         if not detections:
             return []
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        crops = [align_face(grey, detection, self.classifier.input_size) for detection in detections]
-        answers = self.classifier.answers(np.stack(crops))
-        qualities = [measure(detection, crop, image.shape) for detection, crop in zip(detections, crops)]
-        certainties = np.array([quality.certainty for quality in qualities], np.float32)
+        cuts = []
+        for detection in detections:
+            crop = align_face(grey, detection, self.classifier.input_size)
+            portrait = self.estimator.crop(image, detection) if age_gender and self.estimator else None
+            cuts.append(_Cut(detection, crop, measure(detection, crop, image.shape), portrait))
+        return cuts
+
+    def _answer(self, cuts: list["_Cut"]) -> list[Face]:
+        """A face for each of them, of one picture or of several."""
+        if not cuts:
+            return []
+        answers = self.classifier.answers(np.stack([cut.crop for cut in cuts]))
+        certainties = np.array([cut.quality.certainty for cut in cuts], np.float32)
         answers |= {
             name: tempered(answers[name], certainties) for name in ("probabilities", "crowd") if name in answers
         }
-        if age_gender and self.estimator:
-            portraits = [self.estimator.crop(image, detection) for detection in detections]
+        portraits = [cut.portrait for cut in cuts if cut.portrait is not None]
+        if self.estimator and portraits:
             estimates = self.estimator.answers(np.stack(portraits))
             answers |= {name: estimates[name] for name in ("age_distribution", "gender")}
         return [
-            Face(detection, crop, quality=quality, **{name: values[number] for name, values in answers.items()})
-            for number, (detection, crop, quality) in enumerate(zip(detections, crops, qualities))
+            Face(
+                cut.detection,
+                cut.crop,
+                quality=cut.quality,
+                **{name: values[number] for name, values in answers.items()},
+            )
+            for number, cut in enumerate(cuts)
         ]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A picture as it was given, for who wants to see it again."""
+
+    image: Picture
+    bgr: bool
+
+    def __call__(self) -> np.ndarray:
+        return to_rgb(self.image, self.bgr)
+
+    def __reduce__(self):
+        """Into another process a path goes along, but not a whole picture."""
+        return (_Source, (self.image, self.bgr)) if isinstance(self.image, str | os.PathLike) else (type(None), ())
+
+
+class _Cut(NamedTuple):
+    detection: Detection
+    crop: np.ndarray
+    quality: Quality
+    portrait: np.ndarray | None
+
+
+@functools.cache
+def shared_analyzer() -> FaceAnalyzer:
+    """The one that the functions below use, made when it is first needed."""
+    return FaceAnalyzer()
+
+
+def analyze(image: Picture, *, bgr: bool = False, age_gender: bool = False) -> Analysis:
+    """`FaceAnalyzer.analyze` of an analyzer that this process shares."""
+    return shared_analyzer().analyze(image, age_gender, bgr)
+
+
+def analyze_many(images: Iterable[Picture], *, bgr: bool = False, age_gender: bool = False) -> list[Analysis]:
+    """`FaceAnalyzer.analyze_many` of an analyzer that this process shares."""
+    return shared_analyzer().analyze_many(images, age_gender, bgr)
 
 
 def reading_order(detections: list[Detection]) -> list[Detection]:

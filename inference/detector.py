@@ -10,11 +10,12 @@ import sys
 import threading
 import weakref
 from dataclasses import replace
+from typing import Any
 
 from .alignment import cut_square
 from .face_check import MIN_SCORE, FaceCheck
 from .model_files import ModelError, read_model
-from .native import forget_in_forks, native_stderr, use_c_locale
+from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
 from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
 from .types import Detection
 
@@ -31,18 +32,29 @@ finally:
         del sys.modules["tensorflow"]
 
 
+NOWHERE = "http://127.0.0.1:9"
+"""An address at which nobody listens."""
+
+
 class _Dispatcher(serial_dispatcher.SerialDispatcher):
-    """MediaPipe calls its library in a thread of its own for each detector, which is to know no locale but C."""
+    """MediaPipe calls its library in a thread of its own for each detector, which is to know no locale but C and to call nobody.
+
+    The library, which has no switch for that, would report its use to play.googleapis.com.
+    """
 
     def __init__(self, *args):
         super().__init__(*args)
-        self._executor.submit(use_c_locale).result()
+        self._executor.submit(_confine).result()
 
 
-serial_dispatcher.SerialDispatcher = _Dispatcher
+def _confine() -> None:
+    use_c_locale()
+    if not open_no_sockets():
+        # What the library asks first, in the environment of native code alone: os.environ, from which Python's programs take
+        # their proxies, stays as it is.
+        os.putenv("https_proxy", NOWHERE)
+        os.putenv("no_proxy", "")
 
-NOWHERE = "http://127.0.0.1:9"
-"""An address at which nobody listens."""
 
 FILE = "face_detection_short_range.tflite"
 CANDIDATE_SCORE = 0.3
@@ -92,16 +104,6 @@ MAX_FAILED = 20
 
 class DetectorError(RuntimeError):
     """MediaPipe failed on a picture; the message is one for the person who sent it."""
-
-
-def send_no_reports() -> None:
-    """Keep MediaPipe, which has no switch for that, from reporting its use to play.googleapis.com.
-
-    What it asks first is https_proxy of the environment, and no_proxy for exceptions. For programs that ask other machines
-    for nothing by HTTPS themselves; to be called before the first detector is made.
-    """
-    os.environ["https_proxy"] = NOWHERE
-    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1,::1"  # no exception but this machine
 
 
 class FaceDetector:
@@ -384,7 +386,7 @@ def as_near(place: Detection) -> Detection:
 
     x, y = lowered(_center(place.box), BOX_LOWERED)
     half = BOX_SIDE * side / 2
-    points = {
+    points: dict[str, Any] = {
         name: lowered(point, part) for name, part in LOWERED.items() if (point := getattr(place, name)) is not None
     }
     return replace(place, box=(x - half, y - half, x + half, y + half), **points)
@@ -432,13 +434,16 @@ def _open(file: str) -> vision.FaceDetector:
         base_options=BaseOptions(model_asset_buffer=read_model(file)), min_detection_confidence=CANDIDATE_SCORE
     )
     with native_stderr():  # LiteRT logs some fifty lines for each detector
-        opened = []
+        opened, others = [], serial_dispatcher.SerialDispatcher
+        serial_dispatcher.SerialDispatcher = _Dispatcher  # of no task of MediaPipe's that the program has besides
         try:
             opened.append(vision.FaceDetector.create_from_options(options))
             run_model(opened[0], np.zeros((64, 64, 3), np.uint8))  # the first run logs too
         except (RuntimeError, ValueError) as error:
             _close(opened)
             raise ModelError(f"{file} is not a model that MediaPipe can use: {error}") from None
+        finally:
+            serial_dispatcher.SerialDispatcher = others
     return opened[0]
 
 
@@ -457,9 +462,9 @@ def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
         area = found.bounding_box
         box = _clip(area.origin_x, area.origin_y, area.origin_x + area.width, area.origin_y + area.height, image.shape)
         # The person's right and left eye, which are left and right in the picture, the tip of the nose, the mouth's middle.
-        points = [(point.x * width, point.y * height) for point in found.keypoints[:4]]
+        left_eye, right_eye, nose, mouth = ((point.x * width, point.y * height) for point in found.keypoints[:4])
         if _area(box) > 0:
-            detections.append(Detection(box, float(found.categories[0].score), *points))
+            detections.append(Detection(box, float(found.categories[0].score), left_eye, right_eye, nose, mouth))
     return detections
 
 
@@ -469,8 +474,13 @@ def _map(detection: Detection, matrix: np.ndarray, shape: tuple[int, ...]) -> De
     x1, y1, x2, y2 = detection.box
     scale = math.hypot(matrix[0, 0], matrix[1, 0])
     half_width, half_height = (x2 - x1) / 2 * scale, (y2 - y1) / 2 * scale
-    moved = detection.mapped(lambda x, y: tuple(map(float, matrix @ (x, y, 1.0))))
-    x, y = map(float, matrix @ (*_center(detection.box), 1.0))
+
+    def carry(x: float, y: float) -> tuple[float, float]:
+        x, y = map(float, matrix @ (x, y, 1.0))
+        return x, y
+
+    moved = detection.mapped(carry)
+    x, y = carry(*_center(detection.box))
     return replace(moved, box=_clip(x - half_width, y - half_height, x + half_width, y + half_height, shape))
 
 

@@ -1,9 +1,10 @@
-"""Boxes and labels on a picture."""
+"""Boxes and labels on a picture, and faces made unrecognisable."""
 
 import cv2
 import numpy as np
 from collections.abc import Mapping, Sequence
 
+from .inputs import Picture, to_rgb
 from .types import Face
 
 BOX_COLOR = (255, 200, 40)
@@ -11,9 +12,15 @@ TEXT_COLOR = (20, 20, 20)
 WEIGHT = 600
 
 
+BLURRED_SIDE = 1.6
+"""Side of what is blurred of a face, in sides of its box: the head with its hair."""
+BLURRED_CELLS = 2
+"""Means of so many rows and columns are all that is left of it."""
+
+
 def annotate(
-    image: np.ndarray,
-    faces: list[Face],
+    image: Picture,
+    faces: Sequence[Face],
     numbers: Sequence[int] | None = None,
     names: Mapping[str, str] | None = None,
 ) -> np.ndarray:
@@ -22,7 +29,7 @@ def annotate(
     Lines and letters grow with the picture; a label that would leave it at the top stands inside the box.
 
     Args:
-        image: uint8 (H, W, 3), RGB; left as it is.
+        image: a path, a file's bytes, a PIL image or an array, uint8 (H, W, 3) RGB; left as it is.
         faces: all of the picture.
         numbers: of the faces; default: from 1 in their order.
         names: what to call each of EMOTIONS; default: as they are.
@@ -30,7 +37,7 @@ def annotate(
     Returns:
         A new uint8 (H, W, 3), RGB.
     """
-    scene = image.copy()
+    scene = to_rgb(image).copy()
     height, width = scene.shape[:2]
     font = cv2.FontFace("sans")
     picture_unit = max(min(height, width) / 400, 0.4)
@@ -48,6 +55,32 @@ def annotate(
         bottom = top + size + 2 * pad
         cv2.rectangle(scene, (left, top), (left + text_width + 2 * pad, bottom), BOX_COLOR, cv2.FILLED)
         cv2.putText(scene, text, (left + pad, bottom - pad - size // 5), TEXT_COLOR, font, size, WEIGHT)
+    return scene
+
+
+def blur_faces(image: Picture, faces: Sequence[Face]) -> np.ndarray:
+    """Make faces so blurred that nobody is recognised, and that the detector finds no face there any more.
+
+    Only these faces: one that was not found is not blurred. Who must be sure looks at the picture.
+
+    Args:
+        image: a path, a file's bytes, a PIL image or an array, uint8 (H, W, 3) RGB; left as it is.
+        faces: all of the picture.
+
+    Returns:
+        A new uint8 (H, W, 3), RGB.
+    """
+    scene = to_rgb(image).copy()
+    height, width = scene.shape[:2]
+    for face in faces:
+        x1, y1, x2, y2 = face.detection.box
+        x, y, reach = (x1 + x2) / 2, (y1 + y2) / 2, BLURRED_SIDE * max(x2 - x1, y2 - y1) / 2
+        left, right = (int(np.clip(round(value), 0, width)) for value in (x - reach, x + reach))
+        top, bottom = (int(np.clip(round(value), 0, height)) for value in (y - reach, y + reach))
+        part = scene[top:bottom, left:right]
+        if part.size:
+            means = cv2.resize(part, (BLURRED_CELLS, BLURRED_CELLS), interpolation=cv2.INTER_AREA)
+            part[:] = cv2.resize(means, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     return scene
 
 

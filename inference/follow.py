@@ -40,7 +40,8 @@ class FaceFollower:
         self.tracker = FaceTracker()
         self._analyzer = analyzer
         self._searched = self._searched_thoroughly = -math.inf
-        self._scene, self._scene_seconds = None, -math.inf
+        self._scene: np.ndarray | None = None
+        self._scene_seconds = -math.inf
         self._turn = 0
 
     def analyze(

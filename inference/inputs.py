@@ -8,8 +8,11 @@ from PIL import Image, ImageOps
 from .image_color import convert, signal_of_profile
 from .images import MAX_SIDE, ImageError, load_image
 
+Picture = str | os.PathLike | bytes | Image.Image | np.ndarray
+"""A path, a file's bytes, a PIL image, or an upright array, uint8 (H, W, 3) RGB (or RGBA, or grey)."""
 
-def to_rgb(source: str | os.PathLike | bytes | Image.Image | np.ndarray, bgr: bool = False) -> np.ndarray:
+
+def to_rgb(source: Picture, bgr: bool = False) -> np.ndarray:
     """What a program has of a picture, as the rest of the package wants it.
 
     Args:

@@ -4,9 +4,16 @@ import hashlib
 import re
 from pathlib import Path
 
-MODELS = Path(__file__).resolve().parent.parent / "models"
+PACKAGE = Path(__file__).resolve().parent
+INSTALLED = (PACKAGE / "models").is_dir()
+"""Whether this is the installed package, which has the models inside, or the folder of a checkout beside theirs."""
+MODELS = (PACKAGE if INSTALLED else PACKAGE.parent) / "models"
 CHECKSUMS = MODELS / "SHA256SUMS"
-REMEDY = "Restore it with `git checkout -- models` or download the project again."
+REMEDY = (
+    "Install the package again with `pip install --force-reinstall ifade`."
+    if INSTALLED
+    else "Restore it with `git checkout -- models` or download the project again."
+)
 
 
 class ModelError(RuntimeError):

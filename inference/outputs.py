@@ -72,10 +72,10 @@ def check_outputs(outputs: Iterable[Output], sources: Iterable[Path]) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if status and not stat.S_ISREG(status.st_mode):
             continue
-        source = names.get(place) or (status and read.get(_identity(status)))
-        if source:
+        taken = names.get(place) or (status and read.get(_identity(status)))
+        if taken:
             raise OutputError(
-                f"{output.option} would overwrite {source}, which is to be read. Name another place for what is written."
+                f"{output.option} would overwrite {taken}, which is to be read. Name another place for what is written."
             )
         other = written.setdefault(same_name(place), output)
         if other is not output:
@@ -92,10 +92,10 @@ def check_outputs(outputs: Iterable[Output], sources: Iterable[Path]) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     for output in written.values():
         for parent in output.path.parents:
-            other = written.get(same_name(os.path.join(folder(parent.parent), parent.name)))
-            if other:
+            above = written.get(same_name(os.path.join(folder(parent.parent), parent.name)))
+            if above:
                 raise OutputError(
-                    f"{other.option} would write a file {other.path}, where {output.option} needs a folder."
+                    f"{above.option} would write a file {above.path}, where {output.option} needs a folder."
                 )
 
 

@@ -153,16 +153,16 @@ class FaceSearch:
             found.append(
                 np.concatenate([score[kept, None], center - half, center + half, landmarks.reshape(-1, 10)], 1)
             )
-        found = np.concatenate(found)
-        found = found[np.argsort(-found[:, 0])]
-        return [_detection(row) for row in found[distinct(found[:, 1:5], SAME_PLACE)].tolist()]
+        rows = np.concatenate(found)
+        rows = rows[np.argsort(-rows[:, 0])]
+        return [_detection(row) for row in rows[distinct(rows[:, 1:5], SAME_PLACE)].tolist()]
 
 
 def _detection(row: list[float]) -> Detection:
-    score, *box = row[:5]
+    score, x1, y1, x2, y2 = row[:5]
     left_eye, right_eye, nose, left_corner, right_corner = zip(row[5::2], row[6::2])
     mouth = ((left_corner[0] + right_corner[0]) / 2, (left_corner[1] + right_corner[1]) / 2)
-    return Detection(tuple(box), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet")
+    return Detection((x1, y1, x2, y2), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet")
 
 
 def suppress(places: list[Detection]) -> list[Detection]:

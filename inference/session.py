@@ -53,9 +53,9 @@ def _quotas(root: Path) -> Iterator[float]:
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
         if not controllers:
-            mounts, files = (groups, groups / "unified"), ("cpu.max",)
+            mounts, files = (groups, groups / "unified"), ["cpu.max"]
         elif "cpu" in controllers.split(","):
-            mounts, files = (groups / controllers, groups / "cpu"), ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            mounts, files = (groups / controllers, groups / "cpu"), ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
         else:
             continue
         # In a container the path may be the host's, of which only the end, or nothing, is visible here.
@@ -223,7 +223,8 @@ MEASURED_SECONDS = 0.5
 
 def _milliseconds(session: Session, batch_size: int) -> float:
     """Median time of a run, divided by its faces."""
-    feed, times, started = _zeros(session.inputs, batch_size), [], time.perf_counter()
+    times: list[float] = []
+    feed, started = _zeros(session.inputs, batch_size), time.perf_counter()
     session.run(None, feed)
     while len(times) < 5 or time.perf_counter() - started < MEASURED_SECONDS:
         before = time.perf_counter()

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import runpy
 import signal
 import sys
 import tempfile
@@ -13,6 +14,11 @@ DEBIAN_PACKAGES = {
     "libGL.so.1": "libgl1",
     "libgthread-2.0.so.0": "libglib2.0-0",
 }
+
+
+def run_command() -> None:
+    """What `ifade` runs where the package is installed: the same as `python -m ifade`."""
+    runpy.run_module(__package__, run_name="__main__", alter_sys=True)
 
 
 def open_standard_streams() -> None:

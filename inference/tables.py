@@ -325,7 +325,7 @@ class FrameTable:
             )
             readings = np.concatenate([part[:, READINGS][:, :2] for part in parts])
             figures = read_off(curves, seconds, people, readings)
-            parts = map(_with_readings, parts, np.split(figures, range(CHUNK_ROWS, len(figures), CHUNK_ROWS)))
+            parts = list(map(_with_readings, parts, np.split(figures, range(CHUNK_ROWS, len(figures), CHUNK_ROWS))))
         return map(columns, parts)
 
     def csv(self, curves: Mapping[int, np.ndarray] | None = None, decimal_comma: bool = False) -> Iterator[str]:

@@ -88,7 +88,8 @@ def _read_directories(data: bytes) -> list[_Directory]:
     if len(data) < 16:
         return []
     file = BytesIO(data)
-    waiting, seen, found = [(struct.unpack_from(form, data, place)[0], False)], set(), []
+    found: list[_Directory] = []
+    waiting, seen = [(struct.unpack_from(form, data, place)[0], False)], set()
     while waiting and len(found) < _MAX_DIRECTORIES:
         place, below = waiting.pop(0)
         if place in seen or not 0 < place < len(data):

@@ -5,7 +5,9 @@ import itertools
 import math
 import numpy as np
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .types import AGES, CROWD, EMOTIONS, GENDERS, Detection, Face
 
@@ -169,14 +171,16 @@ class FaceTracker:
         values, present = _values(faces)
         # A crop in which another face is seen too says less of a person's looks, and would teach the wrong ones.
         alone = present[:, -1] = _alone(table)
-        people = self._match(table, values[:, -LOOKS:], alone, now, DOUBTED_NEWCOMER if doubted else NEWCOMER)
-        for number, (person, place, face) in enumerate(zip(people, places, faces)):
+        people = []
+        known_people = self._match(table, values[:, -LOOKS:], alone, now, DOUBTED_NEWCOMER if doubted else NEWCOMER)
+        for number, (person, place, face) in enumerate(zip(known_people, places, faces)):
             if person is None:
-                people[number] = person = _Person(next(self._ids), now, place, face.detection.score)
+                person = _Person(next(self._ids), now, place, face.detection.score)
                 self._people.append(person)
                 present[number, -1] = True
             else:
                 person.move(place, face.detection.score, now)
+            people.append(person)
         means, known = self._average(people, values, present, now)
         return [
             TrackedFace(person.id, face, _smoothed(face, person, *averages), now - person.born)
@@ -256,7 +260,8 @@ class _Person:
 
     def __init__(self, number: int, now: float, place: "Place", score: float):
         self.id, self.born, self.seen, self.score = number, now, now, score
-        self.place, self.speed = place, (0.0,) * len(place)
+        self.place: Place = place
+        self.speed: Place = (0.0,) * len(place)
         self.covariance = (_noise(place), 0.0, FIRST_SPEED**2)
         self.mean = np.zeros(sum(LENGTHS), np.float32)
         self.mass, self.updated = np.zeros(len(LENGTHS)), np.full(len(LENGTHS), -math.inf)
@@ -329,7 +334,9 @@ def _values(faces: list[Face]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _smoothed(face: Face, person: _Person, mean: np.ndarray, known: list[bool]) -> Face:
-    averages = {name: mean[start:stop] if there else None for (name, (start, stop)), there in zip(PARTS.items(), known)}
+    averages: dict[str, Any] = {
+        name: mean[start:stop] if there else None for (name, (start, stop)), there in zip(PARTS.items(), known)
+    }
     return Face(
         _detection(person.place, person.score), face.crop, activation=face.activation, quality=face.quality, **averages
     )
@@ -404,7 +411,7 @@ def _hungarian(costs: list[list[float]]) -> list[int]:
     return result
 
 
-Place = tuple[float, float, float, float, float, float, float, float] | list[float]
+Place = Sequence[float]
 """Centre x and y, width, height, and both eyes (x, y) as seen from the centre, in pixels."""
 
 

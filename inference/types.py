@@ -3,6 +3,7 @@
 import numpy as np
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven classes of FER-2013, in its label order (0 to 6)."""
@@ -144,7 +145,7 @@ class Detection:
         """The same place in a picture into which `carry` takes each point (x, y), by shifts, scales and quarter turns."""
         corners = carry(*self.box[:2]), carry(*self.box[2:])
         (x1, x2), (y1, y2) = (sorted(values) for values in zip(*corners))
-        points = {name: carry(*point) for name in POINTS if (point := getattr(self, name)) is not None}
+        points: dict[str, Any] = {name: carry(*point) for name in POINTS if (point := getattr(self, name)) is not None}
         return replace(self, box=(x1, y1, x2, y2), **points)
 
 
@@ -187,7 +188,7 @@ class Quality:
         return rounded | {"issues": list(self.issues)}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Face:
     """One face of a picture and what the networks say of it.
 
@@ -253,12 +254,16 @@ class Face:
     @property
     def age_range(self) -> tuple[int, int] | None:
         """First and last year of the range that holds the age at the rate AGE_COVERAGE."""
-        return None if self.age_distribution is None else tuple(age_range(self.age_distribution).tolist())
+        if self.age_distribution is None:
+            return None
+        first, last = age_range(self.age_distribution).tolist()
+        return first, last
 
     @property
     def age_sure(self) -> bool:
         """Whether the range is narrow enough to be an answer."""
-        return self.age_distribution is not None and self.age_range[1] - self.age_range[0] <= WIDEST_AGE_RANGE
+        years = self.age_range
+        return years is not None and years[1] - years[0] <= WIDEST_AGE_RANGE
 
     @property
     def apparent_gender(self) -> str | None:
@@ -273,7 +278,7 @@ class Face:
     @property
     def age_words(self) -> str | None:
         """The apparent age as people are shown it: "apparent age 31 to 39"."""
-        if self.age_distribution is None:
+        if self.age_range is None:
             return None
         first, last = self.age_range
         years = str(first) if first == last else f"{first} to {last}"
@@ -295,6 +300,15 @@ class Face:
         """`age_words` and `gender_words`, those that there are."""
         return [words for words in (self.age_words, self.gender_words) if words]
 
+    @property
+    def words(self) -> str:
+        """What people are told of it: "happy 98% (not sure); turned away; apparent age 31 to 39"."""
+        shown = f"{self.shown} {self.consensus.max():.0%}{'' if self.sure else ' (not sure)'}"
+        return "; ".join([shown, *self.issue_words, *self.apparent])
+
+    def __repr__(self) -> str:
+        return f"Face({self.words}; box {' '.join(str(round(value)) for value in self.detection.box)})"
+
     def to_dict(self) -> dict:
         """Plain numbers and strings by the names of the attributes; distributions by label, the box in whole pixels.
 
@@ -315,7 +329,7 @@ class Face:
             entry["crowd"] = _by_label(CROWD, self.crowd)
         if self.quality is not None:
             entry["quality"] = self.quality.to_dict()
-        if self.age_distribution is not None:
+        if self.age_distribution is not None and self.age is not None and self.age_range is not None:
             entry |= {"age": round(self.age, 1), "age_range": list(self.age_range), "age_sure": self.age_sure}
             entry["age_distribution"] = [round(float(value), 6) for value in self.age_distribution]
         if self.gender is not None:
@@ -328,7 +342,7 @@ def _by_label(labels: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
     return {label: round(float(value), 6) for label, value in zip(labels, values)}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Analysis:
     """What was found in one picture.
 
@@ -337,6 +351,9 @@ class Analysis:
         faces: row by row from the top, each row from left to right.
         provider: the ONNX Runtime execution provider that classified, "CPUExecutionProvider" say.
         detection_milliseconds, classification_milliseconds: wall time; the second includes the crops.
+        picture: gives the picture, uint8 (H, W, 3) RGB, by reading again what was analysed; None where it is not known. A path
+            is all that is kept of a file, but arrays and PIL images are held.
+        file: the path that was analysed; None where it was no path.
     """
 
     width: int
@@ -345,6 +362,38 @@ class Analysis:
     provider: str
     detection_milliseconds: float
     classification_milliseconds: float
+    picture: Callable[[], np.ndarray] | None = None
+    file: str | None = None
+
+    def __repr__(self) -> str:
+        """A line a face."""
+        faces = [f"{number}: {face!r}" for number, face in enumerate(self.faces, 1)]
+        head = f"{self.width} x {self.height} pixels, {len(faces) or 'no'} face{'s' * (len(faces) > 1)}"
+        return "\n".join([f"{self.file}: {head}" if self.file else head, *faces])
+
+    def to_frame(self):
+        """The table of docs/data.md: a row a face, or one that says that there is none.
+
+        Returns:
+            A pandas.DataFrame where pandas is installed, else lists of the columns by name.
+        """
+        from .tables import COLUMNS, columns, photo_rows  # which know this class
+
+        table = columns(photo_rows(self), self.file)
+        try:
+            import pandas
+        except ImportError:
+            return table
+        types = {"text": "string", "yes or no": "boolean", "integer": "Int64", "number": "float64"}
+        return pandas.DataFrame(
+            {column.name: pandas.Series(table[column.name], dtype=types[column.type]) for column in COLUMNS}
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the picture with its boxes, and seven bars for each face."""
+        from .notebook import analysis_html  # which draws, and few need it
+
+        return analysis_html(self)
 
     def to_dict(self) -> dict:
         """The answer of the API and the command line as JSON types; `milliseconds` is detection plus classification."""

@@ -16,7 +16,7 @@ import tensorflow as tf
 from dataclasses import fields, replace
 from pathlib import Path
 
-from benchmarks import age_gender_views
+from benchmarks import age_gender_views, results
 from export import age_gender as export_age_gender
 from export import restore as export_restore
 from export.age_gender import View, fit_age_temperature, parse_views
@@ -674,13 +674,13 @@ class TestChoiceOfViews:
         assert age_gender_views.as_options(both + ((1, View(48, True)),), ["a", "b"]) == {"a": "40,64", "b": "48m"}
 
     def test_command(self, trained_run, demographics_arguments, tmp_path, call, capsys, monkeypatch):
-        monkeypatch.setattr(age_gender_views, "DOCS", tmp_path)
+        monkeypatch.setattr(results, "RESULTS", tmp_path)
         arguments = (trained_run / "model.keras", "--looks", 40, "--docs", *demographics_arguments)
         assert call(age_gender_views.main, *arguments) == 0
         text = capsys.readouterr().out
-        assert text == (tmp_path / "views.md").read_text()
+        assert (tmp_path / "age_gender_views.md").read_text().endswith(f"\n\n{text}")
         assert f"| {trained_run.name} 48,48m |" in text and "of all 10 that were compared" in text
-        report = json.loads((tmp_path / "views.json").read_text())
+        report = json.loads((tmp_path / "age_gender_views.json").read_text())
         for row in report["rows"]:
             (views,) = row["views"].values()
             assert parse_views(views) and 0 < row["FairFace"]["gender"] <= 1

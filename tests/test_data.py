@@ -510,7 +510,7 @@ class TestRealData:
         assert "Groups of identical images with different labels: 57\n" in report
         assert "PublicTest: 280 images stand in Training exactly" in report
         assert "PrivateTest: 288 images stand in Training exactly; 565 have a near-duplicate" in report
-        kept = Path(__file__).resolve().parent.parent / "docs" / "fer2013.json"
+        kept = Path(__file__).resolve().parent.parent / "docs" / "results" / "fer2013.json"
         assert json.loads(kept.read_text()) == found
 
     def test_conflicts_counted_another_way(self, fer2013):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import numpy as np
 import pytest
 import re
 import subprocess
@@ -22,11 +23,7 @@ FINDERS = {search.FILE, face_check.FILE}
 """What finds faces and says nothing of them."""
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "MODEL_CARD.md").read_text()
-CONSTANTS = {
-    f"{model_card.EYE_LINE:.1%}",
-    f"{model_card.AGE_GENDER_FRAMING['eye_line']:.1%}",
-    f"{model_card.demographic_report.AGE_COVERAGE:.0%}",
-}
+CONSTANTS = {f"{model_card.EYE_LINE:.1%}", f"{model_card.AGE_GENDER_FRAMING['eye_line']:.1%}"}
 
 
 def reports() -> dict[str, dict]:
@@ -54,7 +51,7 @@ def test_every_figure_comes_from_the_reports(tmp_path, monkeypatch):
     text = model_card.card()
     # What is left to 100 % is a figure too.
     assert set(re.findall(r"[\d.]+%", text)) == {"12.3%", "12.34%", "87.7%", *CONSTANTS}
-    assert set(re.findall(r"(\d+\.\d+) years", text)) == {"0.1", "0.12"}
+    assert set(re.findall(r"(\d+\.\d+) years", text)) == {"0.1"}
     assert {value for value in re.findall(r"value: (.+)", text)} == {"0.1234"}
 
 
@@ -62,23 +59,19 @@ def test_the_hub_can_read_it():
     data = ModelCard.load(ROOT / "MODEL_CARD.md").data
     assert data.library_name == "onnx" and data.pipeline_tag == "image-classification"
     assert data.license == "other" and data.license_name and (ROOT / data.license_link).is_file()
-    assert data.language == "en" and {"accuracy", "f1"} <= set(data.metrics) and "fer2013" in data.datasets
-    index = {name: results for name, results in re.findall(r"^- name: (\S+)\n(.*?)(?=^\S)", TEXT, re.M | re.S)}
-    assert set(index) == {file.name for file in MODELS.glob("*.onnx")} - FINDERS
-    figures = {
-        (result.dataset_type, result.dataset_split, result.metric_name, result.metric_value)
-        for result in data.eval_results
+    assert data.language == "en" and "fer2013" in data.datasets
+    found = {(each.dataset_type, each.metric_type, each.metric_value) for each in data.eval_results}
+    expression, people = (reports()[name]["metrics"] for name in ("metrics.json", "age_gender_metrics.json"))
+    assert found == {
+        ("fer2013", "accuracy", expression["PrivateTest"]["accuracy"]),
+        ("fer2013", "accuracy", expression[model_card.ALONE]["accuracy"]),
+        ("fairface", "accuracy", people["FairFace"]["all"]["gender"]),
+        ("utkface", "mae", people["UTKFace"]["all"]["mae"]),
     }
-    emotion = reports()["metrics.json"]
-    for metrics in (emotion["metrics"], emotion["int8"]["metrics"]):
-        for split, row in metrics.items():
-            assert ("fer2013", split, "accuracy", row["accuracy"]) in figures
-            assert ("fer2013", split, "macro F1", row["macro_f1"]) in figures
-            assert ("fer2013", split, "expected calibration error", row["ece"]) in figures
-    for name, report in reports().items():
-        if name != "metrics.json":
-            mae = report["metrics"]["UTKFace"]["all"]["mae"]
-            assert ("utkface", "test, whole", "mean error of the apparent age, years", mae) in figures
+
+
+def test_it_is_short():
+    assert len(TEXT.splitlines()) <= 200
 
 
 def test_every_model_file_stands_in_it_with_its_sha256():
@@ -106,18 +99,17 @@ def test_its_example_runs_and_is_right(tmp_path):
     (tmp_path / "models").symlink_to(MODELS)
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-    emotion, person = result.stdout.splitlines()
-    probabilities = json.loads(emotion.replace("'", '"'))
-    assert max(probabilities, key=probabilities.get) == "happy"
-    assert sum(probabilities.values()) == pytest.approx(1, abs=0.01)
-    age, gender = re.fullmatch(r"(\d+)\.0 (\{.*\})", person).groups()
-    assert 15 < int(age) < 60
-    assert sum(json.loads(gender.replace("'", '"')).values()) == pytest.approx(1, abs=0.01)
+    numbers = [
+        [float(each) for each in re.findall(r"\d+\.\d*(?:e-\d+)?", line)] for line in result.stdout.split("None")
+    ]
+    labels = json.loads(result.stdout[: result.stdout.index("]") + 1])
+    assert labels[int(np.argmax(numbers[0]))] == "happy" and sum(numbers[0]) == pytest.approx(1, abs=1e-3)
+    *gender, age = numbers[1]
+    assert 15 < age < 60 and sum(gender) == pytest.approx(1, abs=1e-3)
 
 
 def test_what_it_names_is_there():
-    for name in model_card.PRIVACY_TESTS:
-        file, test = name.split("::")
-        assert f"def {test}(" in (ROOT / file).read_text(), f"{name} was renamed: change export/model_card.py too"
+    tests = re.findall(r"`(tests/\w+\.py)`", TEXT)
+    assert tests and all((ROOT / test).is_file() for test in tests)
     links = re.findall(r"\]\((?!http)([^)#]+)\)", TEXT)
     assert links and all((ROOT / link).exists() for link in links)

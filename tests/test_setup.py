@@ -17,7 +17,6 @@ from inference.start import DEBIAN_PACKAGES
 from webui.screenshot import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
 
 # Makes the system libraries look missing, as they are on a bare server.
 WITHOUT_LIBRARIES = """
@@ -163,28 +162,3 @@ def test_what_the_container_copies_serves_the_page(tmp_path):
         finally:
             page.terminate()
             page.wait(30)
-
-
-def test_every_generated_section_of_the_readme_is_filled():
-    sections = re.findall(r"<!-- begin (\w+) -->\n(.*?)<!-- end \1 -->", README, re.DOTALL)
-    assert {name for name, _ in sections} == {
-        "accuracy",
-        "age_gender",
-        "trunk",
-        "speed",
-        "alignment",
-        "detection",
-        "tracking",
-        "live",
-        "load",
-        "quality",
-        "reproduction",
-        "runs",
-        "studies",
-    }
-    assert all(len(text) > 100 for _, text in sections)
-
-
-def test_every_file_the_readme_points_to_is_there():
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert links and all((ROOT / link).exists() for link in links)

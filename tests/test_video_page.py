@@ -475,7 +475,7 @@ def test_a_video_in_the_page(page, clips):
     expect(card.locator(".ifade-card-index")).to_contain_text("−0.")
     page.locator(".ifade-film .ifade-weights-reset").click()
     expect(card.locator(".ifade-card-index")).to_contain_text("+0.")
-    for button, start in (("PNG", b"\x89PNG"), ("CSV", b"seconds,person,"), ("JSON", b'{\n  "formula"')):
+    for button, start in (("PNG", b"\x89PNG"), ("CSV", b"file,seconds,faces,"), ("JSON", b'{\n  "formula"')):
         with page.expect_download() as download:
             report.get_by_role("button", name=re.compile(button)).click()
         assert download.value.url.startswith("blob:")

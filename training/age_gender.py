@@ -139,7 +139,7 @@ def age_gender_cnn(look: int = 48, stages: tuple[tuple[int, ...], ...] = NARROW)
 
     Args:
         look: pixels to which the faces are reduced first. A step at 40 takes two thirds of the time of one at 48, at 64
-            nearly twice; the first runs of docs/age_gender were made at 40 (`look` in each run.json).
+            nearly twice; the first runs of docs/results/age_gender_runs.json were made at 40 (`look` in their settings).
         stages: of `training.model.convolutions`.
 
     Returns:

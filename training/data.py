@@ -1,6 +1,6 @@
 """FER-2013 from the files that people download, checked row by row.
 
-    python -m training.data DIR [--json docs/fer2013.json]
+    python -m training.data DIR [--json docs/results/fer2013.json]
 
 prints the class counts of every split next to the published ones, the blank images, the exact repeats and the
 near-duplicates between Training and the test splits; the flaws also go into a JSON file.

@@ -297,7 +297,7 @@ RECIPES = {
     "vgg7": _vgg7,
     "vgg9s": _vgg9s,
     # Expected, taught by the two above: 70.7 % and 70.1 %; the mean of both, which is released, 70.4 %, and 70.9 % on
-    # PrivateTest. Every epoch is in docs/runs.
+    # PrivateTest. Every epoch is in docs/results/runs.json.
     "vgg7-student": _student(_vgg7),
     "vgg9s-student": _student(_vgg9s),
     # Expected: not measured. At four times the rate the first of five epochs took a network from 71.3 % to 68.7 %.

@@ -1,4 +1,4 @@
-"""The README's pictures of the page: page.png with the example photograph, live.png with a camera of moving faces.
+"""The pictures of the page in docs/: page.png with the example photograph, live.png with a camera of moving faces.
 
     python -m webui.screenshot [DIR]
 
@@ -83,8 +83,15 @@ def page_process(
         process.wait(20)
 
 
+def reduce_colors(path: Path) -> None:
+    """Make a PNG file a third as large: 256 colors are enough for a page."""
+    from PIL import Image
+
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m webui.screenshot", description="Take the README's pictures.")
+    parser = argparse.ArgumentParser(prog="python -m webui.screenshot", description="Take the pictures of docs/.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs")
     args = parser.parse_args()
     chromium = find_chromium()
@@ -122,7 +129,9 @@ def main() -> int:
         page.wait_for_timeout(10_000)
         page.screenshot(path=args.folder / "live.png", full_page=True)
         browser.close()
-    print(args.folder / "page.png", args.folder / "live.png")
+    for picture in (args.folder / "page.png", args.folder / "live.png"):
+        reduce_colors(picture)
+        print(picture)
     return 0
 
 
