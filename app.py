@@ -60,7 +60,7 @@ from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, SentPhoto, refu
 from webui.session_routes import SessionServer
 from webui.sessions import SessionStore
 from webui.snippets import api_routes
-from webui.texts import LANGUAGES, text, texts, translated
+from webui.texts import LANGUAGES, PageError, text, texts
 from webui.video import VideoServer
 
 if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the start without a function for its GPU
@@ -107,7 +107,8 @@ class Page(gr.Blocks):
             return await super().preprocess_data(block_fn, inputs, *args, **options)
         except gr.Error as error:
             language = next((key for key in LANGUAGES if inputs[-1:] == [key]), "en")  # see SAY_LANGUAGE
-            error.message = translated(error.message, language)
+            if isinstance(error.__cause__, PageError):
+                error.message = error.__cause__.sentence(language)
             raise
         except (
             Exception
@@ -121,7 +122,7 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
 
     def analyze(photo: bytes | None, age_gender: bool = False) -> dict:
         if photo is None:
-            raise gr.Error("No photo was sent.", print_exception=False)
+            raise gr.Error(text("en", "no_photo_sent"), print_exception=False)
         try:
             return analyzer.analyze(load_image(photo), bool(age_gender)).to_dict()
         except (ImageError, DetectorError) as error:

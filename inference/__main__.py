@@ -284,21 +284,17 @@ def planned_outputs(
     outputs = []
     for option, path, report in (("--json", json, JsonReport), ("--csv", table, CsvReport)):
         if path and path.suffix.lower() in SUFFIXES:
-            raise OutputError(
-                f"{option} {path}: this is the name of a photo or video. Name a file like faces.{option[2:]}."
-            )
+            raise OutputError("output_named_like_source", option=option, path=path, suffix=option[2:])
         if path:
             outputs.append(Output(option, path, report.is_earlier))
     if annotated:
         copies = [annotated]
         if not is_one_video(annotated):
             if annotated.suffix.lower() in (*SUFFIXES, ".csv", ".json") and not annotated.is_dir():
-                raise OutputError(
-                    f"--annotate {annotated}: this is the name of a file. Name a folder for the copies, or of one video FILE.mp4."
-                )
+                raise OutputError("annotate_names_file", path=annotated)
             copies = [annotated / f"{name}{suffix}" for _, name in files for suffix in (".jpg", ".mp4")]
         elif len(files) > 1 or any(path.suffix.lower() in images.SUFFIXES for path, _ in files):
-            raise OutputError("--annotate FILE.mp4 is for one video; name a folder for the copies of several files.")
+            raise OutputError("annotate_several")
         outputs += [Output("--annotate", copy, lambda head: COPY_COMMENT.encode() in head) for copy in copies]
     return outputs
 
@@ -414,7 +410,7 @@ def main() -> int:
         try:
             analyzer = FaceAnalyzer()
             if args.age_gender and analyzer.estimator is None:
-                raise ModelError("--age-gender needs models/age_gender.onnx. Restore it with `git checkout -- models`.")
+                raise ModelError("age_gender_missing")
             for path in filter(None, (args.json, args.csv)):
                 check_room(path)
             if args.annotate:

@@ -50,9 +50,7 @@ class AgeGenderEstimator:
         except (KeyError, TypeError, ValueError):
             fits = False
         if not fits:
-            raise ModelError(
-                f"{model} is not an age and gender model of this project: its inputs, outputs or metadata differ."
-            )
+            raise ModelError("model_not_age_gender", model=model)
         self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
 
     def crop(self, image: np.ndarray, detection: Detection) -> np.ndarray:
@@ -93,5 +91,5 @@ def find_estimator(threads: int | None = None, cuda: bool = True) -> AgeGenderEs
         return AgeGenderEstimator(threads=threads, cuda=cuda)
     except ModelError as error:
         if os.environ.get("AGE_GENDER_MODEL"):
-            raise ModelError(f"{error} AGE_GENDER_MODEL of the environment asks for this file.") from None
-        raise ModelError(f"{error} Or delete {DEFAULT_MODEL}: everything else works without it.") from None
+            raise ModelError("age_gender_asked_for", problem=error) from None
+        raise ModelError("age_gender_can_be_left_out", problem=error, model=DEFAULT_MODEL) from None

@@ -17,6 +17,7 @@ from .face_check import MIN_SCORE, FaceCheck
 from .model_files import ModelError, read_model
 from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
 from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
+from .sentences import IfadeError
 from .types import Detection
 
 # MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
@@ -102,8 +103,8 @@ MAX_FAILED = 20
 """MediaPipe detectors that may be given up in the life of a FaceDetector; each leaves 5 MB and four threads behind."""
 
 
-class DetectorError(RuntimeError):
-    """MediaPipe failed on a picture; the message is one for the person who sent it."""
+class DetectorError(IfadeError, RuntimeError):
+    """MediaPipe failed on a picture; the sentence is for the person who sent it."""
 
 
 class FaceDetector:
@@ -347,17 +348,17 @@ class FaceDetector:
             if self._models[0] is model:
                 logging.getLogger(__name__).warning("The face detector failed: %s", failure)
                 if len(self._failed) >= MAX_FAILED:
-                    raise DetectorError("The face detector has failed too often. The page must be started again.")
+                    raise DetectorError("detector_failed_often")
                 # Not closed yet: other threads may be using it.
                 self._failed.append(model)
                 try:
                     self._models[0] = _open(FILE)
                 except ModelError as error:
-                    raise DetectorError(f"The face detector failed and cannot be opened again. {error}") from None
+                    raise DetectorError("detector_not_opened", problem=error) from None
         try:
             return run_model(self._models[0], image)
         except (RuntimeError, ValueError):
-            raise DetectorError("The face detector failed on this picture. Send it again, or another one.") from None
+            raise DetectorError("detector_failed") from None
 
     def close(self) -> None:
         """Free the native detectors. Also done at exit, and some time after the object was collected."""
@@ -441,7 +442,7 @@ def _open(file: str) -> vision.FaceDetector:
             run_model(opened[0], np.zeros((64, 64, 3), np.uint8))  # the first run logs too
         except (RuntimeError, ValueError) as error:
             _close(opened)
-            raise ModelError(f"{file} is not a model that MediaPipe can use: {error}") from None
+            raise ModelError("model_not_mediapipe", model=file, reason=error) from None
         finally:
             serial_dispatcher.SerialDispatcher = others
     return opened[0]

@@ -54,9 +54,7 @@ class EmotionClassifier:
         except (KeyError, TypeError, ValueError):
             fits = False
         if not fits:
-            raise ModelError(
-                f"{model} is not an emotion model of this project: its inputs, outputs or metadata differ."
-            )
+            raise ModelError("model_not_emotion", model=model)
         self.outputs = tuple(name for name in OUTPUTS if name in outputs)
         self._dtype = np.uint8 if inputs[0].type == "tensor(uint8)" else np.float32
 

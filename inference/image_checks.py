@@ -16,6 +16,8 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from typing import BinaryIO
 
+from .sentences import IfadeError
+
 FORMATS = {
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
@@ -31,22 +33,21 @@ SUFFIXES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"),
     *(".heic", ".heif", ".hif"),
 )
-CHOOSE = "Choose a photo in JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC format."
 
 OTHERS = {
-    "an SVG drawing": rb"\s*(?:<\?xml.{0,2000}?)?(?:<!--.{0,2000}?-->\s*)?(?:<!DOCTYPE svg.{0,500}?>\s*)?<svg\b",
-    "a web page": rb"\s*<(?:!doctype html|html)\b",
-    "a PDF document": rb"%PDF",
-    "a PostScript drawing": rb"%!PS|\xc5\xd0\xd3\xc6",
-    "an archive or office document": rb"PK\x03\x04|7z\xbc\xaf|Rar!|\x1f\x8b",
-    "a camera's raw file": rb"....ftypcrx |FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|FOVb|\0MRM",
-    "a video": rb"....(?:ftyp|moov|mdat)|\x1a\x45\xdf\xa3|RIFF....AVI |\0\0\x01\xba|FLV",
-    "an icon": rb"\0\0[\x01\x02]\0|icns",
-    "a Photoshop file": rb"8BPS",
-    "a JPEG XL picture": rb"\xff\x0a|\0\0\0\x0cJXL ",
-    "a JPEG 2000 picture": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
+    "photo_is_svg": rb"\s*(?:<\?xml.{0,2000}?)?(?:<!--.{0,2000}?-->\s*)?(?:<!DOCTYPE svg.{0,500}?>\s*)?<svg\b",
+    "photo_is_web_page": rb"\s*<(?:!doctype html|html)\b",
+    "photo_is_pdf": rb"%PDF",
+    "photo_is_postscript": rb"%!PS|\xc5\xd0\xd3\xc6",
+    "photo_is_archive": rb"PK\x03\x04|7z\xbc\xaf|Rar!|\x1f\x8b",
+    "photo_is_raw": rb"....ftypcrx |FUJIFILMCCD-RAW|II(?:RO|RS|U\0)|MMOR|FOVb|\0MRM",
+    "photo_is_video": rb"....(?:ftyp|moov|mdat)|\x1a\x45\xdf\xa3|RIFF....AVI |\0\0\x01\xba|FLV",
+    "photo_is_icon": rb"\0\0[\x01\x02]\0|icns",
+    "photo_is_photoshop": rb"8BPS",
+    "photo_is_jpeg_xl": rb"\xff\x0a|\0\0\0\x0cJXL ",
+    "photo_is_jpeg_2000": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
 }
-"""Other files that are often taken for photos, and how they begin."""
+"""Other files that are often taken for photos: what is said of each, and how they begin."""
 
 _MAX_SCANNED_PIXELS = 10**9
 _MAX_SEGMENTS, _MAX_EXIF_SEGMENTS, _MAX_JUNK = 2000, 64, 2**16
@@ -61,24 +62,24 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _SIZE_TAGS = {256, 257, 258, 259, 273, 277, 278, 279, 322, 323, 324, 325}
 
 
-class ImageError(ValueError):
-    """A picture cannot be used; the message says why and what to do, in words for the person who sent it."""
+class ImageError(IfadeError, ValueError):
+    """A picture cannot be used; the sentence says why and what to do, in words for the person who sent it."""
 
 
 def find_format(data: bytes) -> str:
     """The format of a file, one of FORMATS, by its content.
 
     Raises:
-        ImageError: it is none of them; the message says what it is instead, where that is known.
+        ImageError: it is none of them; the sentence says what it is instead, where that is known.
     """
     start = data[:4096]
     for name, beginning in FORMATS.items():
         if re.match(beginning, start, re.DOTALL):
             return name
-    for name, beginning in OTHERS.items():
+    for code, beginning in OTHERS.items():
         if re.match(beginning, start, re.DOTALL | re.IGNORECASE):
-            raise ImageError(f"This is {name}, not a picture that can be read, whatever its name says. {CHOOSE}")
-    raise ImageError(f"This is not a picture that can be read, whatever its name says. {CHOOSE}")
+            raise ImageError(code)
+    raise ImageError("photo_unknown")
 
 
 def check_structure(data: bytes, format: str) -> None:
@@ -90,10 +91,6 @@ def check_structure(data: bytes, format: str) -> None:
     checks = {"JPEG": _check_jpeg, "PNG": _check_png, "HEIF": _check_heif, "AVIF": _check_avif}
     if check := checks.get(format):
         check(data)
-
-
-def _refuse(what: str) -> ImageError:
-    return ImageError(f"The picture file has {what}. Save it anew with a photo program and try again.")
 
 
 def _jpeg_markers(data: bytes) -> Iterator[tuple[int, int, int]]:
@@ -115,15 +112,15 @@ def _check_jpeg(data: bytes) -> None:
         segments += 1
         exif += data.startswith(b"Exif", end + 2)
         if exif > _MAX_EXIF_SEGMENTS or segments > _MAX_SEGMENTS + scans or junk > _MAX_JUNK:
-            raise _refuse("too many parts")
+            raise ImageError("photo_many_parts")
         if code in _FRAMES and len(data) >= end + 7:
             height, width = struct.unpack_from(">HH", data, end + 3)
             pixels = max(pixels, width * height)
         scans += code == 0xDA
         if scans * pixels > _MAX_SCANNED_PIXELS:
-            raise _refuse("too many scans for its size")
+            raise ImageError("photo_many_scans")
     if code != 0xD9 and 4 * scans * pixels > _MAX_SCANNED_PIXELS:  # what is missing is found by decoding again
-        raise _refuse("too many scans for its size")
+        raise ImageError("photo_many_scans")
 
 
 def jpeg_end(data: bytes) -> int | None:
@@ -166,7 +163,7 @@ def _check_png(data: bytes) -> None:
         else:
             chunks += 1
         if chunks > _MAX_CHUNKS or data_chunks > _MAX_DATA_CHUNKS:
-            raise _refuse("too many parts")
+            raise ImageError("photo_many_parts")
 
 
 def png_picture(data: bytes) -> bytes:
@@ -210,7 +207,7 @@ def _check_heif(data: bytes) -> None:
     """All metadata are read once for every picture that the file shows, and an overlay decodes each of its parts."""
     pictures = len(re.findall(rb"infe[\x02\x03]\0\0\0", data))
     if pictures * len(data) > _MAX_COPIES or re.search(rb"infe[\x02\x03].{7,9}iovl", data, re.DOTALL):
-        raise _refuse("too many parts")
+        raise ImageError("photo_many_parts")
 
 
 # The boxes by whose numbers FFmpeg makes room, with that number; also where one begins within another.
@@ -232,7 +229,7 @@ def _check_avif(data: bytes) -> None:
         end = min(position + size, len(data)) if size else len(data)
         boxes += 1
         if end < start or boxes > _MAX_CHUNKS:
-            raise _refuse("too many parts")
+            raise ImageError("photo_many_parts")
         for found in () if name == b"mdat" else _COUNTS.finditer(data, start, end + 16):
             number, rows, compressed = found.groups()
             if rows:  # first chunk, samples in each chunk, description
@@ -240,7 +237,7 @@ def _check_avif(data: bytes) -> None:
                 samples += sum(row[1] for row in struct.iter_unpack(">3I", table[: len(table) // 12 * 12]))
             samples += int.from_bytes(number or b"")
             if samples > _MAX_SAMPLES or compressed:
-                raise _refuse("too many parts")
+                raise ImageError("photo_many_parts")
         position = end
 
 
@@ -257,7 +254,7 @@ def check_opened(image: Image.Image, data: bytes, max_pixels: int) -> tuple[int,
     tile_width, tile_height = (getattr(image, "tag_v2", {}).get(tag, 0) for tag in (322, 323))
     parts = sum((right - left) * (bottom - top) for _, (left, top, right, bottom), *_ in image.tile)
     if tile_width * tile_height > max_pixels or parts > 8 * image.width * image.height:
-        raise _refuse("parts that do not fit its size")
+        raise ImageError("photo_odd_parts")
     return _check_avif_frames(data, image.width * image.height, max_pixels) if image.format == "AVIF" else None
 
 
@@ -279,14 +276,14 @@ def _check_avif_frames(data: bytes, pixels: int, max_pixels: int) -> tuple[int, 
             try:
                 frames = decoder.decode(packet) + decoder.decode(None)
             except OverflowError:
-                raise _refuse("parts that do not fit its size") from None
+                raise ImageError("photo_odd_parts") from None
             most -= sum(frame.width * frame.height for frame in frames)
             if most < 0:
-                raise _refuse("parts that do not fit its size")
+                raise ImageError("photo_odd_parts")
             if frames and coded is None:
                 coded = frames[0].color_primaries, frames[0].color_trc
     if not decoded:  # where FFmpeg does not look for them
-        raise _refuse("parts that do not fit its size")
+        raise ImageError("photo_odd_parts")
     return coded
 
 
@@ -305,20 +302,20 @@ def _load_checked_directory(self: ImageFileDirectory_v2, fp: BinaryIO) -> None:
     counted = fp.read(count_form.size)
     tags = count_form.unpack(counted)[0] if len(counted) == count_form.size else 0
     if tags > _MAX_TAGS:
-        raise _refuse("too many tags")
+        raise ImageError("photo_many_tags")
     entries = fp.read(tags * entry_form.size)
     whole = len(entries) // entry_form.size * entry_form.size
     numbers = size = 0
     seen = set()
     for tag, kind, count in entry_form.iter_unpack(entries[:whole]):
         if tag in seen:  # Pillow takes the last one, the decoder the first
-            raise _refuse("parts that do not fit its size")
+            raise ImageError("photo_odd_parts")
         seen |= {tag} & _SIZE_TAGS
         unit = self._load_dispatch[kind][0] if kind in self._load_dispatch else 0
         size += count * unit
         numbers += count if unit and kind not in (1, 2, 7) else 0  # bytes and texts stay as they are
     if numbers > _MAX_TAG_NUMBERS or size > _MAX_TAG_BYTES:
-        raise _refuse("larger tags than a picture needs")
+        raise ImageError("photo_large_tags")
     fp.seek(start)
     _load_directory(self, fp)
 

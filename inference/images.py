@@ -13,7 +13,6 @@ from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif import register_heif_opener
 
 from .image_checks import (
-    CHOOSE,
     SUFFIXES,
     ImageError,
     check_opened,
@@ -85,9 +84,9 @@ def load_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.n
     """
     data = source if isinstance(source, bytes) else _read(Path(source))
     if not data:
-        raise ImageError(f"The file is empty. {CHOOSE}")
+        raise ImageError("photo_empty")
     if len(data) > MAX_BYTES:
-        raise ImageError(f"The file has more than {MAX_BYTES // 2**20} MB, which is the most that is read.")
+        raise ImageError("photo_bytes", megabytes=MAX_BYTES // 2**20)
     return _decode(data, max_pixels)
 
 
@@ -116,40 +115,30 @@ def _decode(data: bytes, max_pixels: int, orientation: int | None = None) -> np.
     except ImageError:
         raise
     except (Image.DecompressionBombError, MemoryError):
-        raise ImageError(
-            f"The picture is too large; at most {max_pixels / 10**6:g} megapixels are read. Make it smaller and try again."
-        ) from None
+        raise ImageError("photo_megapixels", megapixels=max_pixels / 10**6) from None
     except Exception:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more
         logging.getLogger(__name__).debug("undecodable picture", exc_info=True)
-        raise ImageError(
-            "The picture is damaged, cut off or of a rare kind that is not read. Download it again, or save it as JPEG or PNG."
-        ) from None
+        raise ImageError("photo_damaged") from None
 
 
 def _read(path: Path) -> bytes:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever, and a device has no end
-            raise ImageError(f"{path}: cannot be read (it is no file, but a folder, a pipe or a device).")
+            raise ImageError("file_irregular", path=path)
         with open(path, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ImageError(f"{path}: no such file.") from None
+        raise ImageError("file_missing", path=path) from None
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror}).") from None
+        raise ImageError("file_unreadable", path=path, reason=error.strerror) from None
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:
     width, height = image.size
     if width * height > max_pixels:
-        raise ImageError(
-            f"The picture has {width:,} x {height:,} pixels; at most {max_pixels / 10**6:g} megapixels are read. Make it "
-            "smaller and try again."
-        )
+        raise ImageError("photo_pixels", width=width, height=height, megapixels=max_pixels / 10**6)
     if max(width, height) > MAX_SIDE:
-        raise ImageError(
-            f"The picture has {width:,} x {height:,} pixels; at most {MAX_SIDE:,} are read on a side. Cut it or make it "
-            "smaller and try again."
-        )
+        raise ImageError("photo_side", width=width, height=height, most=MAX_SIDE)
 
 
 def _open(data: bytes, format: str) -> Image.Image:

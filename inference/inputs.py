@@ -63,7 +63,7 @@ def _from_pil(image: Image.Image) -> np.ndarray:
     try:
         image, signal = ImageOps.exif_transpose(image), signal_of_profile(image.info.get("icc_profile"))
     except OSError as error:  # the file behind it is read only now
-        raise ImageError(f"The PIL image cannot be read ({error}).") from None
+        raise ImageError("pil_image", reason=error) from None
     if image.mode in ("La", "RGBa"):
         image = image.convert(image.mode.upper())
     if image.mode.startswith("I;16"):

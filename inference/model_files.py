@@ -4,20 +4,18 @@ import hashlib
 import re
 from pathlib import Path
 
+from .sentences import IfadeError
+
 PACKAGE = Path(__file__).resolve().parent
 INSTALLED = (PACKAGE / "models").is_dir()
 """Whether this is the installed package, which has the models inside, or the folder of a checkout beside theirs."""
 MODELS = (PACKAGE if INSTALLED else PACKAGE.parent) / "models"
 CHECKSUMS = MODELS / "SHA256SUMS"
-REMEDY = (
-    "Install the package again with `pip install --force-reinstall ifade`."
-    if INSTALLED
-    else "Restore it with `git checkout -- models` or download the project again."
-)
+REMEDY = IfadeError("reinstall_package" if INSTALLED else "restore_models")
 
 
-class ModelError(RuntimeError):
-    """A model file, or the list of them, is missing or is not the released one; the message says which and what to do."""
+class ModelError(IfadeError, RuntimeError):
+    """A model file, or the list of them, is missing or is not the released one; the sentence says which and what to do."""
 
 
 def read_model(path: str | Path) -> bytes:
@@ -35,13 +33,13 @@ def read_model(path: str | Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"The model file {path} cannot be read ({error.strerror}). {REMEDY}") from None
+        raise ModelError("model_unreadable", path=path, reason=error.strerror, remedy=REMEDY) from None
     if path.parent.resolve() == MODELS.resolve():
         known = _read_checksums()
         if path.name not in known:
-            raise ModelError(f"The model file {path} has no line in {CHECKSUMS}. {REMEDY}")
+            raise ModelError("model_not_listed", path=path, checksums=CHECKSUMS, remedy=REMEDY)
         if hashlib.sha256(data).hexdigest() != known[path.name]:
-            raise ModelError(f"The model file {path} is not the released one (sha256 differs). {REMEDY}")
+            raise ModelError("model_altered", path=path, remedy=REMEDY)
     return data
 
 
@@ -50,14 +48,12 @@ def _read_checksums() -> dict[str, str]:
     try:
         lines = CHECKSUMS.read_text(errors="replace").splitlines()
     except OSError as error:
-        raise ModelError(
-            f"The list of the model files {CHECKSUMS} cannot be read ({error.strerror}). {REMEDY}"
-        ) from None
+        raise ModelError("checksums_unreadable", path=CHECKSUMS, reason=error.strerror, remedy=REMEDY) from None
     known = {}
     for number, line in enumerate(lines, 1):
         match = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)", line)
         if match is None:
-            raise ModelError(f"The list of the model files {CHECKSUMS} is damaged in line {number}. {REMEDY}")
+            raise ModelError("checksums_damaged", path=CHECKSUMS, line=number, remedy=REMEDY)
         known[match[2]] = match[1]
     return known
 

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from .sentences import IfadeError
+
 HEAD_BYTES = 4096
 """How much of an existing file is read to tell what it is."""
 
 
-class OutputError(ValueError):
-    """An output would take the place of something else; the message says of what, and what to do."""
+class OutputError(IfadeError, ValueError):
+    """An output would take the place of something else; the sentence says of what, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -74,29 +76,19 @@ def check_outputs(outputs: Iterable[Output], sources: Iterable[Path]) -> None:
             continue
         taken = names.get(place) or (status and read.get(_identity(status)))
         if taken:
-            raise OutputError(
-                f"{output.option} would overwrite {taken}, which is to be read. Name another place for what is written."
-            )
+            raise OutputError("output_is_source", option=output.option, path=taken)
         other = written.setdefault(same_name(place), output)
         if other is not output:
-            raise OutputError(
-                f"{other.option} and {output.option} would both write {path}. Name different files; upper and lower case make "
-                "no difference on many disks."
-            )
+            raise OutputError("output_twice", first=other.option, second=output.option, path=path)
         if status and status.st_size and not output.is_earlier(_head(path)):
-            raise OutputError(
-                f"{output.option} would overwrite {path}, which this command did not write. Name another place, or take that "
-                "file away first."
-            )
+            raise OutputError("output_foreign", option=output.option, path=path)
         if status and not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     for output in written.values():
         for parent in output.path.parents:
             above = written.get(same_name(os.path.join(folder(parent.parent), parent.name)))
             if above:
-                raise OutputError(
-                    f"{above.option} would write a file {above.path}, where {output.option} needs a folder."
-                )
+                raise OutputError("output_is_folder", first=above.option, path=above.path, second=output.option)
 
 
 def check_room(path: Path, folder: Path | None = None) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .outputs import create
 from .satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Timeline
+from .sentences import SENTENCES, written
 from .stream import Moment, Stream
 from .tables import (
     CHUNK_ROWS,
@@ -173,7 +174,7 @@ def video_entry(reader: VideoReader, stream: Stream) -> dict:
         "height": reader.height,
         "duration": None if reader.duration is None else round(reader.duration, 3),
         "rate": reader.rate,
-        "incomplete": reader.incomplete,
+        "incomplete": str(reader.incomplete) if reader.incomplete else None,
         **stream.report(),
     }
 
@@ -181,39 +182,21 @@ def video_entry(reader: VideoReader, stream: Stream) -> dict:
 MAX_DRAWN = 8
 """Most people with a curve of their own in the picture."""
 
-FIGURE_WORDS = {
-    "title": "Satisfaction",
-    "summary": "Satisfaction: mean {mean}, highest {highest}, end {end}; {positive}% positive, {neutral}% neutral, "
-    "{negative}% negative",
-    "person": "person {id}",
-    "room": "room, with its standard deviation",
-    "index": "index",
-    "seconds": "seconds",
-    "dwell": "For how long each emotion led",
-    "seconds_together": "seconds, of all people together",
-    "length": "{seconds} s",
-    "decimal_mark": ".",
-    **{name: name for name in (*EMOTIONS, NOT_SURE_KEY)},
-}
-"""What `figure_png` writes into the picture; the places in braces are filled."""
 
-
-def figure_png(report: Mapping, words: Mapping[str, str] = FIGURE_WORDS) -> bytes:
+def figure_png(report: Mapping, language: str = "en") -> bytes:
     """A session's report as a picture: the curve of the room with its band and markers, everybody's curves, and for how
     long each emotion led.
 
     Args:
         report: from `inference.satisfaction.Timeline.report`.
-        words: what to write, by the keys of FIGURE_WORDS.
+        language: of `inference.sentences.SENTENCES`, in which it is labelled.
 
     Returns:
         A PNG file, 1500 x 1000 pixels.
     """
     from matplotlib.figure import Figure  # half a second, which only those who want a picture should wait
 
-    def written(value: float, form: str) -> str:
-        return f"{value:{form}}".replace(".", words["decimal_mark"])
-
+    words = SENTENCES[language]
     figure = Figure(figsize=(10, 20 / 3), dpi=150, layout="constrained")
     curve_axes, dwell_axes = figure.subplots(2, 1, height_ratios=(3, 2))
     curve, room = report["curve"], report["room"]
@@ -224,12 +207,12 @@ def figure_png(report: Mapping, words: Mapping[str, str] = FIGURE_WORDS) -> byte
             for point in curve
             if str(person["id"]) in point["people"]
         ]
-        label = words["person"].format(id=person["id"])
+        label = words["figure_person"].format(id=person["id"])
         curve_axes.plot(*_with_gaps(points, gap), linewidth=1, linestyle=stroke, alpha=0.8, label=label)
     seconds, index = _with_gaps([(point["seconds"], point["room"][0]) for point in curve], gap)
     _, deviation = _with_gaps([(point["seconds"], point["room"][1]) for point in curve], gap)
     curve_axes.fill_between(seconds, index - deviation, index + deviation, color="0.5", alpha=0.25, linewidth=0)
-    curve_axes.plot(seconds, index, color="0.15", linewidth=2, label=words["room"])
+    curve_axes.plot(seconds, index, color="0.15", linewidth=2, label=words["figure_room"])
     for limit in (-NEUTRAL_ZONE, NEUTRAL_ZONE):
         curve_axes.axhline(limit, color="0.6", linewidth=0.8, linestyle=":")
     for marker in report["markers"]:
@@ -237,24 +220,25 @@ def figure_png(report: Mapping, words: Mapping[str, str] = FIGURE_WORDS) -> byte
         # Not as mathematics, which a dollar sign would begin.
         label = marker["label"].replace("$", r"\$")
         curve_axes.text(marker["seconds"], 0.98, f" {label}", rotation=90, va="top", fontsize=8, color="tab:red")
-    title = words["title"]
+    title = words["figure_title"]
     if room["mean"] is not None:
         indices = {"mean": room["mean"], "highest": room["highest"]["index"], "end": room["end"]}
         shares = {name: f"{100 * room[name]:.0f}" for name in ("positive", "neutral", "negative")}
-        title = words["summary"].format(**{name: written(value, "+.2f") for name, value in indices.items()}, **shares)
-    curve_axes.set(ylim=(-1, 1), xlabel=words["seconds"], ylabel=words["index"], title=title)
+        indices = {name: written(value, words, "+.2f") for name, value in indices.items()}
+        title = words["figure_summary"].format(**indices, **shares)
+    curve_axes.set(ylim=(-1, 1), xlabel=words["figure_seconds"], ylabel=words["figure_index"], title=title)
     if curve:
         curve_axes.legend(loc="lower left", fontsize=8, ncols=3)
-    names = [*EMOTIONS, NOT_SURE_KEY]
-    lengths = [room["dwell"][name] for name in names]
-    bars = dwell_axes.barh([words[name] for name in names], lengths, color="tab:orange")
-    labels = [words["length"].format(seconds=written(length, ".1f")) for length in lengths]
+    lengths = [room["dwell"][name] for name in (*EMOTIONS, NOT_SURE_KEY)]
+    names = [words[f"emotion_{name}"] for name in EMOTIONS] + [words["not_sure"]]
+    bars = dwell_axes.barh(names, lengths, color="tab:orange")
+    labels = [words["figure_length"].format(seconds=written(length, words, ".1f")) for length in lengths]
     dwell_axes.bar_label(bars, labels=labels, padding=3)
     dwell_axes.invert_yaxis()
     dwell_axes.margins(x=0.12)
-    dwell_axes.set(xlabel=words["seconds_together"], title=words["dwell"])
+    dwell_axes.set(xlabel=words["figure_seconds_together"], title=words["figure_dwell"])
     for axis in (curve_axes.xaxis, curve_axes.yaxis, dwell_axes.xaxis):
-        axis.set_major_formatter(lambda value, _: written(value, "g"))
+        axis.set_major_formatter(lambda value, _: written(value, words, "g"))
     file = BytesIO()
     figure.savefig(file, format="png")
     return file.getvalue()

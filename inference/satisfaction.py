@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
+from .sentences import IfadeError
 from .tracker import TrackedFace
 from .types import EMOTIONS
 
@@ -67,17 +68,21 @@ MAX_MARKERS, MAX_LABEL = 500, 80
 NOT_SURE_KEY = "not sure"
 
 
+class TimelineError(IfadeError, ValueError):
+    """A marker cannot be set, or weights cannot be used; the sentence says why."""
+
+
 def parse_weights(weights: Mapping[str, float]) -> dict[str, float]:
     """Weights by emotion as they come from outside, checked.
 
     Raises:
-        ValueError: an emotion is missing or unknown, or a weight is not a number from -1 to 1.
+        TimelineError: an emotion is missing or unknown, or a weight is not a number from -1 to 1.
     """
     if not isinstance(weights, Mapping) or set(weights) != set(EMOTIONS):
-        raise ValueError(f"The weights should be one number for each of {', '.join(EMOTIONS)}.")
+        raise TimelineError("weights_incomplete", emotions=", ".join(EMOTIONS))
     for name, weight in weights.items():
         if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not -1 <= weight <= 1:
-            raise ValueError(f"The weight of {name} should be a number from -1 to 1.")
+            raise TimelineError("weight_out_of_range", emotion=name)
     return {name: float(weights[name]) for name in EMOTIONS}
 
 
@@ -345,13 +350,13 @@ class Timeline:
         """Set a marker, at the time of the last frame or at another; returns it as it is kept.
 
         Raises:
-            ValueError: the label is empty, or there are MAX_MARKERS already.
+            TimelineError: the label is empty, or there are MAX_MARKERS already.
         """
         label = " ".join(str(label).split())[:MAX_LABEL]
         if not label:
-            raise ValueError("A marker needs a label.")
+            raise TimelineError("marker_without_label")
         if len(self.markers) >= MAX_MARKERS:
-            raise ValueError(f"At most {MAX_MARKERS} markers are kept.")
+            raise TimelineError("markers_full", most=MAX_MARKERS)
         marker = (self._now or 0.0 if seconds is None else float(seconds), label)
         self.markers.append(marker)
         self.markers.sort(key=lambda marker: marker[0])
@@ -361,7 +366,7 @@ class Timeline:
         """Use other weights, for the whole session.
 
         Raises:
-            ValueError: see `parse_weights`.
+            TimelineError: see `parse_weights`.
         """
         self.weights = parse_weights(weights)
         self._vector = np.array(list(self.weights.values()))

@@ -123,7 +123,7 @@ class Session:
         try:
             self._session = session or onnxruntime.InferenceSession(data, self._options, providers=[CPU])
         except Exception as error:
-            raise ModelError(f"{self._model} is not a model that ONNX Runtime can read: {error}") from None
+            raise ModelError("model_not_onnx", model=self._model, reason=error) from None
         self._data = data if session else None
 
     def forget_parents(self) -> None:

@@ -63,10 +63,7 @@ def find_picture(data: bytes) -> TiffPicture:
         pictures = [entry for entry in pictures if not entry.reduced] or pictures
     best = max(pictures, key=lambda entry: entry.pixels, default=None)
     if best is None or best.pixels < _FULL * sensor:
-        raise ImageError(
-            "This is a camera's raw file with no more than a small preview of the picture. Save it as JPEG with the camera's "
-            "program or a photo program and choose that."
-        )
+        raise ImageError("photo_raw_preview")
     orientation = best.orientation or first.orientation
     if best.jpeg:
         return TiffPicture(data[best.jpeg], orientation)

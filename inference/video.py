@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .color import from_cicp
+from .sentences import IfadeError
 from .session import usable_processors
 from .video_clock import Clock
 
@@ -83,13 +84,10 @@ UNSPECIFIED = 2
 HD_LINES = 720
 """From here on such a picture is taken for BT.709, below for BT.601, as players do."""
 
-CHOOSE = "Choose a video in MP4, MOV, Matroska, WebM, AVI, MPEG, FLV, WMV, Ogg or GIF format."
 
-ENDED = "Reading was ended before the first picture."
-
-
-class VideoError(ValueError):
-    """A file holds no readable video; the message says why and what to do, in words for the person who sent it."""
+class VideoError(IfadeError, ValueError):
+    """A file holds no readable video, or not all of it can be read; the sentence says why and what to do, in
+    words for the person who sent it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +132,7 @@ class VideoReader:
         duration: seconds that the file claims to have, or None where it does not say.
         position: seconds up to which it was decoded.
         finished: whether there is no more to read.
-        incomplete: None when every picture was read; else sentences that say which were not, and why.
+        incomplete: None when every picture was read; else an error whose sentences say which were not, and why.
     """
 
     def __init__(
@@ -172,9 +170,9 @@ class VideoReader:
             self._pictures = self._decode()
             self._first = next(self._pictures, None)
             if self._ended:
-                raise VideoError(ENDED)
+                raise VideoError("video_ended")
             if self._first is None:
-                raise VideoError("No picture of the video can be decoded: it is damaged or cut off. Get it again.")
+                raise VideoError("video_damaged")
             width, height = _display_size(self._first[1], self._stream)
             if _orientation(self._first[1])[0]:
                 width, height = height, width
@@ -343,33 +341,35 @@ class VideoReader:
         return from_cicp(image, picture.color_primaries, picture.color_trc)
 
     @property
-    def incomplete(self) -> str | None:
-        of_all = "" if self.duration is None else f" of {self.duration:.1f}"
+    def incomplete(self) -> VideoError | None:
+        duration = self.duration
         whole = self.duration is None or self._clock.joins > 0 or self._end > self.duration - CUT_SECONDS
         if self._claimed_size is not None and self._claimed_size > self._size:
             if self._container.format.name in ESTIMATED_DURATION:
-                whole, of_all = False, ""
+                whole, duration = False, None
             else:
                 whole = self.duration is not None and self._end > self.duration - CUT_SECONDS / 10
         elif self._claimed_size is not None:  # the last picture may be held for long, of which its packet says nothing
             whole |= self._size - self._byte < MAX_INDEX_PART * self._size + MIN_INDEX_BYTES and self._has_indexed()
-        sentences = []
+        problems = []
         if self._damage:
-            start, end = self._damage[0]
-            places = "" if len(self._damage) == 1 else f" and in {len(self._damage) - 1} more places"
-            sentences.append(
-                f"The file is damaged from {start:.1f} to {end:.1f} seconds{places}; pictures are missing there."
-            )
+            (start, end), count = self._damage[0], len(self._damage)
+            one = VideoError("damaged_place", start=start, end=end)
+            problems.append(one if count == 1 else VideoError("damaged_places", count=count, start=start, end=end))
+        after = VideoError("seconds_read", position=self.position)
+        if duration is not None:
+            after = VideoError("seconds_read_of", position=self.position, duration=duration)
         if not self.finished:
-            sentences.append(f"Reading was ended after {self.position:.1f}{of_all} seconds.")
+            problems.append(VideoError("reading_ended", after=after))
         elif self._stopped:
-            sentences.append(f"Reading stopped after {self.position:.1f}{of_all} seconds: the file is damaged there.")
+            problems.append(VideoError("reading_stopped", after=after))
         elif not whole:
-            reason = "it was not downloaded or recorded to its end."
-            sentences.append(f"The file ends after {self.position:.1f}{of_all} seconds: {reason}")
+            problems.append(VideoError("file_ends", after=after))
         elif self._damaged_to is not None:
-            sentences.append(f"The file breaks off after {self.position:.1f}{of_all} seconds, within a picture.")
-        return " ".join(sentences) or None
+            problems.append(VideoError("file_breaks_off", after=after))
+        if len(problems) == 2:
+            return VideoError("two_sentences", first=problems[0], second=problems[1])
+        return problems[0] if problems else None
 
 
 class VideoWriter:
@@ -456,12 +456,12 @@ def _open(path: Path) -> BinaryIO:
     """The file for reading; only regular files, so that no device or pipe is waited for."""
     try:
         if path.exists() and not path.is_file():
-            raise VideoError(f"{path}: is not a file.")
+            raise VideoError("file_irregular", path=path)
         return open(path, "rb", buffering=0)
     except FileNotFoundError:
-        raise VideoError(f"{path}: no such file.") from None
+        raise VideoError("file_missing", path=path) from None
     except OSError as error:
-        raise VideoError(f"{path}: cannot be read ({error.strerror}).") from None
+        raise VideoError("file_unreadable", path=path, reason=error.strerror) from None
 
 
 def _check_memory(file: BinaryIO, should_stop: Callable[[], bool]) -> None:
@@ -481,9 +481,9 @@ def _check_memory(file: BinaryIO, should_stop: Callable[[], bool]) -> None:
             while process.poll() is None:
                 pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
                 if pages * os.sysconf("SC_PAGE_SIZE") > MAX_INDEX_BYTES or time.monotonic() > begun + INDEX_SECONDS:
-                    raise VideoError("The video's index is too large. Convert the video to MP4 and try again.")
+                    raise VideoError("video_index_large")
                 if should_stop():
-                    raise VideoError(ENDED)
+                    raise VideoError("video_ended")
                 time.sleep(0.005)
         finally:
             process.kill()
@@ -543,9 +543,9 @@ def _open_container(file: BinaryIO, max_pixels: int) -> av.container.InputContai
     head = file.read(12)
     file.seek(0)
     if not head:
-        raise VideoError(f"The file is empty. {CHOOSE}")
+        raise VideoError("video_empty")
     if head[4:8] == b"ftyp" and head[8:12] in PICTURE_BRANDS:
-        raise VideoError(f"This is a picture, not a video. {CHOOSE}")
+        raise VideoError("video_is_photo")
     try:
         return av.open(
             file,
@@ -558,11 +558,8 @@ def _open_container(file: BinaryIO, max_pixels: int) -> av.container.InputContai
         )
     except (av.FFmpegError, OSError):
         if head[4:8] == b"ftyp":
-            raise VideoError(
-                "The file's index is missing: it was not downloaded or recorded to its end, and nothing of it can be "
-                "read. Get it again."
-            ) from None
-        raise VideoError(f"This is not a video that can be read, whatever its name says. {CHOOSE}") from None
+            raise VideoError("video_index_missing") from None
+        raise VideoError("video_unknown") from None
 
 
 def _refuse(*_):
@@ -575,18 +572,14 @@ def _video_stream(container: av.container.InputContainer, max_pixels: int) -> av
     covers = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
     streams = [stream for stream in container.streams.video if not stream.disposition & covers]
     if not streams:
-        found = "sound but no moving pictures" if container.streams.audio else "no moving pictures"
-        raise VideoError(f"The file holds {found}. {CHOOSE}")
+        raise VideoError("video_only_sound" if container.streams.audio else "video_no_frames")
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
     if stream.codec_context is None:
-        raise VideoError("The video's compression is not known here. Convert it to H.264 (MP4).")
+        raise VideoError("video_compression")
     width, height = stream.codec_context.width, stream.codec_context.height
     if width * height > max_pixels:
-        raise VideoError(
-            f"The video has {width:,} x {height:,} pixels; at most {max_pixels / 1e6:.1f} megapixels are read. Make it "
-            "smaller and try again."
-        )
+        raise VideoError("video_pixels", width=width, height=height, megapixels=max_pixels / 10**6)
     for other in container.streams:
         if other.type not in ("audio", "video") and other is not stream:
             other.discard = Discard.all

@@ -14,10 +14,11 @@ from starlette.testclient import TestClient
 
 from inference.analyzer import FaceAnalyzer
 from test_photo import Held, blank, wait_until
-from webui.api import GONE, Api
+from webui.api import Api
 from webui.bodies import Bodies
 from webui.limits import Limits
 from webui.photo import PhotoServer
+from webui.texts import text
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 PHOTO = EXAMPLE.read_bytes()
@@ -81,7 +82,7 @@ def test_a_photo_that_was_uploaded_is_answered_once_and_then_forgotten(serve, an
     name, (result,) = fetch(client, event)
     assert name == "complete" and result["faces"][0]["shown"] == "happy" and "age" not in result["faces"][0]
     assert not client.api._calls
-    assert client.get(f"/gradio_api/call/analyze/{event}").json()["error"] == GONE
+    assert client.get(f"/gradio_api/call/analyze/{event}").json()["error"] == text("en", "no_such_answer")
     assert "Upload it again" in fetch(client, begin(client, {"path": path}))[1]["error"]
 
 
@@ -143,7 +144,7 @@ def test_photos_and_answers_that_nobody_asks_for_are_forgotten(serve):
     event = begin(client, {"path": send(client)})
     assert len(client.api._sent) == 1
     wait_until(lambda: not client.api._sent and not client.api._calls)
-    assert client.get(f"/gradio_api/call/analyze/{event}").json()["error"] == GONE
+    assert client.get(f"/gradio_api/call/analyze/{event}").json()["error"] == text("en", "no_such_answer")
     gc.collect()
     results = [thing for thing in gc.get_objects() if type(thing) is dict and "milliseconds" in thing]
     assert not [result for result in results if isinstance(result["milliseconds"], float)]
@@ -218,7 +219,7 @@ def test_a_call_is_given_up_when_it_is_cancelled_or_nobody_listens_any_more(serv
         wait_until(lambda: all(call.session != "left" for call in client.api._calls.values()))
     finally:
         held.go.set()
-    assert fetch(client, last)[0] == "complete" and fetch(client, cancelled)[1]["error"] == GONE
+    assert fetch(client, last)[0] == "complete" and fetch(client, cancelled)[1]["error"] == text("en", "no_such_answer")
     assert held.seen[2:] == [44]
 
 

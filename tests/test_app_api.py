@@ -129,7 +129,7 @@ def test_data_url(page_address):
 def test_a_file_that_is_no_photo_gets_one_sentence(client, tmp_path):
     fake = tmp_path / "photo.jpg"
     fake.write_text("text, whatever the name says")
-    with pytest.raises(AppError, match="not a picture"):
+    with pytest.raises(AppError, match="not a photo"):
         client.predict(handle_file(fake), api_name="/analyze")
     fake.write_bytes((EXAMPLES / "astronaut.jpg").read_bytes()[:9000])
     with pytest.raises(AppError, match="damaged"):
@@ -346,7 +346,10 @@ def test_data_urls_keep_to_a_lower_limit(page_here, monkeypatch):
     for module in ("inference.images", "webui.photo_input"):
         monkeypatch.setattr(f"{module}.MAX_BYTES", 10 * 2**20)
     event, data = call_raw(page_here, {"url": "data:image/png;base64," + "A" * (19 * 2**20)})
-    assert event == "error" and data["error"] == "The picture is too large; at most 10 MB are read."
+    assert (
+        event == "error"
+        and data["error"] == "The photo is too large; at most 10 MB are read. Make it smaller and try again."
+    )
 
 
 @pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}])
@@ -359,4 +362,7 @@ def test_files_of_the_server_are_not_read(page_address, meta):
 
 def test_a_data_url_over_the_limit_is_refused(page_address):
     event, data = call_raw(page_address, {"url": "data:image/png;base64," + "A" * (41 * 2**20)})
-    assert event == "error" and data["error"] == "The picture is too large; at most 30 MB are read."
+    assert (
+        event == "error"
+        and data["error"] == "The photo is too large; at most 30 MB are read. Make it smaller and try again."
+    )

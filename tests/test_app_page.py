@@ -14,11 +14,11 @@ from playwright.sync_api import expect
 
 from inference import tables
 from inference.analyzer import FaceAnalyzer
-from inference.images import load_image
+from inference.images import ImageError, load_image
 from inference.saliency import heat_map
 from inference.types import AGES, EMOTIONS, Analysis, Detection, Face
 from webui.photo import data_url
-from webui.texts import text, translated
+from webui.texts import text
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -167,7 +167,7 @@ def test_no_face_and_no_photo_are_said_clearly(page, tmp_path):
     fake = tmp_path / "photo.jpg"
     fake.write_text("text")
     page.set_input_files(FILE, fake)
-    expect(problem(page)).to_contain_text("not a picture")
+    expect(problem(page)).to_contain_text("not a photo")
     # It would be the same another time.
     expect(page.get_by_role("button", name="Try again")).to_be_hidden()
 
@@ -298,7 +298,7 @@ def test_several_photos_go_through_one_after_the_other_and_into_one_table(page, 
     expect(rows.last).to_contain_text("happy")
     assert most[0] == 1 and cards(page).count() == 5  # the first one is looked at all the while
     counts = [row.locator("td").first.inner_text() for row in rows.all()]
-    assert counts == ["5", "0", "–", "1"] and "not a picture" in rows.nth(2).inner_text()
+    assert counts == ["5", "0", "–", "1"] and "not a photo" in rows.nth(2).inner_text()
     thumbnails = page.locator("#ifade-photo .ifade-thumbnail:not(.ifade-more)")
     assert thumbnails.locator(".ifade-badge").all_inner_texts() == ["5", "0", "!", "1"]
     assert thumbnails.first.get_attribute("aria-current") == "true"
@@ -310,7 +310,7 @@ def test_several_photos_go_through_one_after_the_other_and_into_one_table(page, 
     assert name == "ifade-photos.csv"
     lines = list(csv.DictReader(io.StringIO(data.decode())))
     assert tuple(lines[0]) == tables.NAMES and [line["faces"] for line in lines] == ["5"] * 5 + ["0", "", "1"]
-    assert lines[6]["file"] == "./=words.jpg" and "not a picture" in lines[6]["error"]
+    assert lines[6]["file"] == "./=words.jpg" and "not a photo" in lines[6]["error"]
     result = FaceAnalyzer().analyze(load_image(EXAMPLES / "astronaut.jpg"))
     written = tables.columns(tables.photo_rows(result), "astronaut.jpg")
     for column in tables.COLUMNS:
@@ -367,10 +367,9 @@ def test_what_the_photo_cannot_be_is_said_in_the_language_of_the_page(browser, p
     named, content = tmp_path / "clip.MKV", tmp_path / "photo.jpg"
     named.write_bytes(bytes(40 * 2**20))
     content.write_bytes(b"\x00\x00\x00\x20ftypisom" + bytes(2000))
-    not_read = "This is not a picture that can be read, whatever its name says."
     for file, said in (
         (large, text(language, "photo_too_large", megabytes=30)),
-        (unknown, translated(not_read, language)),
+        (unknown, ImageError("photo_unknown").sentence(language)),
         (named, text(language, "video_in_photo")),
         (content, text(language, "video_in_photo")),
     ):

@@ -209,7 +209,7 @@ def test_names_that_are_no_plain_text(run, tmp_path):
     assert len(lines) == 4 and all(": 1 happy" in line for line in lines) and "\x1b" not in result.stdout
     for shown in ("two\\nlines.jpg", "clear\\x1b[2J.jpg", "latin \\udcfc.jpg", "Gr\u00fc\u00dfe.jpg"):
         assert any(f"{shown}: " in line for line in lines)
-    assert "broken\\n.jpg: not read: This is not a picture" in result.stderr
+    assert "broken\\n.jpg: not read: This is not a photo" in result.stderr
     with open(table, newline="", encoding="utf-8") as file:
         files = {Path(row["file"]).name for row in csv.DictReader(file)}
     assert files == {"two\nlines.jpg", "clear\x1b[2J.jpg", "latin \\udcfc.jpg", "Gr\u00fc\u00dfe.jpg", "broken\n.jpg"}

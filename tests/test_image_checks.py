@@ -17,7 +17,6 @@ from PIL import Image
 from clips import claim_samples
 from inference.image_checks import FORMATS, OTHERS, find_format
 from inference.images import MAX_BYTES, ImageError, load_image
-from webui.texts import translated
 
 SECONDS, MEGABYTES = 5, 600
 """What no refusal may take, of processor time and of memory beyond the file. A picture of 50 megapixels takes as much."""
@@ -335,7 +334,6 @@ def test_burdens_are_refused_in_little_time_and_memory(answers, name):
     says, seconds, megabytes = answers[name]
     assert re.search(BURDENS[name][1], says) and says.endswith(".") and "\n" not in says
     assert seconds < SECONDS and megabytes < MEGABYTES
-    assert not ENGLISH.search(translated(says, "tr"))
 
 
 @pytest.mark.parametrize("name", READ)
@@ -344,28 +342,25 @@ def test_large_pictures_are_read_in_little_time_and_memory(answers, name):
     assert says == str(READ[name][1]) and seconds < SECONDS and megabytes < MEGABYTES
 
 
-ENGLISH = re.compile(r"\b(?:the|is|has|not|again|picture|file)\b", re.IGNORECASE)
-
-
 def test_what_is_no_picture_is_named():
     beginnings = {
-        "an SVG drawing": b"<?xml version='1.0'?>\n<!-- made by hand -->\n<svg></svg>",
-        "a web page": b"\n<!DOCTYPE html><title>404</title>",
-        "a PDF document": b"%PDF-1.7",
-        "a PostScript drawing": b"%!PS-Adobe-3.0 EPSF-3.0",
-        "an archive or office document": b"PK\3\4",
-        "a video": b"\0\0\0\x20ftypisom",
-        "an icon": b"\0\0\1\0\1\0",
-        "a Photoshop file": b"8BPS\0\1",
-        "a camera's raw file": b"FUJIFILMCCD-RAW ",
-        "a JPEG XL picture": b"\xff\x0a",
-        "a JPEG 2000 picture": b"\0\0\0\x0cjP  \r\n\x87\n",
+        "svg": b"<?xml version='1.0'?>\n<!-- made by hand -->\n<svg></svg>",
+        "web_page": b"\n<!DOCTYPE html><title>404</title>",
+        "pdf": b"%PDF-1.7",
+        "postscript": b"%!PS-Adobe-3.0 EPSF-3.0",
+        "archive": b"PK\3\4",
+        "video": b"\0\0\0\x20ftypisom",
+        "icon": b"\0\0\1\0\1\0",
+        "photoshop": b"8BPS\0\1",
+        "raw": b"FUJIFILMCCD-RAW ",
+        "jpeg_xl": b"\xff\x0a",
+        "jpeg_2000": b"\0\0\0\x0cjP  \r\n\x87\n",
     }
-    assert set(beginnings) == set(OTHERS)
+    assert {f"photo_is_{name}" for name in beginnings} == set(OTHERS)
     for name, beginning in beginnings.items():
-        with pytest.raises(ImageError, match=f"^This is {name}, not a picture") as caught:
+        with pytest.raises(ImageError) as caught:
             load_image(beginning.ljust(500))
-        assert not ENGLISH.search(translated(str(caught.value), "tr"))
+        assert caught.value.code == f"photo_is_{name}"
 
 
 def test_real_files_of_these_kinds_are_read():
@@ -439,5 +434,5 @@ def test_every_kind_of_avif_is_read():
 @pytest.mark.parametrize("format", FORMATS)
 def test_formats_are_told_by_content(format):
     assert find_format(encode(SMALL, format)) == format
-    with pytest.raises(ImageError, match="not a picture"):
+    with pytest.raises(ImageError, match="not a photo"):
         find_format(b" " + encode(SMALL, format))

@@ -17,10 +17,10 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from clips import write_face_clip
-from webui.lifetime import CLOSING, DISK_FULL, Lifetime
+from webui.lifetime import Lifetime
 from webui.limits import Limits
 from webui.screenshot import free_port, page_process
-from webui.texts import translated
+from webui.texts import text
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PHOTO = (EXAMPLES / "astronaut.jpg").read_bytes()
@@ -118,7 +118,7 @@ def test_a_full_disk_is_told(caplog):
 
     client = TestClient(lifetime.gate(full))
     answer = client.post("/gradio_api/upload")
-    assert answer.status_code == 507 and answer.text == DISK_FULL
+    assert answer.status_code == 507 and answer.text == text("en", "disk_full")
     answer = client.post("/gradio_api/run/predict", headers={"Accept-Language": "tr"})
     assert answer.status_code == 507 and answer.json()["error"].startswith("Sunucunun diski dolu.")
     answer = client.post(
@@ -218,10 +218,12 @@ def test_sigterm_in_the_middle_of_work(page, tmp_path):
         told = time.monotonic()
         page.process.send_signal(signal.SIGTERM)
         status, answer = upload.result(timeout=30)
-        assert status == 503 and answer["error"] == CLOSING
+        assert status == 503 and answer["error"] == text("en", "closing")
         assert photo.result(timeout=30)[0] == 200 and b"event: complete" in photo.result()[1]
         status, answer = frame.result(timeout=30)
-        assert (status == 200 and len(json.loads(answer)["people"]) == 1) or json.loads(answer)["error"] == CLOSING
+        assert (status == 200 and len(json.loads(answer)["people"]) == 1) or json.loads(answer)["error"] == text(
+            "en", "closing"
+        )
         status, output = page.ended(12)
     assert status == 0 and time.monotonic() - told < 12
     assert "Traceback" not in output and "rror" not in output and "Ending" in output
@@ -245,10 +247,10 @@ def test_new_work_is_refused_while_the_rest_is_finished(page):
             time.sleep(0.02)
         assert json.loads(fetch(f"{page.address}health")[1])["status"] == "ending"
         status, answer = fetch(f"{page.address}session/start", b"{}")
-        assert status == 503 and json.loads(answer)["error"] == CLOSING
+        assert status == 503 and json.loads(answer)["error"] == text("en", "closing")
         in_turkish = {"Accept-Language": "en", "Referer": f"{page.address}?lang=tr"}
         status, answer = fetch(f"{page.address}gradio_api/queue/join", b"{}", in_turkish)
-        assert status == 503 and json.loads(answer)["detail"] == translated(CLOSING, "tr") != CLOSING
+        assert status == 503 and json.loads(answer)["detail"] == text("tr", "closing")
         assert fetch(f"{page.address}session/report.json", headers=headers)[0] == 200  # what was found may be fetched
         assert json.loads(fetch(f"{page.address}session/delete", b"", headers)[1]) == {"deleted": True}
         status, output = page.ended(15)

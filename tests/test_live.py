@@ -276,7 +276,7 @@ def huge() -> bytes:
     "data, headers, status, word",
     [
         (b"", {}, 422, "empty"),
-        (b"not a picture", {}, 422, "not a picture"),
+        (b"not a picture", {}, 422, "not a photo"),
         (huge(), {}, 422, "megapixels"),
         (b"x" * (2 * 2**20 + 1), {}, 413, "too large"),
         (None, {"X-Seconds": "nan"}, 422, "X-Seconds"),

@@ -87,9 +87,9 @@ def test_why_shows_what_the_network_saw(client, analyzer):
     ("body", "status", "says"),
     [
         (b"", 422, "The file is empty."),
-        (b"text, whatever the name says", 422, "This is not a picture"),
-        (b"\x00\x00\x00\x18ftypmp42" + bytes(100), 422, "This is a video, not a photo. Open it in the tab Video."),
-        (EXAMPLE.read_bytes()[:9000], 422, "The picture is damaged"),
+        (b"text, whatever the name says", 422, "This is not a photo"),
+        (b"\x00\x00\x00\x18ftypmp42" + bytes(100), 422, "This is a video, not a photo. Open it in the Video tab."),
+        (EXAMPLE.read_bytes()[:9000], 422, "The photo is damaged"),
         (bytes(MAX_BYTES + 1), 413, "That is too large; at most 30 MB are read."),
     ],
     ids=["empty", "text", "video", "cut off", "large"],
@@ -97,6 +97,14 @@ def test_why_shows_what_the_network_saw(client, analyzer):
 def test_what_is_no_photo_is_refused_in_a_sentence(client, body, status, says):
     response = client.post("/analyze", content=body)
     assert response.status_code == status and response.json()["error"].startswith(says)
+
+
+def test_a_refusal_has_a_code_and_values_for_programs(client):
+    told = client.post("/analyze", content=bytes(MAX_BYTES + 1), headers={"Accept-Language": "tr"}).json()
+    assert told["error"] == told["detail"] == "Bu çok büyük; en çok 30 MB okunur."
+    assert told["code"] == "body_megabytes" and told["values"] == {"megabytes": 30}
+    told = client.post("/analyze", content=b"").json()
+    assert (told["code"], told["values"]) == ("photo_empty", {})
 
 
 def test_a_form_around_a_photo_is_refused_and_the_language_heeded(client):
@@ -110,7 +118,7 @@ def test_a_form_around_a_photo_is_refused_and_the_language_heeded(client):
 
 def test_a_detector_that_fails_is_told(client, analyzer, monkeypatch):
     def fail(*_):
-        raise DetectorError("The face detector failed on this picture. Send it again, or another one.")
+        raise DetectorError("detector_failed")
 
     monkeypatch.setattr(analyzer, "analyze", fail)
     response = client.post("/analyze", content=EXAMPLE.read_bytes())

@@ -8,7 +8,6 @@ from pathlib import Path
 from PIL import Image
 
 from inference.images import ImageError, load_image
-from webui.texts import translated
 
 PHOTO = Image.open(Path(__file__).parent.parent / "examples" / "astronaut.jpg").convert("RGB").resize((240, 160))
 PLAIN = np.asarray(PHOTO)
@@ -152,9 +151,8 @@ NO_MORE_THAN_A_PREVIEW = {
 
 @pytest.mark.parametrize("name", NO_MORE_THAN_A_PREVIEW)
 def test_a_raw_file_with_a_small_preview_is_refused(name):
-    with pytest.raises(ImageError, match="raw file with no more than a small preview.*Save it as JPEG") as caught:
+    with pytest.raises(ImageError, match="raw file with no more than a small preview.*Save it as JPEG"):
         load_image(NO_MORE_THAN_A_PREVIEW[name])
-    assert translated(str(caught.value), "tr") != str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +161,7 @@ def test_a_raw_file_with_a_small_preview_is_refused(name):
     ids=["CR3", "RAF", "ORF", "RW2", "X3F"],
 )
 def test_other_raw_files_are_named(beginning):
-    with pytest.raises(ImageError, match="^This is a camera's raw file, not a picture"):
+    with pytest.raises(ImageError, match="^This is a camera's raw file, which cannot be read here"):
         load_image(beginning.ljust(500, b"\0"))
 
 

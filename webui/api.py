@@ -26,17 +26,10 @@ from webui.http import NOT_CACHED, Refusal, guarded, json_response
 from webui.language import request_language
 from webui.limits import Limits
 from webui.photo import PhotoServer
-from webui.texts import translated
+from webui.texts import PageError
 
 HEARTBEAT_SECONDS = 15
 """How often a client that waits hears something, so that no proxy cuts the connection."""
-
-NOT_FETCHED = "Nothing is fetched from other addresses. Send the file itself."
-UNUSABLE = (
-    "These data cannot be used. Upload the photo and send the path that the upload answers with, or send it as "
-    '{"url": "data:image/jpeg;base64,..."}.'
-)
-GONE = "There is no such answer, or its time is over. Ask again."
 
 
 @dataclass(eq=False)
@@ -57,12 +50,11 @@ class _Call:
     def output(self) -> tuple[bool, dict]:
         """Whether the photo was analysed, and what Gradio's clients expect then."""
         if self.work.cancelled():
-            return False, {"error": translated(GONE, self.language)}
+            return False, {"error": PageError("no_such_answer").sentence(self.language)}
         if (error := self.work.exception()) is None:
             return True, {"data": [self.work.result()]}
-        if not isinstance(error, Refusal):
-            error = "Something went wrong with this photo. Try again."
-        return False, {"error": translated(str(error), self.language)}
+        problem = error.problem if isinstance(error, Refusal) else PageError("photo_failed")
+        return False, {"error": problem.sentence(self.language)}
 
 
 class Api:
@@ -121,7 +113,7 @@ class Api:
     async def upload(self, request: Request) -> Response:
         """A form with one file named `files`: a list with the path to send in a call."""
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            raise Refusal(400, "An upload should be multipart/form-data.")
+            raise Refusal(400, "upload_not_a_form")
         body = await self._bodies.read(request.receive, self._limits.photo_bytes + self._limits.large_bytes)
 
         async def stream() -> AsyncIterator[bytes]:
@@ -132,14 +124,14 @@ class Api:
         try:
             form = await parser.parse()
         except (MultiPartException, LookupError, ValueError):
-            raise Refusal(400, "An upload should be multipart/form-data with one file named files.") from None
+            raise Refusal(400, "upload_without_file") from None
         file = form.get("files")
         if file is None or isinstance(file, str):
-            raise Refusal(400, "An upload should have one file named files.")
+            raise Refusal(400, "upload_without_file")
         data = await file.read()
         await form.close()
         if len(data) > self._limits.photo_bytes:
-            raise Refusal(413, f"The file is too large; at most {self._limits.photo_bytes // 2**20} MB are read.")
+            raise Refusal(413, "photo_too_large", megabytes=self._limits.photo_bytes // 2**20)
         return json_response([self._keep(data)])
 
     def _keep(self, data: bytes) -> str:
@@ -149,7 +141,7 @@ class Api:
         while len(self._sent) >= limits.sent_photos or held + len(data) > limits.held_bytes:
             path = next(iter(self._sent), None)
             if path is None or now - self._sent[path][0] <= limits.abandoned_seconds:
-                raise Refusal(503, "The page is busy: it holds as many photos as it can. Try again in a minute.")
+                raise Refusal(503, "photos_held")
             held -= len(self._sent.pop(path)[1])
         path = secrets.token_urlsafe(24)
         self._sent[path] = now, data
@@ -160,12 +152,10 @@ class Api:
         value = await self._read(request)
         session = value.get("session_hash")
         if not (isinstance(session, str) and 0 < len(session) <= self._limits.session_characters):
-            raise Refusal(400, f"session_hash should be text of at most {self._limits.session_characters} characters.")
+            raise Refusal(400, "session_hash_too_long", most=self._limits.session_characters)
         unread = sum(call.session == session and call.ended is not None for call in self._calls.values())
         if unread >= self._limits.unread_each:
-            raise Refusal(
-                429, f"session_hash has {unread} answers that nobody has read. Read /gradio_api/queue/data first."
-            )
+            raise Refusal(429, "answers_unread", count=unread)
         return await self._begin(request, _arguments(value), session)
 
     async def call(self, request: Request) -> Response:
@@ -181,13 +171,13 @@ class Api:
         """The JSON object of a request, which may hold a photo, and hardly more."""
         body = await self._bodies.read(request.receive, self._limits.call_bytes)
         if sum(map(body.count, b"[{,")) > self._limits.call_items:
-            raise Refusal(413, "The body has too many parts.")
+            raise Refusal(413, "body_with_many_parts")
         try:
             value = orjson.loads(body)
         except orjson.JSONDecodeError:
-            raise Refusal(422, "The body is not valid JSON.") from None
+            raise Refusal(422, "body_not_json") from None
         if not isinstance(value, dict):
-            raise Refusal(422, "The body should be a JSON object.")
+            raise Refusal(422, "body_not_object")
         return value
 
     async def _begin(self, request: Request, arguments: list, session: str | None = None) -> Response:
@@ -216,26 +206,26 @@ class Api:
             Refusal: it names none, or not in one of the two ways.
         """
         if value is None:
-            raise Refusal(422, "No photo was sent.")
+            raise Refusal(422, "no_photo_sent")
         if not isinstance(value, dict):
-            raise Refusal(422, UNUSABLE)
+            raise Refusal(422, "photo_unusable")
         path, url = value.get("path"), value.get("url")
         if any(isinstance(word, str) and word.startswith(("http://", "https://")) for word in (path, path or url)):
-            raise Refusal(422, NOT_FETCHED)
+            raise Refusal(422, "not_fetched")
         if isinstance(url, str) and url.startswith("data:"):
             return await asyncio.to_thread(_decode, url, self._limits.photo_bytes)
         if not all(isinstance(word, str | None) for word in (path, url)):
-            raise Refusal(422, UNUSABLE)
+            raise Refusal(422, "photo_unusable")
         _, data = self._sent.pop(path, (None, None))
         if data is None:
-            raise Refusal(404, "The photo was not found on the server. Upload it again.")
+            raise Refusal(404, "photo_gone")
         return data
 
     async def data(self, request: Request) -> Response:
         """?session_hash=...: the answers to all calls of a session, as they come."""
         session = request.query_params.get("session_hash")
         if not any(call.session == session for call in self._calls.values()):
-            raise Refusal(404, GONE)
+            raise Refusal(404, "no_such_answer")
 
         async def stream() -> AsyncIterator[bytes]:
             async for event, call in self._answers(session):
@@ -248,7 +238,7 @@ class Api:
         """The answer to one call that names no session."""
         number = request.path_params["event"]
         if number not in self._calls:
-            raise Refusal(404, GONE)
+            raise Refusal(404, "no_such_answer")
 
         async def stream() -> AsyncIterator[bytes]:
             async for _, call in self._answers(number):
@@ -291,20 +281,20 @@ class Api:
 
 def _arguments(value: dict) -> list:
     if not isinstance(value.get("data"), list):
-        raise Refusal(422, "The body should have a list `data` with the arguments.")
+        raise Refusal(422, "body_without_data")
     return value["data"]
 
 
 def _decode(url: str, limit: int) -> bytes:
     header, _, data = url.partition(",")
     if len(data) > limit * 4 / 3 + 4:
-        raise Refusal(413, f"The picture is too large; at most {limit // 2**20} MB are read.")
+        raise Refusal(413, "photo_too_large", megabytes=limit // 2**20)
     if not header.endswith(";base64"):
-        raise Refusal(422, "The data URL is not base64.")
+        raise Refusal(422, "data_url_encoding")
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal(422, "The data URL is not valid base64.") from None
+        raise Refusal(422, "data_url_damaged") from None
 
 
 def _message(event: str, call: _Call | None) -> dict:

@@ -45,7 +45,7 @@ class Bodies:
                     parts.append(message.get("body", b""))
                     arrival.heard, arrival.size = now(), arrival.size + len(parts[-1])
                     if arrival.size > limit:
-                        raise Refusal(413, f"That is too large; at most {limit // 2**20 or 1} MB are read.")
+                        raise Refusal(413, "body_megabytes", megabytes=limit // 2**20 or 1)
                     self._bound()
                     if arrival not in self._arriving:
                         raise TimeoutError
@@ -54,8 +54,8 @@ class Bodies:
                     arrival.limit.reschedule(begun + limits.grace_seconds + arrival.size / limits.slowest)
         except TimeoutError:
             if arrival not in self._arriving:
-                raise Refusal(503, "Too many large photos are arriving. Try again in a minute.") from None
-            raise Refusal(408, "The photo took too long to arrive. Try again, or make it smaller.") from None
+                raise Refusal(503, "large_photos_arriving") from None
+            raise Refusal(408, "photo_slow") from None
         finally:
             self._arriving.discard(arrival)
 

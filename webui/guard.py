@@ -105,7 +105,7 @@ class Guard:
         with contextlib.suppress(ClientDisconnect):
             if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
                 # A proxy that goes by the other one takes a part of this body for the next request, perhaps another's.
-                response = refuse(Refusal(400, "A body has either a length or chunks."), scope)
+                response = refuse(Refusal(400, "body_with_two_lengths"), scope)
                 response.headers["Connection"] = "close"
                 await response(scope, receive, send)
                 return
@@ -123,14 +123,14 @@ class Guard:
                     raise
                 _log(scope, error)
                 if not started:
-                    refusal = Refusal(400, "This request was not understood. /gradio_api/info says how to ask.")
+                    refusal = Refusal(400, "not_understood")
                     await refuse(refusal, scope)(scope, hear, answer)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, queue = scope["path"], self._page._queue
         if scope["method"] in ("GET", "HEAD"):
             if not READ.fullmatch(path):
-                raise Refusal(404, "There is nothing here.")
+                raise Refusal(404, "not_here")
             if path == "/gradio_api/upload_progress":  # the page closes this when its upload has ended
                 await Response('data: {"msg": "done"}\n\n', media_type="text/event-stream")(scope, receive, send)
             elif path.startswith("/gradio_api/file=") and (response := self._photo(path.partition("=")[2])):
@@ -142,11 +142,11 @@ class Guard:
                 await self._app(scope, receive, send)
             return
         if scope["method"] != "POST" or not WRITE.fullmatch(path):
-            raise Refusal(404, "There is nothing here.")
+            raise Refusal(404, "not_here")
         path = path.rstrip("/")
         upload, call = path.endswith("/upload"), path.endswith(("/join", "/analyze"))
         if call and (waiting := len(queue)) >= MAX_WAITING:
-            raise Refusal(503, f"The page is busy: {waiting} photos are waiting. Try again in a minute.")
+            raise Refusal(503, "photos_waiting", count=waiting)
         body = await self._bodies.read(
             receive, MAX_BYTES + MAX_BODY_BYTES if upload else MAX_CALL_BYTES if call else MAX_BODY_BYTES
         )
@@ -162,7 +162,7 @@ class Guard:
         if call and len(body) > MAX_BODY_BYTES:
             waiting = sum(int(event.request.headers["content-length"]) for event in queue.event_ids_to_events.values())
             if waiting + len(body) > MAX_HELD_BYTES:
-                raise Refusal(503, "Too many large photos are waiting. Try again in a minute.")
+                raise Refusal(503, "large_photos_waiting")
         # What was read is JSON, whatever the request says of it.
         kept = [
             pair
@@ -206,25 +206,25 @@ class Guard:
             yield body
 
         if not headers.get("content-type", "").startswith("multipart/form-data"):
-            raise Refusal(400, "An upload should be multipart/form-data.")
+            raise Refusal(400, "upload_not_a_form")
         parser = MultiPartParser(headers, stream(), max_files=1, max_fields=8)
         parser.spool_max_size = len(body) + 1  # never on disk
         try:
             form = await parser.parse()
         except (MultiPartException, LookupError, ValueError):
-            raise Refusal(400, "An upload should be multipart/form-data with one file named files.") from None
+            raise Refusal(400, "upload_without_file") from None
         file = form.get("files")
         if file is None or isinstance(file, str):
-            raise Refusal(400, "An upload should have one file named files.")
+            raise Refusal(400, "upload_without_file")
         data, suffix = await file.read(), Path(file.filename or "").suffix
         await form.close()
         if len(data) > MAX_BYTES:
-            raise Refusal(413, f"The file is too large; at most {MAX_BYTES // 2**20} MB are read.")
+            raise Refusal(413, "photo_too_large", megabytes=MAX_BYTES // 2**20)
         suffix = suffix if re.fullmatch(r"\.\w{1,5}", suffix, re.ASCII) else ""
         waiting = {_first_path(event.data.data) for event in self._page._queue.event_ids_to_events.values()}
         path = self._photos.put(data, suffix, waiting)
         if path is None:
-            raise Refusal(503, "The page is busy: it holds as many photos as it can. Try again in a minute.")
+            raise Refusal(503, "photos_held")
         return path
 
 
@@ -237,14 +237,14 @@ def _check(body: bytes, call: bool) -> dict:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise Refusal(422, "The body is not valid JSON.") from None
+        raise Refusal(422, "body_not_json") from None
     if not isinstance(value, dict):
-        raise Refusal(422, "The body should be a JSON object.")
+        raise Refusal(422, "body_not_object")
     session = value.get("session_hash")
     if session is not None and not (isinstance(session, str) and len(session) <= MAX_SESSION_CHARACTERS):
-        raise Refusal(422, f"session_hash should be text of at most {MAX_SESSION_CHARACTERS} characters.")
+        raise Refusal(422, "session_hash_too_long", most=MAX_SESSION_CHARACTERS)
     if call and not isinstance(value.get("data"), list):
-        raise Refusal(422, "The body should have a list `data` with the arguments.")
+        raise Refusal(422, "body_without_data")
     return value
 
 
@@ -261,7 +261,7 @@ def _require_answer(queue, scope: Scope) -> None:
     else:
         return
     if not known:
-        raise Refusal(404, "There is no such answer, or its time is over. Ask again.")
+        raise Refusal(404, "no_such_answer")
 
 
 def _bound_unread(queue, session: str) -> None:
@@ -280,7 +280,7 @@ def _bound_unread(queue, session: str) -> None:
         if not left.empty() and asked.get(name) != {name}
     }
     if (count := unread.get(session, 0)) >= MAX_UNREAD_EACH:
-        raise Refusal(429, f"session_hash has {count} answers that nobody has read. Read /gradio_api/queue/data first.")
+        raise Refusal(429, "answers_unread", count=count)
     while sum(unread.values()) > MAX_UNREAD:
         name = max(unread, key=unread.get)
         del unread[name]

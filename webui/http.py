@@ -9,20 +9,26 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Scope
 
+from inference.sentences import IfadeError
 from webui.language import request_language
 from webui.limits import Limits
-from webui.texts import translated
+from webui.texts import PageError
 
 NOT_CACHED = {"Cache-Control": "no-store"}
-BUSY = "The page is busy. Try again in a moment."
 
 
 class Refusal(Exception):
-    """A request is answered with a status and one sentence for the visitor."""
+    """A request is answered with a status and one sentence for the visitor.
 
-    def __init__(self, status: int, message: str):
-        super().__init__(message)
+    Args:
+        problem: the error whose sentence that is, or the code of a PageError.
+        values: of that.
+    """
+
+    def __init__(self, status: int, problem: IfadeError | str, /, **values):
         self.status = status
+        self.problem = PageError(problem, **values) if isinstance(problem, str) else problem
+        super().__init__(self.problem)
 
 
 def json_response(value: dict | list, status: int = 200) -> Response:
@@ -39,15 +45,17 @@ def json_parts(values: Iterable[dict]) -> Iterator[bytes]:
 
 
 def refuse(refusal: Refusal, scope: Scope) -> Response:
-    """The answer to a request that is refused: JSON with a sentence in `detail` (where Gradio's clients look for it) and in
-    `error`, in the language of the page that asks; of uploads the sentence alone, because Gradio's page shows all of that."""
-    headers, path = Headers(scope=scope), scope["path"].rstrip("/")
-    sentence, status = translated(str(refusal), request_language(headers)), refusal.status
+    """The answer to a request that is refused: JSON with a sentence in `error` and in `detail` (where Gradio's clients look for
+    it), in the language of the page that asks, and its `code` and `values` for programs; of uploads the sentence alone, because
+    Gradio's page shows all of that."""
+    headers, path, problem = Headers(scope=scope), scope["path"].rstrip("/"), refusal.problem
+    sentence, status = problem.sentence(request_language(headers)), refusal.status
     if path.endswith("/upload"):
         return PlainTextResponse(sentence, status, NOT_CACHED)
     if path.endswith("/join") and status == 503 and "origin" in headers:
         status = 429  # in a browser Gradio's page says "busy" in its own English words where that is 503
-    return json_response({"detail": sentence, "error": sentence}, status)
+    values = {name: value if isinstance(value, int | float) else str(value) for name, value in problem.values.items()}
+    return json_response({"error": sentence, "detail": sentence, "code": problem.code, "values": values}, status)
 
 
 def guarded(handler: Callable) -> Callable:
@@ -62,8 +70,7 @@ def guarded(handler: Callable) -> Callable:
             return Response(status_code=499)
         except Exception:
             logging.getLogger(__name__).exception("%s failed", request.url.path)
-            fault = "Something went wrong with this. It goes on with the next frame."
-            return refuse(Refusal(500, fault), request.scope)
+            return refuse(Refusal(500, "went_wrong"), request.scope)
 
     return answer
 
@@ -81,10 +88,10 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
             async for part in request.stream():
                 size += len(part)
                 if size > limit:
-                    raise Refusal(413, f"That is too large; at most {limit // 1024} kB are read.")
+                    raise Refusal(413, "body_kilobytes", kilobytes=limit // 1024)
                 parts.append(part)
     except TimeoutError:
-        raise Refusal(408, "The request took too long to arrive.") from None
+        raise Refusal(408, "request_slow") from None
     return b"".join(parts)
 
 
@@ -100,7 +107,7 @@ async def read_json(request: Request, limits: Limits) -> dict:
     except orjson.JSONDecodeError:
         value = None
     if not isinstance(value, dict):
-        raise Refusal(422, "The body should be a JSON object.")
+        raise Refusal(422, "body_not_object")
     return value
 
 

@@ -15,9 +15,8 @@ from starlette.routing import Route
 
 from webui.http import Refusal, json_response, refuse
 from webui.limits import Limits
+from webui.texts import text
 
-CLOSING = "The page is being closed or restarted. Try again in a minute."
-DISK_FULL = "The server's disk is full. Try again later."
 ALWAYS = ("/session/leave", "/session/delete", "/live/leave", "/live/delete", "/video/stop")
 """Posts that begin no work."""
 
@@ -68,7 +67,7 @@ class Lifetime:
         """200 with `status` "ok" and the facts, or 503 with a `reason`. It waits for nothing that is being worked on."""
         silent = time.monotonic() - self._probed
         if self._told_to_end.is_set():
-            return json_response({"status": "ending", "reason": CLOSING}, 503)
+            return json_response({"status": "ending", "reason": text("en", "closing")}, 503)
         if silent > self._limits.probe_seconds + self._limits.answer_seconds:
             return json_response({"status": "stuck", "reason": f"no photo was analysed for {silent:.0f} seconds"}, 503)
         if self._problem:
@@ -83,14 +82,14 @@ class Lifetime:
             if scope["type"] != "http" or "/heartbeat/" in scope["path"]:
                 return await app(scope, receive, send)
 
-            def refusal(status: int, sentence: str) -> Response:
-                response = refuse(Refusal(status, sentence), scope)
+            def refusal(status: int, code: str) -> Response:
+                response = refuse(Refusal(status, code), scope)
                 response.headers["Retry-After"] = "60"
                 return response
 
             ending = self._told_to_end.is_set()
             if ending and scope["method"] not in ("GET", "HEAD") and not scope["path"].endswith(ALWAYS):
-                return await refusal(503, CLOSING)(scope, receive, send)
+                return await refusal(503, "closing")(scope, receive, send)
             begun = False
 
             async def note_and_send(message) -> None:
@@ -105,7 +104,7 @@ class Lifetime:
                 if begun or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
                 logging.getLogger(__name__).error("%s: %s", scope["path"], error)
-                await refusal(507, DISK_FULL)(scope, receive, send)
+                await refusal(507, "disk_full")(scope, receive, send)
             finally:
                 self._answering -= 1
 

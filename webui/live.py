@@ -59,15 +59,12 @@ class LiveServer:
         seconds, camera = _read_seconds(request), _read_camera(request)
         age_gender = wants_age_gender(request)
         if session.in_flight:
-            raise Refusal(409, "The frame before this one is still being worked on.")
+            raise Refusal(409, "frame_at_work")
         session.in_flight = True
         try:
             data = await read_body(request, self._limits.frame_bytes, self._limits.upload_seconds)
             if self._waiting >= self._limits.frames_waiting:
-                raise Refusal(
-                    503,
-                    f"The page is busy: {self._waiting} are before you. It goes on by itself as soon as there is room.",
-                )
+                raise Refusal(503, "frames_waiting", count=self._waiting)
             self._waiting += 1
             try:
                 loop = asyncio.get_running_loop()
@@ -84,7 +81,7 @@ class LiveServer:
         try:
             image = load_image(data, self._limits.frame_pixels)
         except ImageError as error:
-            raise Refusal(422, str(error)) from None
+            raise Refusal(422, error) from None
         with locked(session):
             if session.origin is None:
                 session.origin = now
@@ -93,7 +90,7 @@ class LiveServer:
             try:
                 moment = session.stream.add(image, session.seconds, camera[0], age_gender)
             except DetectorError as error:
-                raise Refusal(500, str(error)) from None
+                raise Refusal(500, error) from None
             session.rows.add(moment_rows(moment))
         session.live_on()
         answer = {
@@ -141,12 +138,12 @@ def _read_seconds(request: Request) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 <= seconds < 1e11:  # also false for NaN
-        raise Refusal(422, "X-Seconds should be the time of the frame in seconds since 1970.")
+        raise Refusal(422, "frame_seconds")
     return seconds
 
 
 def _read_camera(request: Request) -> tuple[int, int]:
     size = re.fullmatch("([1-9][0-9]{0,3})x([1-9][0-9]{0,3})", request.headers.get("x-camera", ""))
     if size is None:
-        raise Refusal(422, "X-Camera should be the size of the camera's picture, 640x480 say.")
+        raise Refusal(422, "frame_camera")
     return int(size[1]), int(size[2])

@@ -27,7 +27,6 @@ from webui.limits import Limits
 
 SHOWN_PIXELS = 1600
 """Longest side of the picture that is sent back."""
-IS_VIDEO = "This is a video, not a photo. Open it in the tab Video."
 
 
 class PhotoServer:
@@ -66,7 +65,7 @@ class PhotoServer:
         the network does not say). Where the graphics processor has failed there is `gpu_failed`, true.
         """
         if request.headers.get("content-type", "").startswith("multipart/"):
-            raise Refusal(415, "Send the photo itself as the body, without a form around it.")
+            raise Refusal(415, "photo_in_a_form")
         self.require_room()
         data = await self._bodies.read(request.receive, self._limits.photo_bytes)
         asked = {name: request.query_params.get(name) == "1" for name in ("age_gender", "picture", "why")}
@@ -88,9 +87,9 @@ class PhotoServer:
         """
         waiting = len(self._waiting) - self._limits.photo_workers
         if waiting >= self._limits.photos_waiting:
-            raise Refusal(503, f"The page is busy: {waiting} photos are waiting. Try again in a minute.")
+            raise Refusal(503, "photos_waiting", count=waiting)
         if sum(self._waiting) + size > self._limits.held_bytes:
-            raise Refusal(503, "Too many large photos are waiting. Try again in a minute.")
+            raise Refusal(503, "large_photos_waiting")
 
     def submit(self, data: bytes, **asked: bool) -> asyncio.Future[dict]:
         """What `analyze` answers, as soon as it is the photo's turn; whoever does not want it any more cancels that.
@@ -109,9 +108,9 @@ class PhotoServer:
             image = load_image(data)
             result = self._analyzer.analyze(image, age_gender)
         except ImageError as error:
-            raise Refusal(422, IS_VIDEO if str(error).startswith("This is a video") else str(error)) from None
+            raise Refusal(422, "video_in_photo" if error.code == "photo_is_video" else error) from None
         except DetectorError as error:
-            raise Refusal(500, str(error)) from None
+            raise Refusal(500, error) from None
         answer = result.to_dict()
         if picture:
             answer["picture"] = data_url(shrink(image, SHOWN_PIXELS), "jpeg")

@@ -10,14 +10,12 @@ from gradio.data_classes import ImageData
 from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
 from pathlib import Path
 
-from inference.images import MAX_BYTES, ImageError
+from inference.images import MAX_BYTES
 from webui.photos import PhotoStore
+from webui.texts import PageError, text
 
-NOT_FETCHED = "Nothing is fetched from other addresses. Send the file itself."
-UNUSABLE = (
-    "These data cannot be used. Upload the photo and send the path that the upload answers with, or send it as "
-    '{"url": "data:image/jpeg;base64,..."}.'
-)
+NOT_FETCHED = text("en", "not_fetched")
+UNUSABLE = text("en", "photo_unusable")
 
 
 class PhotoInput(gr.Image):
@@ -45,11 +43,11 @@ class PhotoInput(gr.Image):
             if payload.url and payload.url.startswith("data:"):
                 return _decode_data_url(payload.url)
             if not payload.path and is_http_url_like(payload.url):
-                raise ImageError(NOT_FETCHED)
+                raise PageError("not_fetched")
             data = self.photos.read(payload.path or "", self.once)
             return data if data is not None else _read_example(payload.path, Path(self.GRADIO_CACHE))
-        except ImageError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+        except PageError as error:
+            raise gr.Error(str(error), print_exception=False) from error
 
 
 def refuse_addresses(inputs: list) -> None:
@@ -69,13 +67,13 @@ def refuse_addresses(inputs: list) -> None:
 def _decode_data_url(url: str) -> bytes:
     header, _, data = url.partition(",")
     if len(data) > MAX_BYTES * 4 / 3 + 4:
-        raise ImageError(f"The picture is too large; at most {MAX_BYTES // 2**20} MB are read.")
+        raise PageError("photo_too_large", megabytes=MAX_BYTES // 2**20)
     if not header.endswith(";base64"):
-        raise ImageError("The data URL is not base64.")
+        raise PageError("data_url_encoding")
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        raise ImageError("The data URL is not valid base64.") from None
+        raise PageError("data_url_damaged") from None
 
 
 def _read_example(name: str | None, folder: Path) -> bytes:
@@ -86,7 +84,7 @@ def _read_example(name: str | None, folder: Path) -> bytes:
     except (OSError, ValueError):  # too long, or with a zero in it
         found = False
     if not found:
-        raise ImageError("The photo was not found on the server. Upload it again.")
+        raise PageError("photo_gone")
     with open(path, "rb") as file:
         return file.read(MAX_BYTES + 1)
 

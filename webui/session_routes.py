@@ -12,10 +12,10 @@ from starlette.routing import Route
 from typing import TypeVar
 
 from inference.report import figure_png
-from webui.http import BUSY, NOT_CACHED, Refusal, guarded, json_parts, json_response, read_json
+from inference.satisfaction import TimelineError
+from webui.http import NOT_CACHED, Refusal, guarded, json_parts, json_response, read_json
 from webui.language import request_language
 from webui.sessions import Session, SessionError, SessionStore
-from webui.texts import figure_words
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ class SessionServer:
             try:
                 session, resumed = self.store.start(), False
             except SessionError as error:
-                raise Refusal(503, str(error)) from None
+                raise Refusal(503, error) from None
         state = await asyncio.to_thread(_state, session)
         return json_response({"session": session.token, "resumed": resumed, **state})
 
@@ -95,14 +95,14 @@ class SessionServer:
         session, wanted = self.of(request), await read_json(request, self._limits)
         seconds = wanted.get("seconds")
         if seconds is not None and not _is_number(seconds, 0, 1e9):
-            raise Refusal(422, "The time of a marker should be seconds from the beginning of the session.")
+            raise Refusal(422, "marker_seconds")
 
         def change() -> dict:
             with locked(session):
                 try:
                     set_at, label = session.timeline.mark(wanted.get("label") or "", seconds)
-                except ValueError as error:
-                    raise Refusal(422, str(error)) from None
+                except TimelineError as error:
+                    raise Refusal(422, error) from None
             return {"seconds": set_at, "label": label}
 
         return json_response(await asyncio.to_thread(change))
@@ -115,8 +115,8 @@ class SessionServer:
             with locked(session):
                 try:
                     session.timeline.set_weights(wanted.get("weights"))
-                except ValueError as error:
-                    raise Refusal(422, str(error)) from None
+                except TimelineError as error:
+                    raise Refusal(422, error) from None
             return _state(session)
 
         return json_response(await self._in_turn(session, change))
@@ -166,21 +166,21 @@ class SessionServer:
     async def report_png(self, request: Request) -> Response:
         """`inference.report.figure_png`."""
         session = self.of(request)
-        words = figure_words(request_language(request.headers))
-        picture = await self._in_turn(session, lambda: figure_png(_report(session), words))
+        language = request_language(request.headers)
+        picture = await self._in_turn(session, lambda: figure_png(_report(session), language))
         return Response(picture, media_type="image/png", headers=NOT_CACHED)
 
     async def _in_turn(self, session: Session, work: Callable[[], T]) -> T:
         """The result of work that goes through a whole session: one at a time of a session, in the order of asking."""
         if self._reports_wanted[session] >= self._limits.session_reports:
-            raise Refusal(409, "What this page asked for before is still being made. Try again in a moment.")
+            raise Refusal(409, "still_being_made")
         self._reports_wanted[session] += 1
         try:
             async with self._report_turns.setdefault(session, asyncio.Lock()):
                 if not self.store.holds(session):
-                    raise Refusal(404, "This session has ended.")
+                    raise Refusal(404, "session_ended")
                 if self._reporting >= self._limits.reports:
-                    raise Refusal(503, BUSY)
+                    raise Refusal(503, "busy_moment")
                 self._reporting += 1
                 try:
                     return await asyncio.get_running_loop().run_in_executor(self._report_pool, work)
@@ -210,13 +210,13 @@ class SessionServer:
         try:
             return self.store.get(request.headers.get("x-session"))
         except SessionError as error:
-            raise Refusal(404, str(error)) from None
+            raise Refusal(404, error) from None
 
 
 @contextlib.contextmanager
 def locked(session: Session) -> Iterator[None]:
     if not session.lock.acquire(timeout=5):
-        raise Refusal(503, BUSY)
+        raise Refusal(503, "busy_moment")
     try:
         yield
     finally:

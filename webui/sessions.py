@@ -9,10 +9,11 @@ from inference.satisfaction import Timeline
 from inference.stream import Stream
 from inference.tables import FrameTable
 from webui.limits import Limits
+from webui.texts import PageError
 
 
-class SessionError(LookupError):
-    """There is no such session, or no room for another; the message is for the visitor."""
+class SessionError(PageError, LookupError):
+    """There is no such session, or no room for another."""
 
 
 class Session:
@@ -79,7 +80,7 @@ class SessionStore:
         with self._lock:
             self._drop_expired()
             if len(self._sessions) >= self.limits.sessions:
-                raise SessionError("The page is full at the moment. Try again in a few minutes.")
+                raise SessionError("no_place")
             self._sessions[session.token] = session
         return session
 
@@ -93,7 +94,7 @@ class SessionStore:
             self._drop_expired()
             session = self._sessions.get(token or "")
             if session is None:
-                raise SessionError("This session has ended.")
+                raise SessionError("session_ended")
             session.live_on()
             return session
 
@@ -112,7 +113,7 @@ class SessionStore:
         with self._lock:
             session = self._sessions.get(token or "")
             if session is None or not session.left:
-                raise SessionError("This session has ended.")
+                raise SessionError("session_ended")
             session.left = False
         return self.get(token)
 

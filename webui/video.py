@@ -25,10 +25,9 @@ from inference.tables import moment_rows
 from inference.video import RATE, VideoError, VideoReader
 from webui.http import Refusal, guarded, json_response, wants_age_gender
 from webui.language import request_language
-from webui.lifetime import CLOSING
 from webui.session_routes import SessionServer
 from webui.sessions import Session
-from webui.texts import translated
+from webui.texts import PageError
 
 PREFIX = "/video"
 
@@ -44,7 +43,7 @@ class VideoJob:
         work: the same of what does the work.
         age_gender: whether age and gender are estimated too.
         stopping: set it to end the work at the next step of the decoder.
-        error: a sentence for the visitor where something went wrong here.
+        error: where something went wrong here, for the visitor.
     """
 
     def __init__(self, age_gender: bool):
@@ -53,7 +52,7 @@ class VideoJob:
         self.reader: VideoReader | None = None
         self.work: Future | None = None
         self.stopping = threading.Event()
-        self.error: str | None = None
+        self.error: PageError | None = None
 
 
 class VideoServer:
@@ -117,11 +116,11 @@ class VideoServer:
         `progress`. With X-Age-Gender 1 also the apparent age and gender of everybody. A session takes one video."""
         session, rate = self._sessions.of(request), _read_rate(request)
         if session.video is not None:
-            raise Refusal(409, "This session has its video. Choose the next one anew.")
+            raise Refusal(409, "session_has_video")
         if int(request.headers.get("content-length") or 0) > self._limits.video_bytes:
             raise self._too_large()
         if len(self._jobs) >= self._limits.videos:
-            raise Refusal(503, "Other visitors' videos are being analysed. Try again in a few minutes.")
+            raise Refusal(503, "videos_of_others")
         job = session.video = VideoJob(wants_age_gender(request))
         session.live_on()
         self._jobs[job] = session
@@ -139,10 +138,10 @@ class VideoServer:
             job.state = "waiting"
             job.work = self._pool.submit(self._work, session, job)
         except VideoError as error:
-            raise Refusal(422, IS_PICTURE if _is_picture(start) else str(error)) from None
+            raise Refusal(422, "photo_in_video" if _is_picture(start) else error) from None
         except OSError:  # the disk is full, say
             logging.getLogger(__name__).exception("a video could not be stored")
-            raise Refusal(507, "The server has no room for the video at the moment. Try again later.") from None
+            raise Refusal(507, "no_room_for_video") from None
         finally:
             if job.state == "sending":
                 self._jobs.pop(job, None)
@@ -158,15 +157,15 @@ class VideoServer:
         begun = kept = time.monotonic()
         while True:
             if size < (time.monotonic() - begun - limits.silent_seconds) * limits.slowest_video:
-                raise Refusal(408, "The upload is too slow. Try again on a faster line, or make the video smaller.")
+                raise Refusal(408, "upload_slow")
             try:
                 part = await asyncio.wait_for(anext(stream, None), limits.silent_seconds)
             except TimeoutError:
-                raise Refusal(408, "The upload stood still for too long. Try again.") from None
+                raise Refusal(408, "upload_still") from None
             if part is None:
                 break
             if self._closed:
-                raise Refusal(503, CLOSING)
+                raise Refusal(503, "closing")
             size += len(part)
             if size > limits.video_bytes:
                 raise self._too_large()
@@ -177,8 +176,7 @@ class VideoServer:
         file.seek(0)
 
     def _too_large(self) -> Refusal:
-        megabytes = self._limits.video_bytes // 2**20
-        return Refusal(413, f"The file is too large; at most {megabytes} MB are read. Shorten it or make it smaller.")
+        return Refusal(413, "too_large", megabytes=self._limits.video_bytes // 2**20)
 
     def _work(self, session: Session, job: VideoJob) -> None:
         reader, stream, state = job.reader, session.stream, "stopped"
@@ -192,7 +190,7 @@ class VideoServer:
                         try:
                             moment = stream.add(frame.image, frame.seconds, age_gender=job.age_gender)
                         except DetectorError:
-                            job.error = f"The face detector failed on {stream.lost} of the pictures; they are left out."
+                            job.error = PageError("frames_lost", count=stream.lost)
                             continue
                         session.rows.add(moment_rows(moment))
                         session.seconds = moment.seconds
@@ -200,7 +198,7 @@ class VideoServer:
                     state = "done"
         except Exception:
             logging.getLogger(__name__).exception("a video failed")
-            job.error = "Something went wrong with this video. What was read before is below."
+            job.error = PageError("video_failed")
         finally:
             session.timeline.finished = True  # before anybody hears that the report can be fetched
             job.state = state
@@ -211,7 +209,7 @@ class VideoServer:
         analysed, `incomplete` and `error` (sentences or None), and how many videos are `ahead` of this one."""
         session = self._sessions.of(request)
         if session.video is None:
-            raise Refusal(404, "There is no video. Choose one.")
+            raise Refusal(404, "no_video")
         language = request_language(request.headers)
         return json_response(self._progress(session.video, language) | {"frames": session.timeline.frames})
 
@@ -231,13 +229,10 @@ class VideoServer:
             "position": reader.position if reader else 0,
             "duration": reader.duration if reader else None,
             "size": [reader.width, reader.height] if reader else None,
-            "incomplete": incomplete and translated(incomplete, language),
-            "error": job.error and translated(job.error, language),
+            "incomplete": incomplete and incomplete.sentence(language),
+            "error": job.error and job.error.sentence(language),
             "ahead": waiting.index(job) if job.state == "waiting" and job in waiting else 0,
         }
-
-
-IS_PICTURE = "This is a picture, not a video. Open it in the tab Photo."
 
 
 def _is_picture(start: bytes) -> bool:
@@ -254,5 +249,5 @@ def _read_rate(request: Request) -> float:
     except ValueError:
         rate = 0
     if rate not in RATES:
-        raise Refusal(422, f"X-Rate should be one of {', '.join(map(str, RATES))} frames a second.")
+        raise Refusal(422, "frame_rates", rates=", ".join(map(str, RATES)))
     return rate
