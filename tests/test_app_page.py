@@ -408,7 +408,7 @@ def test_age_and_gender_by_the_checkbox(page):
     page.set_input_files(FILE, EXAMPLES / "astronaut.jpg")
     expect(cards(page)).to_have_count(1)
     assert "apparent" not in cards(page).inner_text()
-    box = page.locator("#ifade-photo").get_by_label("Apparent age and gender")
+    box = page.locator("#ifade-photo").get_by_label(text("en", "age_gender"))
     expect(box).not_to_be_checked()
     box.check()
     apparent = cards(page).locator(".ifade-card-apparent")
