@@ -30,11 +30,9 @@ SERVER_NAME, SERVER_PORT = named_address(os.environ)
 import contextlib
 import gradio as gr
 import logging
-import numpy as np
 import sys
 from functools import partial
 from gradio import http_server
-from html import escape
 from pathlib import Path
 from starlette.middleware import Middleware
 from starlette.responses import FileResponse, PlainTextResponse
@@ -43,27 +41,26 @@ from starlette.routing import Route
 from inference.age_gender import find_estimator
 from inference.analyzer import FaceAnalyzer
 from inference.detector import DetectorError, FaceDetector
-from inference.drawing import annotate, shrink
+from inference.drawing import shrink
 from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import MAX_BYTES, ImageError, load_image
 from inference.model_files import ModelError
 from inference.stream import Stream
 from webui.bodies import Bodies
-from webui.client import STATIC, DocumentMiddleware, module_routes, settings, tab
+from webui.client import STATIC, DocumentMiddleware, example_routes, held_ages, module_routes, settings, tab
 from webui.connections import bound_connections
 from webui.guard import Guard, return_large_blocks, tidy
 from webui.language import language_links
 from webui.lifetime import Lifetime
 from webui.limits import Limits
 from webui.live import LiveServer
-from webui.photo import SHOWN_PIXELS, PhotoServer
-from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, PhotoOutput, SentPhoto, refuse_addresses
-from webui.results import face_cards, held_ages, message, summary
+from webui.photo import PhotoServer
+from webui.photo_input import NOT_FETCHED, UNUSABLE, PhotoInput, SentPhoto, refuse_addresses
 from webui.session_routes import SessionServer
 from webui.sessions import SessionStore
 from webui.snippets import api_routes
-from webui.texts import LANGUAGES, PageError, emotion_names, text, texts
+from webui.texts import LANGUAGES, PageError, text, texts
 from webui.video import VideoServer
 
 if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the start without a function for its GPU
@@ -90,9 +87,6 @@ def _page_texts(language: str) -> dict[str, str]:
 
 
 I18N = gr.I18n(**{language: _page_texts(language) for language in LANGUAGES})
-
-# The handlers speak the language of the page that calls them; it takes the place of an input that nobody sees.
-SAY_LANGUAGE = "(photo, ageGender) => [photo, ageGender, ifade.language]"
 
 
 class Page(gr.Blocks):
@@ -126,24 +120,6 @@ class Page(gr.Blocks):
 def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
     """The page around one analyzer, ready to launch."""
 
-    def show(photo: bytes | None, age_gender: bool, language: str | None) -> tuple[np.ndarray | None, str, str]:
-        language = language if language in LANGUAGES else "en"
-        if photo is None:
-            return None, message(text(language, "page_welcome")), ""
-        try:
-            image = load_image(photo)
-            result = analyzer.analyze(image, bool(age_gender))
-        except (ImageError, DetectorError) as error:
-            is_video = error.code == "photo_is_video"
-            words = text(language, "video_in_photo") if is_video else error.sentence(language)
-            return None, message(f"<strong>{escape(words)}</strong>"), ""
-        annotated = shrink(annotate(image, result.faces, names=emotion_names(language)), SHOWN_PIXELS)
-        status = summary(result, language)
-        if analyzer.classifier.session.cuda_failed:
-            status += message(text(language, "gpu_failed"))
-        metrics = analyzer.estimator.metrics if analyzer.estimator else None
-        return annotated, status, face_cards(result.faces, language, metrics)
-
     def analyze(photo: bytes | None, age_gender: bool = False) -> dict:
         if photo is None:
             raise gr.Error(text("en", "no_photo_sent"), print_exception=False)
@@ -153,56 +129,16 @@ def build_page(analyzer: FaceAnalyzer) -> gr.Blocks:
             raise gr.Error(str(error), print_exception=False) from None
 
     with Page(title="Ifade", analytics_enabled=False) as page:
-        language_links()
-        gr.Markdown(I18N("page_introduction"))
-        gr.Markdown(I18N("page_notice"), elem_id="ifade-notice")
-        language = gr.Textbox(visible=False)
-        with gr.Tab(I18N("page_photo")):
-            with gr.Row():
-                with gr.Column():
-                    photo = PhotoInput(
-                        label=I18N("page_photo"),
-                        sources=["upload", "webcam", "clipboard"],
-                        buttons=[],
-                        height=380,
-                        elem_classes="ifade-photo",
-                    )
-                    age_gender = gr.Checkbox(
-                        False,
-                        label=I18N("page_age_gender"),
-                        elem_id="ifade-age-gender",
-                        visible=analyzer.estimator is not None,
-                    )
-                    examples = sorted(str(file) for file in (HERE / "examples").glob("*.jpg"))
-                    gr.Examples(examples, photo, label=I18N("page_examples"), api_visibility="private")
-                with gr.Column():
-                    annotated = PhotoOutput(
-                        label=I18N("page_faces"),
-                        interactive=False,
-                        buttons=["download", "fullscreen"],
-                        height=380,
-                        elem_id="ifade-annotated",
-                        elem_classes="ifade-photo",
-                    )
-            status = gr.HTML(message(str(I18N("page_welcome"))), elem_id="ifade-status")
-            gr.HTML("<ifade-photo></ifade-photo>")
-            cards = gr.HTML()
-        with gr.Tab(I18N("page_live")):
+        with gr.Column(elem_classes="ifade-head"):
+            language_links()
+            gr.Markdown(I18N("page_introduction"))
+            gr.Markdown(I18N("page_notice"), elem_id="ifade-notice")
+        with gr.Tab(I18N("page_photo"), id="photo"):
+            tab("photo")
+        with gr.Tab(I18N("page_live"), id="live"):
             tab("live")
-        with gr.Tab(I18N("page_video")):
+        with gr.Tab(I18N("page_video"), id="video"):
             tab("video")
-        shown = {
-            "fn": show,
-            "inputs": [photo, age_gender, language],
-            "js": SAY_LANGUAGE,
-            "outputs": [annotated, status, cards],
-            "show_progress_on": annotated,
-            "api_visibility": "private",
-            "concurrency_limit": 2,
-            "concurrency_id": "photo",
-        }
-        photo.change(**shown)
-        age_gender.change(**shown)
         sent, asked = SentPhoto(label="Photo", visible=False), gr.Checkbox(False, label="Age and gender", visible=False)
         answer, button = gr.JSON(label="Analysis", visible=False), gr.Button(visible=False)
         button.click(
@@ -280,9 +216,9 @@ def launch(
     card = Route("/model-card", lambda request: FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8"))
     # Gradio hands on what other servers have at an address.
     fetched = Route("/gradio_api/file=http{rest:path}", lambda request: PlainTextResponse(NOT_FETCHED, 403))
-    routes += module_routes() + api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
+    routes += module_routes() + example_routes() + api_routes(page, EXAMPLE) + [fetched] + [card] * MODEL_CARD.is_file()
     held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
-    document = Middleware(DocumentMiddleware, settings=settings(held))
+    document = Middleware(DocumentMiddleware, settings=settings(held, limits))
     guard = Middleware(Guard, page=page, photos=PhotoInput.photos, bodies=bodies, own={route.path for route in routes})
     to_the_end = "prevent_thread_lock" not in options
     if to_the_end:

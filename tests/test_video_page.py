@@ -457,7 +457,10 @@ def test_a_video_in_the_page(page, clips):
     card = section(page, "Person 1: happy")
     assert [label.strip() for label in card.locator(".ifade-label").all_inner_texts()] == list(EMOTIONS)
     assert card.locator(".ifade-leading .ifade-label").all_inner_texts() == ["happy"]
-    assert re.match(r"apparent age.* \d+ to \d+, apparent gender: ", card.locator(".ifade-card-apparent").inner_text())
+    assert re.match(
+        r"apparent age: .*about \d+ \(\d+ to \d+\), apparent gender: ",
+        card.locator(".ifade-card-apparent").inner_text(),
+    )
     # A marker at that moment, with a label that is text and nothing else.
     page.locator(".ifade-film .ifade-marker-label").fill("<b>price</b> shown")
     page.get_by_role("button", name="Set at this moment").click()

@@ -116,8 +116,8 @@ def main() -> int:
         )
         page = browser.new_page(viewport={"width": 1200, "height": 800})
         page.goto(address)
-        page.set_input_files("input[type=file]", ROOT / "examples" / "astronaut.jpg")
-        page.wait_for_selector(".ifade-face")
+        page.set_input_files("#ifade-photo .ifade-photo-file", ROOT / "examples" / "astronaut.jpg")
+        page.wait_for_selector("#ifade-photo .ifade-card")
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(1000)  # the photograph fades in
         page.screenshot(path=args.folder / "page.png", full_page=True)
