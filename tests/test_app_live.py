@@ -419,13 +419,13 @@ def test_curve_markers_scale_and_report(visit):
     page.keyboard.press("End")
     assert int(chart.get_attribute("aria-valuenow")) >= 1 and "Person 2 +0." in chart.get_attribute("aria-valuetext")
     page.keyboard.press("Escape")
-    page.locator("#ifade-live").get_by_label("Emotions", exact=True).check(force=True)
+    page.locator("#ifade-live").get_by_role("radio", name="Emotions").check(force=True)
     expect(legend.locator("li")).to_have_count(len(EMOTIONS))
     page.locator("#ifade-live .ifade-who").select_option("2")
     happy = legend.locator("li", has_text="happy").locator("strong")
     expect(happy).to_have_text(re.compile(r"9\d%"))
     assert chart.get_attribute("aria-label").startswith("Emotions: Person 2. From 0:00 to ")
-    page.locator("#ifade-live").get_by_label("Satisfaction", exact=True).check(force=True)
+    page.locator("#ifade-live").get_by_role("radio", name="Satisfaction").check(force=True)
     # Two happy people; the same on the other scale.
     assert float(text(page, "now-index")) > 0.5
     page.locator("#ifade-live").get_by_label("0 to 100").check(force=True)

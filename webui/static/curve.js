@@ -82,6 +82,7 @@ export function makeCurve(panel, {name, live = false, whole, seek = null, onScal
       setText(legend.children[place].lastChild, words);
       return `${line.name} ${words}`;
     });
+    if (document.activeElement === canvas && cursor === null) return; // a screen reader would say each change of what runs
     const name = emotions() ? t("emotions_of", {who: who.selectedOptions[0].text}) : t("satisfaction");
     set("aria-label", describe(name, within.filter((each) => each.room && each.seconds >= from && each.seconds <= to)));
     set("aria-valuemin", Math.round(from));
