@@ -44,10 +44,10 @@ export function renderReport(target, report, percent) {
     ]),
     ...report.markers.length ? [makeTable(t("markers"), ["time", "label", "room", "before", "after", "difference"].map((key) => t(key)), report.markers.map(
       (marker) => [formatTime(marker.seconds), marker.label, marker.room ? index(marker.room[0]) : "–", ...compared(marker)]))] : [],
+    ...report.markers.length ? [make("p", {class: "ifade-note", text: t("markers_explained")})] : [],
     make("p", {class: "ifade-note", text: [
       t("frames_analysed", {frames: report.frames, low: zone(-SETTINGS.neutralZone), high: zone(SETTINGS.neutralZone)}),
       ...report.people_forgotten ? [t("people_forgotten", {count: report.people_forgotten})] : [],
-      ...report.markers.length ? [t("markers_explained")] : [],
       ...report.rows_dropped ? [t("rows_dropped", {count: report.rows_dropped})] : [],
     ].join(" ")}),
   );
