@@ -47,7 +47,7 @@ export function askFirst(button, question, action) {
   button.addEventListener("blur", calm);
 }
 
-// The title and the notice make room for what runs.
-export function shrinkHead() {
-  document.documentElement.classList.add("ifade-runs");
+// The title and the notice make room for what runs in a tab.
+export function shrinkHead(element) {
+  for (const part of [document.querySelector(".ifade-head"), element]) part?.classList.add("ifade-runs");
 }

@@ -118,7 +118,7 @@ export function mountLive(element) {
     await video.play().catch(() => {});
     if (mine !== run) return; // started twice, or stopped meanwhile
     running = true;
-    shrinkHead();
+    shrinkHead(element);
     showRunning();
     remember();
     listCameras(track.getSettings().deviceId);

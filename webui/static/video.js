@@ -85,7 +85,7 @@ export function mountVideo(element) {
       return say(t("too_large", SETTINGS.video));
     }
     working(true);
-    shrinkHead();
+    shrinkHead(element);
     setText(status, t("sending"));
     try {
       const opened = new Session();
