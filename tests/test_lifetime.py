@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from clips import write_face_clip
 from webui.lifetime import Lifetime
 from webui.limits import Limits
-from webui.screenshot import free_port, page_process
+from benchmarks.screenshot import free_port, page_process
 from webui.texts import text
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
