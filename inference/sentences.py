@@ -31,8 +31,7 @@ SENTENCES = read_sentences(LOCALES)
 
 def written(value: float, words: Mapping[str, str], form: str) -> str:
     """A number in a form of `format`, with the marks of a language of SENTENCES, `words`."""
-    marks = {".": words["decimal_mark"], ",": words["group_mark"]}
-    return f"{value:{form}}".translate(str.maketrans(marks))
+    return f"{value:{form}}".translate(str.maketrans(".,", words["decimal_mark"] + words["group_mark"]))
 
 
 class IfadeError(Exception):
