@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from inference.images import load_image
+from inference.stream import Stream
 from inference.tables import AGE_GENDER, NAMES
 from inference.satisfaction import VALENCE
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
@@ -421,7 +422,7 @@ def test_a_bounded_number_of_reports(serve, slow_reports):
 
 
 def test_the_threads_end_with_the_server():
-    sessions = SessionServer(SessionStore(lambda: None))
+    sessions = SessionServer(SessionStore(lambda: Stream(None)))
     live = LiveServer(sessions)
     with TestClient(Starlette(routes=sessions.routes(), lifespan=sessions.lifespan)) as client:
         assert Visitor(client).get("curve").status_code == 200
