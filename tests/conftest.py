@@ -183,8 +183,9 @@ def page_address() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def playwright() -> Iterator:
     """What drives Chromium; a process can have only one."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # there may be one busy core
     with sync_playwright() as playwright:
         yield playwright
 

@@ -107,7 +107,7 @@ def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
         "formula": FORMULA,
         "neutralZone": NEUTRAL_ZONE,
         "baselineSeconds": BASELINE_SECONDS,
-        "columns": tables.NAMES,
+        "columns": {column.name: int(column.form[-2]) if column.form else None for column in tables.COLUMNS},
         "examples": [file.stem for file in EXAMPLES],
         "photo": {"suffixes": images.SUFFIXES, "megabytes": limits.photo_bytes // 2**20},
         "video": {
