@@ -122,7 +122,7 @@ def test_a_damaged_detector_is_one_line_and_no_traceback(tmp_path, arguments):
     copy = tmp_path / "copy"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "runs", "build", "docs", "tests", ".*"))
     cut_off(copy / "models" / "face_detection_short_range.tflite")
-    environment = {**os.environ, "PYTHONPATH": ""}
+    environment = {**os.environ, "PYTHONPATH": "", "GRADIO_SERVER_PORT": str(screenshot.free_port())}
     result = subprocess.run(
         [sys.executable, *arguments], cwd=copy, capture_output=True, text=True, env=environment, timeout=120
     )
@@ -432,7 +432,7 @@ def unreadable(tmp_path):
 
 
 def run_in(folder: Path, *arguments) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHONPATH": ""}
+    environment = {**os.environ, "PYTHONPATH": "", "GRADIO_SERVER_PORT": str(screenshot.free_port())}
     command = unprivileged(sys.executable, *arguments)
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, timeout=120)
 
@@ -519,6 +519,7 @@ PAGE, COMMAND = "runpy.run_path('app.py', run_name='__main__')", "runpy.run_modu
 def test_a_start_without_a_folder_for_temporary_files_says_what_to_do(locked, missing, start):
     code = (WITHOUT_TEMPORARY_FOLDER if missing == "all" else "import runpy; ") + start
     environment = {name: value for name, value in os.environ.items() if name != "GRADIO_TEMP_DIR"}
+    environment["GRADIO_SERVER_PORT"] = str(screenshot.free_port())
     if missing == "gradio":
         environment["GRADIO_TEMP_DIR"] = str(locked / "uploads")
     command = unprivileged(sys.executable, "-c", code)

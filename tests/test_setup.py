@@ -48,7 +48,7 @@ def test_packages_txt_lists_the_system_packages():
 def test_a_missing_model_ends_the_start_with_one_line(tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "runs", "build", "docs", "emotion.onnx"))
-    environment = {**os.environ, "PYTHONPATH": ""}
+    environment = {**os.environ, "PYTHONPATH": "", "GRADIO_SERVER_PORT": str(free_port())}
     result = subprocess.run(
         [sys.executable, "app.py"], cwd=copy, capture_output=True, text=True, env=environment, timeout=120
     )
