@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.camera import camera_arguments
 from synthetic import make_faces, write_csv, write_fairface, write_folders, write_utkface
 from training.data import Faces, load_fer2013
-from webui.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
+from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
