@@ -28,7 +28,7 @@ NOT_SURE = 0.5
 AGE_COVERAGE = 0.8
 """How often the shown range of years holds the age: the age distribution is calibrated so that it does."""
 
-WIDEST_AGE_RANGE = 30
+WIDEST_AGE_RANGE = 20
 """Years; a range that spans more says so little that the answer is "not sure"."""
 
 GENDER_SURE = 0.8

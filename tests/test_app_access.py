@@ -91,12 +91,13 @@ def page(request, browser, page_address, clip):
     page.errors, page.language = [], VISITS[request.param]["locale"][:2]
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.goto(page_address)
-    page.wait_for_selector("input[type=file]", state="attached")
+    page.wait_for_selector("#ifade-photo .ifade-photo-file", state="attached")
     page.read = set(page.evaluate(READ_ALL))
-    page.get_by_label(text(page.language, "page_age_gender")).check()
-    page.set_input_files("input[type=file]", EXAMPLES / "astronaut.jpg")
-    expect(page.locator(".ifade-apparent")).to_be_visible(timeout=60_000)
-    page.apparent_note = page.locator(".ifade-faces ~ .ifade-note").last.inner_text()
+    page.check("#ifade-photo .ifade-age-gender")
+    page.set_input_files("#ifade-photo .ifade-photo-file", [EXAMPLES / "astronaut.jpg", EXAMPLES / "cat.jpg"])
+    expect(page.locator("#ifade-photo .ifade-card-apparent")).not_to_be_empty(timeout=60_000)
+    expect(page.locator("#ifade-photo .ifade-waiting, #ifade-photo .ifade-working")).to_have_count(0, timeout=60_000)
+    page.apparent_note = page.locator("#ifade-photo .ifade-apparent-note").inner_text()
     page.get_by_role("tab").nth(1).click()
     page.locator("#ifade-live .ifade-age-gender").check()
     # It says there what it says below a photo, in figures of the same language.
@@ -137,7 +138,7 @@ def test_the_page_speaks_one_language(page):
         if pattern(words).fullmatch(read) and not any(pattern(mine[key]).fullmatch(read) for key in seen)
     }
     assert wrong == set()
-    assert {"page_welcome", "two_answers", "formula", "live_invitation", "frames_analysed"} <= seen
+    assert {"photo_limits", "two_answers", "formula", "live_invitation", "frames_analysed"} <= seen
     assert any(pattern(f"{mine['apparent_note']} {mine['apparent_measured']}").fullmatch(words) for words in page.read)
     notice = page.locator("#ifade-notice").inner_text()
     assert ("5(1)(f)" in notice and "50(3)" in notice) and ("AI Act" in notice) == (page.language == "en")
@@ -153,8 +154,8 @@ def test_the_address_and_the_header_choose_the_language(browser, page_address):
     expect(page.get_by_role("tab").nth(1)).to_have_text("Canlı", timeout=60_000)
     assert "__theme=dark" in page.url and page.evaluate("document.documentElement.lang") == "tr"
     expect(page.get_by_role("link", name="Türkçe")).to_have_attribute("aria-current", "true", timeout=60_000)
-    page.set_input_files("input[type=file]", EXAMPLES / "cat.jpg")
-    expect(page.locator(".ifade-message strong")).to_contain_text("Yüz bulunamadı", timeout=60_000)
+    page.set_input_files("#ifade-photo .ifade-photo-file", EXAMPLES / "cat.jpg")
+    expect(page.locator("#ifade-photo .ifade-photo-status")).to_contain_text("Yüz bulunamadı", timeout=60_000)
     # Programs get English unless they ask for something else.
     for accepted, says in (("", "This session has ended."), ("tr", "Bu oturum sona erdi.")):
         answer = page.request.get(f"{page_address}session/curve", headers={"Accept-Language": accepted})
@@ -178,8 +179,8 @@ def test_axe_finds_nothing_grave(page, tab):
 
 
 def test_pictures_and_curves_are_described(page):
-    answer = text(page.language, "face_answer", number=1, answer=text(page.language, "emotion_happy"))
-    alt = page.locator("#ifade-annotated img").first.get_attribute("alt")
+    answer = text(page.language, "face_answer", id=1, answer=text(page.language, "emotion_happy"))
+    alt = page.locator("#ifade-photo .ifade-shown").get_attribute("alt")
     assert alt == f"{text(page.language, 'photo_alt')} {answer}"
     for chart in page.locator(".ifade-chart").all():
         label = chart.get_attribute("aria-label")
@@ -188,7 +189,7 @@ def test_pictures_and_curves_are_described(page):
         last, lowest, highest = (float(value.replace("−", "-").replace(",", ".")) for value in values)
         assert lowest <= last <= highest and ("," in values[0]) == (page.language == "tr"), label
     # The part of the page that tells what became of a photo is there before the photo is.
-    assert page.locator("#ifade-status [role=status] .ifade-message .ifade-timing").count() == 1
+    assert page.locator("#ifade-photo .ifade-photo-status[role=status]").inner_text() == text(page.language, "one_face")
 
 
 def test_nothing_sticks_out_at_320_pixels(page):
@@ -200,7 +201,7 @@ def test_nothing_sticks_out_at_320_pixels(page):
         page.wait_for_timeout(300)
         wide = page.evaluate(
             """() => [...document.querySelectorAll("body *")].filter((node) => node.checkVisibility() && !node.closest(
-              ".ifade-table, .ifade-hidden, .ifade-overlay") && node.getBoundingClientRect().right > innerWidth + 1)
+              ".ifade-table, .ifade-strip, .ifade-hidden, .ifade-overlay") && node.getBoundingClientRect().right > innerWidth + 1)
               .map((node) => node.outerHTML.slice(0, 100))"""
         )
         # What is too wide may be cut off instead of giving the page a scroll bar.

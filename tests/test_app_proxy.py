@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from webui.screenshot import free_port, page_process
+from benchmarks.screenshot import free_port, page_process
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "/faces"
@@ -60,9 +60,9 @@ def test_photo_and_camera_work_under_a_path(browser, proxied_address):
     page.on("request", lambda request: addresses.append(request.url))
     page.on("response", lambda response: refused.append(response.url) if response.status >= 400 else None)
     page.goto(proxied_address)
-    page.set_input_files("input[type=file]", ROOT / "examples" / "astronaut.jpg")
-    expect(page.locator(".ifade-face")).to_have_count(1, timeout=60_000)
-    annotated = page.locator(".ifade-photo img").last
+    page.set_input_files("#ifade-photo .ifade-photo-file", ROOT / "examples" / "astronaut.jpg")
+    expect(page.locator("#ifade-photo .ifade-card")).to_have_count(1, timeout=60_000)
+    annotated = page.locator("#ifade-photo .ifade-shown")
     expect(annotated).to_be_visible()
     assert annotated.evaluate("image => image.naturalWidth") == 512
     page.get_by_role("tab", name="Live").click()
@@ -82,7 +82,7 @@ def test_a_space_asks_nothing_of_other_servers(browser):
         outside, local = [], (address, "data:", "blob:")
         page.on("request", lambda sent: outside.append(sent.url) if not sent.url.startswith(local) else None)
         page.goto(address)
-        page.set_input_files("input[type=file]", ROOT / "examples" / "astronaut.jpg", timeout=60_000)
-        expect(page.locator(".ifade-face")).to_have_count(1, timeout=60_000)
+        page.set_input_files("#ifade-photo .ifade-photo-file", ROOT / "examples" / "astronaut.jpg", timeout=60_000)
+        expect(page.locator("#ifade-photo .ifade-card")).to_have_count(1, timeout=60_000)
         page.close()
     assert outside == []

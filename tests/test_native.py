@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 from inference.analyzer import FaceAnalyzer
-from webui.screenshot import page_process, free_port
+from benchmarks.screenshot import page_process, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTO = ROOT / "examples" / "astronaut.jpg"

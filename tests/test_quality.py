@@ -18,7 +18,6 @@ from inference.stream import Moment
 from inference.tables import columns, moment_rows
 from inference.tracker import FaceTracker
 from inference.types import ISSUES, Detection, Face
-from webui.results import face_cards
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -175,15 +174,6 @@ def face_with(issues: tuple[str, ...], sure: bool) -> Face:
     crop = np.full((48, 48), 90, np.uint8)
     cues = replace(quality.measure(straight(100, 100, 80), crop, (200, 200, 3)), issues=issues)
     return Face(straight(100, 100, 80), crop, probabilities, quality=cues)
-
-
-def test_a_card_says_what_speaks_against_the_answer():
-    unsure = face_cards([face_with(("too_small",), sure=False)])
-    assert "too small to tell" in unsure and "not sure" not in unsure.lower().split("<p class='ifade-note'>")[0]
-    assert "anlaşılamayacak kadar küçük" in face_cards([face_with(("too_small",), sure=False)], "tr")
-    away = face_cards([face_with(("turned_away", "blurred"), sure=True)])
-    assert "turned away, blurred" in away and ">happy" in away
-    assert "turned away" not in face_cards([face_with((), sure=True)])
 
 
 def test_the_issues_go_with_the_person_and_into_the_table():

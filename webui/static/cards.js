@@ -2,10 +2,11 @@
 
 import {formatIndex, personColor} from "./chart.js";
 import {make, setText} from "./dom.js";
-import {number, percentOf, t} from "./language.js";
+import {percentOf, t} from "./language.js";
 import {SETTINGS} from "./settings.js";
 
-export function makeCard(id) {
+// kind: "person" of a camera or video, or "face" of a photo.
+export function makeCard(id, kind = "person") {
   const bars = SETTINGS.emotions.map((label) => {
     const fill = make("span"), percentText = make("span", {class: "ifade-percent"});
     const root = make("div", {class: "ifade-bar", role: "meter", "aria-label": t(`emotion_${label}`), "aria-valuemin": 0, "aria-valuemax": 100},
@@ -15,13 +16,13 @@ export function makeCard(id) {
   const answer = make("strong", {class: "ifade-card-answer"}), index = make("span", {class: "ifade-card-index"});
   const issues = make("p", {class: "ifade-card-issues"}), apparent = make("p", {class: "ifade-card-apparent"});
   const root = make("section", {class: "ifade-card", style: `--person: ${personColor(id)}`},
-    make("div", {class: "ifade-card-head"}, make("span", {class: "ifade-card-name", text: t("person_title", {id})}), answer, index),
+    make("div", {class: "ifade-card-head"}, make("span", {class: "ifade-card-name", text: t(`${kind}_title`, {id})}), answer, index),
     make("div", {class: "ifade-bars"}, ...bars.map((bar) => bar.root)), issues, apparent);
-  return {root, bars, answer, index, issues, apparent};
+  return {root, kind, bars, answer, index, issues, apparent};
 }
 
-// data: {probabilities, shown, sure, issues, index: [index, deviation], apparent: see below}. withText: figures too, not only bars.
-export function fillCard({root, bars, answer, index, issues, apparent}, id, data, percent, withText = true) {
+// data: {probabilities, shown, sure, issues, index: [index, deviation] or nothing, apparent: see below}. withText: figures too, not only bars.
+export function fillCard({root, kind, bars, answer, index, issues, apparent}, id, data, percent, withText = true) {
   const {probabilities, shown, sure} = data, words = answerOf(data);
   bars.forEach((bar, place) => {
     // In steps of a pixel or so: most bars stand still then, and cost nothing.
@@ -35,10 +36,10 @@ export function fillCard({root, bars, answer, index, issues, apparent}, id, data
   });
   if (!withText) return;
   setText(answer, words);
-  setText(index, formatIndex(data.index[0], percent));
+  setText(index, data.index ? formatIndex(data.index[0], percent) : "");
   setText(issues, issueWords(data));
   setText(apparent, apparentLines(data.apparent).join(", "));
-  root.setAttribute("aria-label", t("person_answer", {id, answer: words}));
+  root.setAttribute("aria-label", t(`${kind}_answer`, {id, answer: words}));
 }
 
 // Offer the apparent age and gender, where there is a network for them, and say what they are where they are wanted.
@@ -58,9 +59,10 @@ function apparentNote() {
 // What is said of the apparent age and gender: {age, age_range, age_sure, apparent_gender, gender_sure, gender}, or nothing.
 export function apparentLines(apparent) {
   if (!apparent) return [];
-  const [first, last] = apparent.age_range, years = first === last ? String(first) : t("years", {first, last});
+  const [first, last] = apparent.age_range, about = Math.round(apparent.age);
+  const years = first === last ? t("about_age", {age: about}) : t("about_age_range", {age: about, first, last});
   const word = {female: ["woman", "girl"], male: ["man", "boy"]}[apparent.apparent_gender][Number(apparent.age < SETTINGS.adult)];
-  const probability = number(apparent.gender[apparent.apparent_gender], 2);
+  const probability = percentOf(apparent.gender[apparent.apparent_gender]);
   return [
     t(apparent.age_sure ? "apparent_age" : "apparent_age_not_sure", {years}),
     apparent.gender_sure ? t("apparent_gender", {word: t(word), probability}) : t("apparent_gender_not_sure"),
@@ -76,15 +78,17 @@ function issueWords({sure, issues}) {
   return issues.filter((issue) => sure || issue !== "too_small").map((issue) => t(`issue_${issue}`)).join(", ");
 }
 
-// A box with its label, inside a picture of width x height CSS pixels. lines: what the label says.
+// A box with its label, inside a picture of width x height CSS pixels. lines: what the label says, in smaller letters at a
+// small face, which they would cover.
 export function drawBox(context, [x1, y1, x2, y2], id, lines, width, height) {
   const color = personColor(id);
-  Object.assign(context, {strokeStyle: color, fillStyle: color, lineWidth: 3, textBaseline: "middle"});
-  context.font = `600 14px ${getComputedStyle(context.canvas).fontFamily}`;
+  const size = Math.min(14, Math.max(10, (x2 - x1) / 5)), row = Math.round(1.4 * size);
+  Object.assign(context, {strokeStyle: color, fillStyle: color, lineWidth: size < 12 ? 2 : 3, textBaseline: "middle"});
+  context.font = `600 ${size}px ${getComputedStyle(context.canvas).fontFamily || "system-ui, sans-serif"}`;
   context.beginPath();
   context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
   context.stroke();
-  const wide = Math.max(...lines.map((line) => context.measureText(line).width)) + 14, high = 20 * lines.length + 2;
+  const wide = Math.max(...lines.map((line) => context.measureText(line).width)) + size, high = row * lines.length + 2;
   const left = Math.min(Math.max(x1, 0), Math.max(width - wide, 0));
   const above = y1 - high - 3, under = y2 + 3;
   const top = above >= 0 ? above : under + high <= height ? under : Math.max(y1 + 3, 0);
@@ -92,5 +96,5 @@ export function drawBox(context, [x1, y1, x2, y2], id, lines, width, height) {
   context.roundRect(left, top, wide, high, 6);
   context.fill();
   context.fillStyle = "#fff";
-  lines.forEach((line, number) => context.fillText(line, left + 7, top + 11 + 20 * number));
+  lines.forEach((line, number) => context.fillText(line, left + size / 2, top + 1 + row * (number + 0.5)));
 }

@@ -4,7 +4,8 @@ import {saveFile} from "./dom.js";
 import {language, t} from "./language.js";
 
 const ROOT = new URL("..", import.meta.url); // of the page, which may lie under a path of a proxy
-const FRAME_TIMEOUT = 3000, TIMEOUT = 15000, REPORT_TIMEOUT = 60000; // milliseconds
+const FRAME_TIMEOUT = 3000, TIMEOUT = 15000, REPORT_TIMEOUT = 60000, PHOTO_TIMEOUT = 120000; // milliseconds
+const SLOWEST = 8; // bytes a millisecond of the slowest line that the server waits for
 
 // A refusal, or an answer that could not be had: status 0 where there was none. The message is for the visitor.
 export class ServerError extends Error {
@@ -14,10 +15,10 @@ export class ServerError extends Error {
   }
 }
 
-async function ask(method, path, {session, body, headers = {}, timeout = TIMEOUT} = {}) {
-  const json = body !== undefined && !(body instanceof Blob);
+async function ask(method, path, {session, body, headers = {}, timeout = TIMEOUT, signal} = {}) {
+  const json = body !== undefined && !(body instanceof Blob), late = AbortSignal.timeout(timeout);
   const response = await fetch(new URL(path, ROOT), {
-    method, cache: "no-store", signal: AbortSignal.timeout(timeout),
+    method, cache: "no-store", signal: signal ? AbortSignal.any([late, signal]) : late,
     headers: {"Accept-Language": language, ...session ? {"X-Session": session} : {}, ...json ? {"Content-Type": "application/json"} : {}, ...headers},
     body: json ? JSON.stringify(body) : body,
   });
@@ -26,6 +27,13 @@ async function ask(method, path, {session, body, headers = {}, timeout = TIMEOUT
     throw new ServerError(response.status, text || t("could_not_answer"));
   }
   return response.headers.get("content-type")?.startsWith("application/json") ? response.json() : response.blob();
+}
+
+// A photo of any format: what is in it, as `Analysis.to_dict` of Python, and what webui/photo.py adds where it is asked for.
+export function photo(blob, {ageGender, picture, why, signal}) {
+  const wanted = new URLSearchParams({age_gender: Number(ageGender), picture: Number(picture), why: Number(why)});
+  const timeout = PHOTO_TIMEOUT + blob.size / SLOWEST;
+  return ask("POST", `analyze?${wanted}`, {body: blob, headers: {"Content-Type": "application/octet-stream"}, timeout, signal});
 }
 
 // A stream of a camera or a video, of which the server keeps the curve. Its token goes in a header and never in an address.

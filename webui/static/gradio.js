@@ -1,22 +1,11 @@
-// What Gradio says in English whatever the language is: the texts whose keys are its words, and sentences with places.
+// What Gradio says in English whatever the language is: the texts whose keys are its words.
 
 import {t, texts} from "./language.js";
-
-const SENTENCES = [
-  [/^File\(s\) exceed the maximum allowed size of ([\d.]+)/, "photo_too_large"],
-  [/^Invalid file type/, "no_photo"],
-  [/^This application is currently busy/, "busy"],
-  [/^Connection to the server was lost/, "not_answering"],
-];
 
 function inLanguage(words) {
   const trimmed = words.trim(), key = `gradio_${trimmed}`;
   if (key in texts) return words.replace(trimmed, t(key));
-  for (const [pattern, key] of SENTENCES) {
-    const found = trimmed.match(pattern);
-    if (found) return t(key, {megabytes: Math.round(found[1])});
-  }
-  return words;
+  return trimmed.startsWith("Connection to the server was lost") ? t("not_answering") : words;
 }
 
 function translateNode(node) {

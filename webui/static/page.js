@@ -26,12 +26,40 @@ for (const [name, mount] of Object.entries(PARTS)) {
   });
 }
 
-// What else is in the page's address stays in the links to its other languages.
+// What else is in the page's address, the open tab too, stays in the links to its other languages.
 function markLanguage(element) {
-  for (const link of element.querySelectorAll("a")) {
-    const address = new URL(location);
-    address.searchParams.set("lang", link.lang);
-    link.href = address;
-    if (link.lang === language) link.setAttribute("aria-current", "true");
+  function update() {
+    for (const link of element.querySelectorAll("a")) {
+      const address = new URL(location);
+      address.searchParams.set("lang", link.lang);
+      link.href = address;
+      if (link.lang === language) link.setAttribute("aria-current", "true");
+    }
+  }
+  update();
+  addEventListener("hashchange", update);
+  addEventListener("ifade-tab", update);
+}
+
+// Each tab has an address, #live say, by which it can be opened and to which one comes back.
+
+const tabOf = (name) => document.querySelector(`[role=tab][data-tab-id="${CSS.escape(name)}"]`);
+
+async function openNamedTab() {
+  const name = location.hash.slice(1);
+  for (let frames = 0; name && frames < 300; frames++) { // until Gradio's buttons are there and heed clicks
+    const tab = tabOf(name);
+    if (tab?.ariaSelected === "true") return;
+    tab?.click();
+    await new Promise(requestAnimationFrame);
   }
 }
+
+document.addEventListener("click", ({target}) => {
+  const name = target.closest?.("[role=tab]")?.dataset.tabId;
+  if (!name || location.hash === `#${name}`) return;
+  history.replaceState(history.state, "", `#${name}`);
+  dispatchEvent(new Event("ifade-tab"));
+});
+addEventListener("hashchange", openNamedTab);
+openNamedTab();

@@ -1,43 +1,541 @@
-// What Gradio's components of the Photo tab do not do by themselves.
+// The Photo tab: photos are sent one after the other, and each is shown with the boxes and cards of its faces.
 
-import {setText} from "./dom.js";
-import {language, t} from "./language.js";
+import {answerOf, drawBox, fillCard, makeCard, offerAgeGender} from "./cards.js";
+import {prepareCanvas} from "./chart.js";
+import {make, saveFile, setText, sleep} from "./dom.js";
+import * as exchange from "./exchange.js";
+import {isVideo} from "./files.js";
+import {cameraProblem, number, percentOf, t, translate} from "./language.js";
+import {makeTable} from "./report.js";
+import {SETTINGS} from "./settings.js";
 
-// The handlers in Python speak the language of the page that calls them, and Gradio calls this one by its name.
-window.ifade = {language};
+const PATIENCE = [1000, 4000]; // milliseconds before a photo that found no server, or a busy one, is sent again
+const LABEL_WIDTH = 64; // CSS pixels of a box from which on its label says more than its number
+const THUMBNAIL = 72, SAVED_SIDE = 4096, DRAWN_SIDE = 1000; // pixels; DRAWN_SIDE: of a saved picture, by which its boxes are drawn
+const BLURRED_PARTS = 7; // of a blurred face: so many spots from side to side
 
-// The line tells by itself what became of the photo, the one below it which place in the queue it has, the picture with the
-// boxes what is in it, and each example its number.
-export async function mountPhoto(element) {
-  const panel = element.closest("[role=tabpanel]");
-  let status;
-  while (!(status = panel.querySelector("#ifade-status"))) await new Promise(requestAnimationFrame);
-  status.setAttribute("role", "status");
-  status.after(element);
-  element.className = "ifade-place";
-  element.setAttribute("role", "status");
-  let since = 0, message = null;
+export function mountPhoto(element) {
+  element.innerHTML = translate(element.innerHTML);
+  const find = (name) => element.querySelector(`.ifade-${name}`);
+  const stage = find("photo-stage"), picture = find("shown"), overlay = find("overlay"), viewfinder = find("viewfinder");
+  const chooser = find("photo-file"), ageGender = find("age-gender"), people = find("people"), strip = find("strip");
 
-  function set(node, name, words) {
-    if (node.getAttribute(name) !== words) node.setAttribute(name, words);
+  // {file, name, state: "waiting" | "working" | "done" | "failed", answer, problem, passing, url, thumbnail, sending}.
+  // passing: whether the problem may be over by now. url: what a browser can show of the photo.
+  let photos = [];
+  let shown = null, working = false, lit = null, cards = new Map(), stream = null;
+
+  setText(find("limits"), t("photo_limits", SETTINGS.photo));
+  chooser.accept = ["image/*", ...SETTINGS.photo.suffixes].join(",");
+  offerAgeGender(ageGender, find("apparent-note"));
+  showExamples(find("examples-row"), add);
+
+  // One after the other
+
+  function add(files) {
+    closeCamera();
+    const added = [...files].map((file) => ({file, name: file.name, state: "waiting", answer: null, problem: ""}));
+    if (!added.length) return;
+    photos.push(...added);
+    show(added[0]);
+    work();
   }
 
-  function describe() {
-    const faces = [...document.querySelectorAll(".ifade-face")].map((face) => face.getAttribute("aria-label"));
-    const words = [t("photo_alt"), ...faces].join(" ");
-    document.querySelectorAll("#ifade-annotated img").forEach((picture) => set(picture, "alt", words));
-    document.querySelectorAll(".gallery-item").forEach(
-      (example, index) => set(example, "aria-label", t("example", {number: index + 1})));
-    const trackers = [...panel.querySelectorAll("[data-testid=status-tracker]")];
-    const waiting = trackers.map((tracker) => tracker.textContent.match(/queue: (\d+)/)).find(Boolean);
-    since = waiting ? since || performance.now() : 0;
-    setText(element, since && performance.now() - since > 1000 ? t("place", {number: waiting[1]}) : "");
-    // On a phone the result stands below the photo and the examples, out of sight.
-    const told = status.querySelector(".ifade-message strong");
-    if (told && told !== message && innerWidth < 768) status.scrollIntoView({block: "center"});
-    message = told;
+  async function work() {
+    if (working) return;
+    working = true;
+    for (let photo; (photo = nextPhoto());) {
+      photo.state = "working";
+      render();
+      await analyze(photo);
+      render();
+    }
+    working = false;
   }
 
-  describe();
-  new MutationObserver(describe).observe(panel, {childList: true, subtree: true, characterData: true});
+  // What is looked at comes first.
+  const nextPhoto = () => shown?.state === "waiting" ? shown : photos.find((photo) => photo.state === "waiting");
+
+  async function analyze(photo) {
+    const problem = isVideo(photo.file) ? t("video_in_photo") :
+      photo.file.size > SETTINGS.photo.megabytes * 2 ** 20 ? t("photo_too_large", SETTINGS.photo) : "";
+    if (problem) return fail(photo, problem);
+    photo.sending = new AbortController();
+    const signal = photo.sending.signal, wanted = ageGender.checked;
+    const image = await readImage(photo);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const ask = (withPicture) => exchange.photo(photo.file, {ageGender: wanted, picture: withPicture, why: true, signal});
+        let answer = await ask(!image);
+        // A browser and the server may differ about which way is up, say; the boxes are of the server's picture.
+        if (image && !fits(image, answer)) answer = await ask(true);
+        if (answer.picture) {
+          photo.url = answer.picture;
+          delete answer.picture;
+          await readImage(photo);
+        }
+        Object.assign(photo, {state: "done", answer, problem: ""});
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const passing = !error.status || error.status === 503;
+        if (!passing || attempt === PATIENCE.length) return fail(photo, error.status ? error.message : t("no_answer"), passing);
+        photo.problem = t("trying_again", {problem: error.status ? error.message : t("not_reached")});
+        render();
+        await sleep(PATIENCE[attempt]);
+        if (signal.aborted) return;
+      }
+    }
+  }
+
+  function fail(photo, problem, passing = false) {
+    Object.assign(photo, {state: "failed", problem, passing});
+  }
+
+  // The photo as a browser decodes it, or null; what it needs to be shown is in photo.url and photo.thumbnail then.
+  async function readImage(photo) {
+    const url = photo.url ?? URL.createObjectURL(photo.file);
+    try {
+      const image = await loadImage(url);
+      photo.url = url;
+      photo.thumbnail ??= shrunk(image);
+      if (photo === shown) showPicture();
+      return image;
+    } catch {
+      if (url.startsWith("blob:")) URL.revokeObjectURL(url);
+      delete photo.url;
+      return null;
+    }
+  }
+
+  // What is seen
+
+  function show(photo) {
+    shown = photo;
+    lit = null;
+    showPicture();
+    render();
+  }
+
+  function showPicture() {
+    const url = shown?.url;
+    picture.hidden = !url;
+    setText(find("file-name"), url ? "" : shown?.name ?? "");
+    if (url && picture.src !== url) picture.src = url;
+    if (!url) {
+      picture.removeAttribute("src");
+      stage.style.aspectRatio = "";
+    }
+  }
+
+  picture.addEventListener("load", () => {
+    stage.style.aspectRatio = `${picture.naturalWidth} / ${picture.naturalHeight}`;
+    drawBoxes();
+  });
+
+  const sayOf = (photo) => !photo.answer ? "" : t(["no_face_short", "one_face"][photo.answer.faces.length] ?? "faces_found", {count: photo.answer.faces.length});
+
+  function render() {
+    const busy = photos.find((photo) => photo.state === "working"), several = photos.length > 1;
+    element.classList.toggle("ifade-empty", !shown);
+    element.classList.toggle("ifade-busy", shown?.state === "working" || shown?.state === "waiting");
+    find("invitation").hidden = Boolean(shown) || Boolean(stream);
+    find("add").hidden = !shown;
+    find("remove-all").hidden = !several;
+    find("save").hidden = !shown?.answer;
+    for (const button of element.querySelectorAll("[data-save=boxes], [data-save=blurred]")) {
+      button.disabled = !shown?.url || !shown?.answer?.faces.length;
+    }
+    find("again").hidden = shown?.state !== "failed" || !shown.passing;
+    setText(find("problem"), shown?.problem ?? "");
+    setText(find("photo-status"), statusOf(busy, several));
+    renderFaces();
+    renderDetails();
+    renderStrip(several);
+    renderTable(several);
+    drawBoxes();
+  }
+
+  function statusOf(busy, several) {
+    if (busy && several) return t("analysing_photo", {number: photos.indexOf(busy) + 1, count: photos.length});
+    if (busy) return t("analysing");
+    if (!shown?.answer || shown.state === "failed") return "";
+    return shown.answer.faces.length ? sayOf(shown) : t("no_face");
+  }
+
+  // Cards that are there already stay, with what is unfolded in them.
+  let facesOf = null;
+
+  function renderFaces() {
+    const {answer} = shown ?? {};
+    const key = answer ? [answer, ageGender.checked].map(String).join() : null;
+    if (answer && facesOf?.answer === answer && facesOf.key === key) return;
+    facesOf = answer ? {answer, key} : null;
+    cards = new Map();
+    people.scrollTop = 0;
+    const faces = answer ? answer.faces.map((face, place) => cardOf(face, place + 1)) : [];
+    people.replaceChildren(...faces, ...answer ? notesOf(answer.faces) : []);
+    const words = answer ? [t("photo_alt"), ...answer.faces.map((face, place) => t("face_answer", {id: place + 1, answer: answerOf(dataOf(face))}))] : [];
+    picture.alt = words.join(" ");
+  }
+
+  function dataOf(face) {
+    return {
+      probabilities: SETTINGS.emotions.map((label) => face.consensus[label]), shown: face.shown, sure: face.sure,
+      issues: face.quality?.issues ?? [], apparent: ageGender.checked && face.age_range ? face : null,
+    };
+  }
+
+  function cardOf(face, id) {
+    const card = makeCard(id, "face");
+    fillCard(card, id, dataOf(face));
+    card.root.tabIndex = 0;
+    card.root.append(reasonsOf(face, id));
+    for (const name of ["pointerenter", "focusin"]) card.root.addEventListener(name, () => light(id));
+    for (const name of ["pointerleave", "focusout"]) card.root.addEventListener(name, () => light(null));
+    cards.set(id, card);
+    return card.root;
+  }
+
+  function renderDetails() {
+    const {answer} = shown ?? {};
+    find("details").hidden = !answer;
+    if (!answer) return;
+    const words = [t("timing", {
+      detection: Math.round(answer.detection_milliseconds), classification: Math.round(answer.classification_milliseconds),
+      provider: answer.provider, width: answer.width, height: answer.height,
+    }), ...answer.gpu_failed ? [t("gpu_failed")] : []];
+    setText(find("timing"), words.join(" "));
+  }
+
+  function renderStrip(several) {
+    strip.hidden = !shown;
+    const add = make("button", {type: "button", class: "ifade-thumbnail ifade-more", "aria-label": t("add_photos"), title: t("add_photos")},
+      make("span", {text: "+"}), make("span", {text: t("add_photos")}));
+    add.addEventListener("click", () => chooser.click());
+    strip.replaceChildren(...(several ? photos.map(thumbnailOf) : []).concat(add).map((button) => make("li", {}, button)));
+  }
+
+  function thumbnailOf(photo) {
+    const answer = photo.state === "failed" ? photo.problem : sayOf(photo) || t("waiting");
+    const attributes = {type: "button", class: `ifade-thumbnail ifade-${photo.state}`, title: photo.name, "aria-label": t("photo_named", {name: photo.name, answer})};
+    const button = make("button", attributes,
+      photo.thumbnail ?? make("span", {class: "ifade-thumbnail-name", text: photo.name}),
+      make("span", {class: "ifade-badge", text: photo.state === "failed" ? "!" : photo.answer ? String(photo.answer.faces.length) : "…"}));
+    if (photo === shown) button.setAttribute("aria-current", "true");
+    button.addEventListener("click", () => {
+      show(photo);
+      strip.querySelector("[aria-current]").focus();
+    });
+    return button;
+  }
+
+  function renderTable(several) {
+    const head = [t("photo"), t("faces"), t("expressions")];
+    const rows = photos.map((photo) => {
+      const counts = new Map();
+      for (const face of photo.answer?.faces ?? []) {
+        const words = answerOf(dataOf(face));
+        counts.set(words, (counts.get(words) ?? 0) + 1);
+      }
+      const words = [...counts].sort((a, b) => b[1] - a[1]).map(([answer, count]) => count > 1 ? `${answer} (${count})` : answer).join(", ");
+      return [photo.name, photo.answer ? String(photo.answer.faces.length) : "–", photo.problem || words || "–"];
+    });
+    find("photo-table").replaceChildren(...several ? [makeTable(t("photos"), head, rows)] : []);
+  }
+
+  // Boxes and cards that point at each other
+
+  function light(id) {
+    if (lit === id) return;
+    lit = id;
+    for (const [number, card] of cards) card.root.classList.toggle("ifade-lit", number === lit);
+    drawBoxes();
+  }
+
+  function drawBoxes() {
+    const context = prepareCanvas(overlay), {answer} = shown ?? {};
+    if (!answer || picture.hidden) return;
+    drawFaces(context, answer, stage.clientWidth, stage.clientHeight, dataOf, lit);
+  }
+
+  // The smallest face at a point of the stage: the one that is meant where boxes overlap.
+  function faceAt({clientX, clientY}) {
+    const {answer} = shown ?? {}, place = stage.getBoundingClientRect();
+    const x = (clientX - place.left) / place.width * answer?.width, y = (clientY - place.top) / place.height * answer?.height;
+    const hit = (answer?.faces ?? []).map((face, index) => [index + 1, face.box])
+      .filter(([, [x1, y1, x2, y2]]) => x >= x1 && x <= x2 && y >= y1 && y <= y2)
+      .sort(([, a], [, b]) => (a[2] - a[0]) - (b[2] - b[0]));
+    return hit[0]?.[0] ?? null;
+  }
+
+  stage.addEventListener("pointermove", (event) => {
+    const id = faceAt(event);
+    stage.style.cursor = id ? "pointer" : "";
+    if (event.pointerType === "mouse") light(id);
+  });
+  stage.addEventListener("pointerleave", () => light(null));
+  picture.addEventListener("click", (event) => {
+    const id = faceAt(event);
+    if (!id) return light(null);
+    cards.get(id)?.root.focus({preventScroll: true});
+    cards.get(id)?.root.scrollIntoView({block: "nearest"});
+    light(id);
+  });
+  new ResizeObserver(() => {
+    drawBoxes();
+    if (!stage.clientWidth) closeCamera(); // another tab was opened
+  }).observe(stage);
+
+  // The camera
+
+  async function openCamera() {
+    setText(find("problem"), "");
+    if (!navigator.mediaDevices?.getUserMedia) return setText(find("problem"), t("no_camera_here"));
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: "user", width: {ideal: 1280}, height: {ideal: 960}}, audio: false});
+    } catch (error) {
+      return setText(find("problem"), cameraProblem(error));
+    }
+    viewfinder.srcObject = stream;
+    viewfinder.classList.toggle("ifade-mirror", stream.getVideoTracks()[0].getSettings().facingMode !== "environment");
+    viewfinder.hidden = find("shutter").hidden = false;
+    render();
+    await viewfinder.play().catch(() => {});
+    find("capture").focus();
+  }
+
+  function closeCamera() {
+    stream?.getTracks().forEach((track) => track.stop());
+    stream = viewfinder.srcObject = null;
+    viewfinder.hidden = find("shutter").hidden = true;
+    render();
+  }
+
+  async function capture() {
+    if (!viewfinder.videoWidth) return;
+    const canvas = make("canvas", {width: viewfinder.videoWidth, height: viewfinder.videoHeight});
+    canvas.getContext("2d").drawImage(viewfinder, 0, 0);
+    const time = new Date().toTimeString().slice(0, 8).replaceAll(":", "-");
+    add([new File([await toBlob(canvas)], `camera-${time}.jpg`, {type: "image/jpeg"})]);
+  }
+
+  // Buttons
+
+  for (const button of element.querySelectorAll(".ifade-choose")) button.addEventListener("click", () => chooser.click());
+  for (const button of element.querySelectorAll(".ifade-open-camera")) button.addEventListener("click", openCamera);
+  find("close-camera").addEventListener("click", closeCamera);
+  find("capture").addEventListener("click", capture);
+  chooser.addEventListener("change", () => {
+    const files = [...chooser.files];
+    chooser.value = ""; // so that the same file can be chosen again
+    add(files);
+  });
+  element.addEventListener("ifade-files", ({detail}) => add(detail)); // dropped or pasted, see files.js
+
+  function remove(removed) {
+    for (const photo of removed) {
+      photo.sending?.abort();
+      if (photo.url?.startsWith("blob:")) URL.revokeObjectURL(photo.url);
+    }
+    const place = photos.indexOf(shown);
+    photos = photos.filter((photo) => !removed.includes(photo));
+    show(photos[Math.min(place, photos.length - 1)] ?? null);
+    if (!shown) find("choose").focus();
+  }
+  find("remove").addEventListener("click", () => remove([shown]));
+  find("remove-all").addEventListener("click", () => remove(photos));
+
+  find("again").addEventListener("click", () => {
+    for (const photo of photos) {
+      if (photo.state === "failed" && photo.passing) Object.assign(photo, {state: "waiting", problem: ""});
+    }
+    render();
+    work();
+  });
+
+  ageGender.addEventListener("change", () => {
+    for (const photo of photos) {
+      if (ageGender.checked && photo.state === "done" && photo.answer.faces.some((face) => !face.age_range)) photo.state = "waiting";
+    }
+    render();
+    work();
+  });
+
+  for (const button of element.querySelectorAll("[data-save]")) {
+    button.addEventListener("click", async () => {
+      const kind = button.dataset.save, name = photos.length > 1 && (kind === "csv" || kind === "json") ? "ifade-photos" : stemOf(shown.name);
+      if (kind === "csv") return saveFile(csvOf(photos), `${name}.csv`);
+      if (kind === "json") return saveFile(jsonOf(photos), `${name}.json`);
+      const draw = kind === "boxes" ? (canvas) => drawSavedBoxes(canvas, shown.answer, dataOf) : (canvas) => blurFaces(canvas, shown.answer);
+      saveFile(await toBlob(await drawPhoto(shown, draw)), `${name}-${kind}.jpg`);
+    });
+  }
+
+  render();
+}
+
+function showExamples(row, add) {
+  for (const name of SETTINGS.examples) {
+    const button = make("button", {type: "button", class: "ifade-example", "aria-label": t(`example_${name}`), title: t(`example_${name}`)},
+      make("img", {src: `examples/small/${name}.jpg`, alt: "", loading: "lazy"}));
+    button.addEventListener("click", async () => {
+      const response = await fetch(`examples/${name}.jpg`);
+      add([new File([await response.blob()], `${name}.jpg`, {type: "image/jpeg"})]);
+    });
+    row.append(button);
+  }
+}
+
+// What of the faces' answers needs an explanation.
+function notesOf(faces) {
+  const notes = [
+    faces.some((face) => face.crowd) && t("two_answers"),
+    faces.some((face) => !face.sure) && t("unsure", {limit: percentOf(SETTINGS.notSure)}),
+    faces.some((face) => face.quality?.issues.length) && t("issues_note"),
+  ];
+  return notes.filter(Boolean).map((text) => make("p", {class: "ifade-note", text}));
+}
+
+// What the model gives beside the probabilities, folded away.
+function reasonsOf(face, id) {
+  const parts = [], emotion = t(`emotion_${face.shown}`), side = Math.round(face.quality?.side ?? 0);
+  if (face.crop) parts.push(make("figure", {}, make("img", {src: face.crop, alt: t("crop_alt", {number: id})}), make("figcaption", {text: t("crop_caption", {side})})));
+  if (face.heat) parts.push(make("figure", {}, make("img", {src: face.heat, alt: t("heat_alt", {number: id, emotion})}), make("figcaption", {text: t("heat_caption", {emotion})})));
+  if (face.crowd) {
+    const rows = SETTINGS.emotions.map((label, place) => [label, face.probabilities[label], face.crowd[SETTINGS.crowd[place]]]);
+    rows.push(["contempt", null, face.crowd.contempt]);
+    const cell = (part) => part === null ? "–" : percentOf(part);
+    parts.push(make("table", {},
+      make("thead", {}, make("tr", {}, make("td"), make("th", {scope: "col", text: t("one_person")}), make("th", {scope: "col", text: t("ten_people")}))),
+      make("tbody", {}, ...rows.map(([label, one, ten]) => make("tr", {},
+        make("th", {scope: "row", text: t(`emotion_${label}`)}), make("td", {text: cell(one)}), make("td", {text: cell(ten)}))))));
+  }
+  if (!parts.length) return "";
+  return make("details", {class: "ifade-why"}, make("summary", {text: t("why")}), make("div", {}, ...parts));
+}
+
+// Pictures
+
+async function loadImage(url) {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  return image;
+}
+
+function fits({naturalWidth, naturalHeight}, {width, height}) {
+  return Math.abs(naturalWidth * height / width - naturalHeight) <= Math.max(1, naturalHeight / 100);
+}
+
+function shrunk(image) {
+  const scale = THUMBNAIL * 2 / Math.min(image.naturalWidth, image.naturalHeight);
+  const canvas = make("canvas", {width: THUMBNAIL * 2, height: THUMBNAIL * 2});
+  const width = image.naturalWidth * scale, height = image.naturalHeight * scale;
+  canvas.getContext("2d").drawImage(image, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
+  return canvas;
+}
+
+const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+const stemOf = (name) => name.replace(/\.\w+$/, "");
+
+// A canvas with the photo as large as it is shown at most, and what `draw` adds to that.
+async function drawPhoto(photo, draw) {
+  const image = await loadImage(photo.url);
+  const scale = Math.min(1, SAVED_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
+  const canvas = make("canvas", {width: Math.round(image.naturalWidth * scale), height: Math.round(image.naturalHeight * scale)});
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  draw(canvas);
+  return canvas;
+}
+
+function drawSavedBoxes(canvas, answer, dataOf) {
+  const context = canvas.getContext("2d"), scale = Math.max(canvas.width, canvas.height) / DRAWN_SIDE;
+  context.scale(scale, scale);
+  drawFaces(context, answer, canvas.width / scale, canvas.height / scale, dataOf, null);
+}
+
+// The boxes of all faces in a picture of width x height CSS pixels; where one is lit, the others pale.
+function drawFaces(context, answer, width, height, dataOf, lit) {
+  const faces = answer.faces.map((face, place) => [place + 1, face]);
+  faces.sort(([a], [b]) => (a === lit) - (b === lit)); // the lit one above the others
+  for (const [id, face] of faces) {
+    const box = face.box.map((value, i) => i % 2 ? value / answer.height * height : value / answer.width * width);
+    context.globalAlpha = lit && id !== lit ? 0.35 : 1;
+    const words = id === lit || box[2] - box[0] >= LABEL_WIDTH ? `${id}  ${answerOf(dataOf(face))}` : String(id);
+    drawBox(context, box, id, [words], width, height);
+  }
+  context.globalAlpha = 1;
+}
+
+// Each face and what is around it, in so few spots that nobody is known by them.
+function blurFaces(canvas, answer) {
+  const context = canvas.getContext("2d"), scale = canvas.width / answer.width;
+  const source = make("canvas", {width: canvas.width, height: canvas.height});
+  source.getContext("2d").drawImage(canvas, 0, 0);
+  for (const {box: [x1, y1, x2, y2]} of answer.faces) {
+    const width = 1.4 * (x2 - x1) * scale, height = 1.6 * (y2 - y1) * scale;
+    const left = (x1 + x2) / 2 * scale - width / 2, top = (y1 + y2) / 2 * scale - height / 2;
+    const spots = make("canvas", {width: BLURRED_PARTS, height: BLURRED_PARTS}), small = spots.getContext("2d");
+    small.imageSmoothingQuality = "high";
+    small.drawImage(averaged(source, left, top, width, height), 0, 0, BLURRED_PARTS, BLURRED_PARTS);
+    context.save();
+    context.beginPath();
+    context.ellipse(left + width / 2, top + height / 2, width / 2, height / 2, 0, 0, 2 * Math.PI);
+    context.clip();
+    context.drawImage(spots, 0.5, 0.5, BLURRED_PARTS - 1, BLURRED_PARTS - 1, left, top, width, height);
+    context.restore();
+  }
+}
+
+// A part of a canvas in halves of halves, because browsers look at few of its pixels when they shrink a picture at once.
+function averaged(source, left, top, width, height) {
+  let part = make("canvas", {width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height))});
+  part.getContext("2d").drawImage(source, left, top, width, height, 0, 0, part.width, part.height);
+  while (Math.min(part.width, part.height) > 2 * BLURRED_PARTS) {
+    const half = make("canvas", {width: part.width >> 1, height: part.height >> 1});
+    half.getContext("2d").drawImage(part, 0, 0, half.width, half.height);
+    part = half;
+  }
+  return part;
+}
+
+// Files
+
+function jsonOf(photos) {
+  const entries = photos.map(({name, answer, problem}) => answer ?
+    {file: name, ...answer, faces: answer.faces.map(({crop, heat, ...face}) => face)} : {file: name, error: problem});
+  return new Blob([JSON.stringify(photos.length > 1 ? entries : entries[0], null, 2)], {type: "application/json"});
+}
+
+// The table that Python writes too: a row a face. Where numbers have a decimal comma, semicolons stand between them.
+function csvOf(photos) {
+  const rows = photos.flatMap(({name, answer, problem}) => {
+    if (!answer) return [{file: name, error: problem}];
+    const count = answer.faces.length;
+    return count ? answer.faces.map((face, place) => ({file: name, faces: count, face: place + 1, ...valuesOf(face)})) : [{file: name, faces: 0}];
+  });
+  const comma = number(0.5, 1).includes(","), separator = comma ? ";" : ",";
+  const cell = (value, digits) => {
+    if (value === undefined || value === null) return "";
+    if (typeof value === "boolean") return value ? "TRUE" : "FALSE";
+    if (typeof value === "number") return (digits === null ? String(value) : value.toFixed(digits)).replace(".", comma ? "," : ".");
+    const text = /^[=+\-@\t]/.test(value) ? `./${value}` : value; // a spreadsheet would take it for a formula
+    return /[";,\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const columns = Object.entries(SETTINGS.columns);
+  const lines = [columns.map(([name]) => name), ...rows.map((row) => columns.map(([name, digits]) => cell(row[name], digits)))];
+  return new Blob([(comma ? "\ufeff" : "") + lines.map((line) => line.join(separator) + "\r\n").join("")], {type: "text/csv"});
+}
+
+function valuesOf(face) {
+  const [x1, y1, x2, y2] = face.box, {issues = [], yaw, pitch, roll} = face.quality ?? {};
+  const named = (prefix, values = {}) => Object.fromEntries(Object.entries(values).map(([label, value]) => [prefix + label, value]));
+  const [age_first, age_last] = face.age_range ?? [];
+  return {
+    x1, y1, x2, y2, score: face.score, search: face.search, shown: face.shown, sure: face.sure, issues: issues.join(" "),
+    ...face.consensus, fer_emotion: face.emotion, ...named("fer_", face.probabilities), ...named("crowd_", face.crowd),
+    age: face.age, age_first, age_last, age_sure: face.age_sure, apparent_gender: face.apparent_gender,
+    gender_sure: face.gender_sure, ...named("gender_", face.gender), yaw, pitch, roll,
+  };
 }

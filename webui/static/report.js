@@ -5,7 +5,7 @@ import {make} from "./dom.js";
 import {number, percentOf, t} from "./language.js";
 import {SETTINGS} from "./settings.js";
 
-function makeTable(caption, head, rows) {
+export function makeTable(caption, head, rows) {
   const cell = (value, place) => make(place ? "td" : "th", place ? {text: value} : {text: value, scope: "row"});
   return make("div", {class: "ifade-table", tabindex: "0", role: "region", "aria-label": caption},
     make("table", {},

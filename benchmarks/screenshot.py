@@ -1,6 +1,6 @@
 """The pictures of the page in docs/: page.png with the example photograph, live.png with a camera of moving faces.
 
-    python -m webui.screenshot [DIR]
+    python -m benchmarks.screenshot [DIR]
 
 Needs Playwright for Python and Chromium (from CHROMIUM, or found on the PATH).
 """
@@ -91,7 +91,7 @@ def reduce_colors(path: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m webui.screenshot", description="Take the pictures of docs/.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.screenshot", description="Take the pictures of docs/.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs")
     args = parser.parse_args()
     chromium = find_chromium()
@@ -116,8 +116,8 @@ def main() -> int:
         )
         page = browser.new_page(viewport={"width": 1200, "height": 800})
         page.goto(address)
-        page.set_input_files("input[type=file]", ROOT / "examples" / "astronaut.jpg")
-        page.wait_for_selector(".ifade-face")
+        page.set_input_files("#ifade-photo .ifade-photo-file", ROOT / "examples" / "astronaut.jpg")
+        page.wait_for_selector("#ifade-photo .ifade-card")
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(1000)  # the photograph fades in
         page.screenshot(path=args.folder / "page.png", full_page=True)
