@@ -25,14 +25,12 @@ rest. Linux only, for /proc. Nothing else should be running.
 
 import argparse
 import asyncio
-import base64
 import contextlib
 import itertools
 import json
 import os
 import random
 import re
-import secrets
 import socket
 import subprocess
 import sys
@@ -51,9 +49,8 @@ from benchmarks.camera import GRIDS, PERIOD, jpeg, moving_faces
 from benchmarks.results import write_result
 from benchmarks.speed import processor
 from inference.session import usable_processors
-from inference.types import EMOTIONS
-from webui.screenshot import free_port, page_process
 from webui.limits import Limits
+from benchmarks.screenshot import free_port, page_process
 
 ANSWER_SECONDS = 120
 """How long a client waits for its answer."""
@@ -64,7 +61,7 @@ LONE_PHOTOS = 12
 WARM_SECONDS = 3.0
 """Of the cameras before everything else."""
 SETTLING_SECONDS = 150.0
-"""After which the page has forgotten their photos (`webui.photos`), or --rest where that is less."""
+"""After which the page has forgotten their photos (`webui.api`), or --rest where that is less."""
 PAUSE_SECONDS = 2.0
 """Longest pause of a soaking client between two photos."""
 SETTLED_SECONDS = 1.0
@@ -134,7 +131,7 @@ def make_pictures(count: int, streams: int) -> tuple[list[Picture], list[Picture
     No two photos have the same size, and no two frames their faces in the same places, so that answers cannot be mixed up
     unseen.
     """
-    from app import LIVE_MODEL
+    from webui.server import LIVE_MODEL
     from inference.analyzer import FaceAnalyzer
     from inference.detector import FaceDetector
     from inference.emotion import EmotionClassifier
@@ -162,15 +159,11 @@ class Visitors:
     """The well-behaved clients, all of one event loop.
 
     Args:
-        address: of the page.
         http: sends their requests.
-        config: the page's /config.
     """
 
-    def __init__(self, http: httpx.AsyncClient, config: dict):
+    def __init__(self, http: httpx.AsyncClient):
         self._http = http
-        # The call whose answer is the annotated photo, the sentence and the cards.
-        self.show = next(call["id"] for call in config["dependencies"] if len(call["outputs"]) == 3)
 
     async def photo(self, phase: Phase, picture: Picture, as_page: bool) -> None:
         """Send a photo and look at the answer."""
@@ -178,9 +171,7 @@ class Visitors:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                upload = {"files": ("photo.jpg", picture.data, "image/jpeg")}
-                (path,) = _json(await self._http.post("/gradio_api/upload", files=upload))
-                right = await (self._ask_as_page if as_page else self._ask_as_program)(path, picture)
+                right = await (self._ask_as_page if as_page else self._ask_as_program)(picture)
         except Refused:
             phase.refused += 1
         except (httpx.HTTPError, ValueError, LookupError, TypeError, TimeoutError) as error:
@@ -189,7 +180,12 @@ class Visitors:
             what = f"photo of {picture.width} x {picture.height}, as {'page' if as_page else 'program'}"
             phase.answer(time.perf_counter() - started, right, what)
 
-    async def _ask_as_program(self, path: str, picture: Picture) -> bool:
+    async def _ask_as_page(self, picture: Picture) -> bool:
+        return _is_right(_json(await self._http.post("/analyze?why=1", content=picture.data)), picture)
+
+    async def _ask_as_program(self, picture: Picture) -> bool:
+        upload = {"files": ("photo.jpg", picture.data, "image/jpeg")}
+        (path,) = _json(await self._http.post("/gradio_api/upload", files=upload))
         call = {"data": [{"path": path, "meta": FILE}]}
         event = _json(await self._http.post("/gradio_api/call/analyze", json=call))["event_id"]
         name = ""
@@ -198,40 +194,9 @@ class Visitors:
                 key, _, value = line.partition(": ")
                 name = value if key == "event" else name
                 if key == "data" and name == "complete":
-                    (result,) = json.loads(value)
-                    consensus = [list(face["consensus"].values()) for face in result["faces"]]
-                    return (result["width"], result["height"]) == (picture.width, picture.height) and _near(
-                        consensus, picture.consensus, 0.01
-                    )
+                    return _is_right(*json.loads(value), picture)
                 if key == "data" and name == "error":
                     raise ValueError(value)
-        raise ValueError("the stream of events ended without an answer")
-
-    async def _ask_as_page(self, path: str, picture: Picture) -> bool:
-        session = secrets.token_urlsafe(16)
-        # An open page holds this connection; when it ends, the page has been closed.
-        async with self._http.stream("GET", f"/gradio_api/heartbeat/{session}"):
-            return await self._ask(session, path, picture)
-
-    async def _ask(self, session: str, path: str, picture: Picture) -> bool:
-        call = {"data": [{"path": path, "meta": FILE}, False], "fn_index": self.show, "session_hash": session}
-        _json(await self._http.post("/gradio_api/queue/join", json=call))
-        async with self._http.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
-            async for line in stream.aiter_lines():
-                message = json.loads(line.removeprefix("data: ")) if line else {"msg": ""}
-                if message["msg"] == "process_completed":
-                    if not message["success"]:
-                        raise ValueError(message["output"])
-                    kind, _, image = message["output"]["data"][0]["url"].partition(",")
-                    if not kind.startswith("data:"):
-                        raise ValueError("the annotated photo lies under an address")
-                    drawn = cv2.imdecode(np.frombuffer(base64.b64decode(image), np.uint8), cv2.IMREAD_COLOR)
-                    # A card's first bars are the consensus; others may follow.
-                    _, *cards = json.dumps(message["output"]["data"]).split("class='ifade-face'")
-                    bars = [re.findall(r"aria-valuenow='([\d.]+)'", card)[: len(EMOTIONS)] for card in cards]
-                    return drawn.shape[:2] == (picture.height, picture.width) and _near(
-                        [list(map(float, card)) for card in bars], picture.consensus * 100, 1
-                    )
         raise ValueError("the stream of events ended without an answer")
 
     async def stream(self, phase: Phase, picture: Picture, until: float) -> None:
@@ -268,6 +233,12 @@ class Visitors:
                 phase.answer(time.perf_counter() - started, right, f"frame {number} of {len(picture.boxes)} faces")
         with contextlib.suppress(httpx.HTTPError):
             await self._http.post("/session/delete", headers={"X-Session": token})
+
+
+def _is_right(result: dict, picture: Picture) -> bool:
+    consensus = [list(face["consensus"].values()) for face in result["faces"]]
+    size = result["width"], result["height"]
+    return size == (picture.width, picture.height) and _near(consensus, picture.consensus, 0.01)
 
 
 def _json(response: httpx.Response):
@@ -336,7 +307,8 @@ async def vanish_again_and_again(address: tuple[str, int], picture: Picture, tok
         raw("POST", "/gradio_api/upload", upload, Content_Type=MULTIPART),
         raw("POST", "/gradio_api/call/analyze", whole[:9], len(whole), Content_Type="application/json"),
         raw("POST", "/gradio_api/call/analyze", whole, Content_Type="application/json"),
-        raw("GET", "/gradio_api/heartbeat/vanishing"),
+        raw("POST", "/analyze", picture.data[:5000], len(picture.data)),
+        raw("POST", "/analyze", picture.data),
         raw("POST", "/live/frame", picture.data[:5000], len(picture.data), X_Seconds=str(time.time()), **frame),
         raw("POST", "/live/frame", picture.data, X_Seconds=str(time.time()), **frame),
         raw("POST", "/video/analyze", bytes(10_000), 10_000_000, X_Session=token),
@@ -405,7 +377,7 @@ POST = """
 /gradio_api/run/{word} /gradio_api/api/predict /gradio_api/cancel /gradio_api/reset /gradio_api/upload
 /gradio_api/component_server /gradio_api/process_recording /gradio_api/stream/{word} /gradio_api/run-history/connect
 /gradio_api/vibe-edit /session/start /live/frame /session/mark /session/weights /session/baseline /session/leave /session/delete
-/video/analyze /video/stop
+/analyze /video/analyze /video/stop
 """.split()
 ADDRESSES = [("GET", path) for path in GET] + [("POST", path) for path in POST]
 """Every address of the page with its method, and some that it should not have."""
@@ -442,16 +414,16 @@ HEADERS = (
 VALUES = (None, True, -1, 0, 2**70, 1e308, "", "x", "\ud800", "\0", [], {}, [[]], {"": {}}, "x" * 20_000, float("nan"))
 
 
-def templates(picture: Picture, show: int) -> list:
+def templates() -> list:
     """Bodies that the page understands, or nearly: what is changed at random."""
     data_url = "data:image/jpeg;base64,/9j/AAAA"
     return [
         {"data": [{"path": "/tmp/gradio/x/photo.jpg", "meta": FILE}], "session_hash": "hostile"},
         {"data": [{"path": "https://127.0.0.1:1/x.jpg", "url": "https://127.0.0.1:1/x.jpg", "meta": FILE}, True]},
-        {"data": [{"url": data_url}, False], "fn_index": show, "session_hash": "hostile", "trigger_id": 1},
-        {"data": [None, False], "fn_index": show, "session_hash": "hostile", "event_data": {}},
+        {"data": [{"url": data_url}, False], "fn_index": 0, "session_hash": "hostile", "trigger_id": 1},
+        {"data": [None, False], "fn_index": 0, "session_hash": "hostile", "event_data": {}},
         {"photo": {"path": data_url, "meta": FILE}, "age_gender": False},
-        {"session_hash": "hostile", "fn_index": show, "event_id": "x"},
+        {"session_hash": "hostile", "fn_index": 0, "event_id": "x"},
         {"data": {}, "component_id": 1, "session_hash": "hostile", "fn_name": "preprocess"},
         {"resume": "x"},
         {"session": "x"},
@@ -475,14 +447,14 @@ def mutate(value, rng: random.Random):
     return rng.choice(VALUES)
 
 
-def hostile_body(rng: random.Random, picture: Picture, show: int) -> tuple[bytes, str]:
+def hostile_body(rng: random.Random, picture: Picture) -> tuple[bytes, str]:
     """A body and the content type that belongs to it."""
     kind = rng.random()
     if kind < 0.5:
-        text = json.dumps(mutate(rng.choice(templates(picture, show)), rng)).encode()
+        text = json.dumps(mutate(rng.choice(templates()), rng)).encode()
         return text, "application/json"
     if kind < 0.6:
-        text = json.dumps(rng.choice(templates(picture, show))).encode()
+        text = json.dumps(rng.choice(templates())).encode()
         place = rng.randrange(len(text))
         return text[:place] + rng.choice((b"", b"\0", b"\xff", b"}", b"[" * 5000)) + text[
             place + 1 :
@@ -505,11 +477,11 @@ def hostile_body(rng: random.Random, picture: Picture, show: int) -> tuple[bytes
     return rng.randbytes(rng.choice((0, 1, 100, 5000))), "application/octet-stream"
 
 
-def hostile_request(rng: random.Random, picture: Picture, show: int) -> tuple[bytes, bool]:
+def hostile_request(rng: random.Random, picture: Picture) -> tuple[bytes, bool]:
     """A request, and whether it is so malformed that closing the connection is an answer."""
     method, path = rng.choice(ADDRESSES)
     path = path.replace("{word}", rng.choice(WORDS))
-    body, content_type = hostile_body(rng, picture, show) if method == "POST" or rng.random() < 0.1 else (b"", "")
+    body, content_type = hostile_body(rng, picture) if method == "POST" or rng.random() < 0.1 else (b"", "")
     if rng.random() < 0.1:
         method = rng.choice(METHODS)
     if rng.random() < 0.1:
@@ -598,8 +570,7 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
     details: dict = {}
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=address, timeout=ANSWER_SECONDS, limits=limits) as http:
-        config = (await http.get("/config")).json()
-        visitors = Visitors(http, config)
+        visitors = Visitors(http)
 
         async def lone(phase: Phase) -> None:
             for number, picture in enumerate(itertools.islice(itertools.cycle(photos), LONE_PHOTOS)):
@@ -669,7 +640,7 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
         else:
             phases["soak live"].error(f"the session of vanished clients: {answer.status_code} {answer.text}")
 
-        requests = (hostile_request(rng, photos[0], visitors.show) for _ in range(args.hostile))
+        requests = (hostile_request(rng, photos[0]) for _ in range(args.hostile))
         statuses: Counter[str] = Counter()
 
         async def send_all() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .follow import FaceFollower
     from .images import ImageError, load_image
     from .model_files import ModelError
+    from .sentences import IfadeError
     from .types import EMOTIONS, Analysis, Detection, Face
     from .video import VideoError, VideoReader
 
@@ -38,6 +39,7 @@ _MODULES = {
     "follow": ("FaceFollower",),
     "images": ("ImageError", "load_image"),
     "model_files": ("ModelError",),
+    "sentences": ("IfadeError",),
     "types": ("EMOTIONS", "Analysis", "Detection", "Face"),
     "video": ("VideoError", "VideoReader"),
 }
@@ -52,6 +54,7 @@ __all__ = [
     "FaceAnalyzer",
     "FaceDetector",
     "FaceFollower",
+    "IfadeError",
     "ImageError",
     "ModelError",
     "VideoError",

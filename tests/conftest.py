@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.camera import camera_arguments
 from synthetic import make_faces, write_csv, write_fairface, write_folders, write_utkface
 from training.data import Faces, load_fer2013
-from webui.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
+from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -183,8 +183,9 @@ def page_address() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def playwright() -> Iterator:
     """What drives Chromium; a process can have only one."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=30_000)  # there may be one busy core
     with sync_playwright() as playwright:
         yield playwright
 

@@ -815,14 +815,14 @@ class TestEstimator:
             np.testing.assert_array_equal(crop, portraits.images[index])
 
     def test_everything_else_works_where_the_model_was_left_out(self, tmp_path, monkeypatch, call, capsys):
-        import app
         from inference import __main__ as command_line
         from inference import age_gender
         from webui.client import settings
+        from webui.server import build_sessions
 
         monkeypatch.setattr(age_gender, "MODELS", tmp_path)
         analyzer = FaceAnalyzer()
-        assert analyzer.estimator is None and app.build_sessions() is not None
+        assert analyzer.estimator is None and build_sessions() is not None
         (face,) = analyzer.analyze(load_image(EXAMPLES / "astronaut.jpg"), age_gender=True).faces
         assert face.shown == "happy" and face.age_distribution is None and face.apparent == []
         assert settings(None)["heldAges"] is None

@@ -238,4 +238,4 @@ def test_who_waits_hears_something_now_and_then(serve, analyzer, monkeypatch):
 def test_a_body_of_many_parts_is_not_parsed(serve):
     body = b'{"data": [' + b"[]," * 1000 + b"1]}"
     response = serve().post("/gradio_api/call/analyze", content=body)
-    assert response.status_code == 413 and response.json()["error"] == "The body has too many parts."
+    assert response.status_code == 422 and response.json()["error"] == "The body has too many parts."

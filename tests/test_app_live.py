@@ -23,7 +23,9 @@ from inference.tables import NAMES
 from inference.types import EMOTIONS
 from webui.address import listen
 from webui.limits import Limits
-from webui.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
+from benchmarks.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
+from webui.server import build_sessions, build_video_server
+from webui.server import launch as serve
 
 ROOT = Path(__file__).resolve().parent.parent
 PERSON_COLORS = [(0xB4, 0x53, 0x09), (0x25, 0x63, 0xEB)]
@@ -652,9 +654,11 @@ def test_two_visitors_leave_no_trace(visit, server, two_people, launch):
 
 def test_closing_the_page_ends_its_session_and_frees_its_memory(two_people):
     """The page in this process, so that it can be seen what is left of a session: nothing."""
-    served, port = app.build_sessions(Limits(left_seconds=1.0, sweep_seconds=0.2)), free_port()
+    served, port = build_sessions(Limits(left_seconds=1.0, sweep_seconds=0.2)), free_port()
     options = {"prevent_thread_lock": True, "quiet": True}
-    demo = app.launch(FaceAnalyzer(), served, app.build_video_server(served), listen("127.0.0.1", port), **options)
+    demo = serve(
+        app.build_page(), FaceAnalyzer(), served, build_video_server(served), listen("127.0.0.1", port), **options
+    )
     try:
         sessions = []
         pages = [open_page(two_people, f"http://127.0.0.1:{port}/") for _ in range(2)]

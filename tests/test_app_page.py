@@ -316,7 +316,7 @@ def test_several_photos_go_through_one_after_the_other_and_into_one_table(page, 
     for column in tables.COLUMNS:
         (value,), cell = written[column.name], lines[7][column.name]
         if column.type == "number" and value is not None:
-            assert float(cell) == pytest.approx(value, abs=0.51 if column.name in tables.BOX else 2e-3), column.name
+            assert float(cell) == pytest.approx(value, abs=0.51 if column.name in tables.BOX else 2e-5), column.name
         else:
             words = "" if value is None else str(value)
             assert cell == (words.upper() if column.type == "yes or no" else words), column.name

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from webui.screenshot import free_port, page_process
+from benchmarks.screenshot import free_port, page_process
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "/faces"

@@ -44,13 +44,56 @@ def test_reader_of_imports():
         ("inference", {"gradio", "keras", "tensorflow", "training", "export", "webui", "app"}),
         ("training", {"gradio", "tf2onnx", "export", "webui", "app"}),
         ("export", {"gradio", "webui", "app"}),
-        ("webui", {"keras", "tensorflow", "training", "export", "app"}),
+        ("webui", {"keras", "tensorflow", "training", "export", "benchmarks", "tests", "app"}),
     ],
 )
 def test_packages(folder, forbidden):
     files = sources(folder)
     assert files
     assert {name: bad for name, text in files.items() if (bad := packages(text, folder) & forbidden)} == {}
+
+
+DOCS = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+def test_a_file_of_the_page_imports_from_the_rows_above_its_own():
+    rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in DOCS.split("files of `webui`")[1].splitlines()[2:10]]
+    row_of = {name: number for number, row in enumerate(rows) for name in row}
+    files = {Path(name).stem: text for name, text in sources("webui").items() if not name.endswith("__init__.py")}
+    assert row_of.keys() == files.keys()
+    seen = {
+        (name, other)
+        for name, text in files.items()
+        for other in {imported.split(".")[1] for imported in imports(text) if imported.startswith("webui.")}
+    }
+    assert ("server", "photo") in seen
+    assert {(name, other) for name, other in seen if row_of[other] >= row_of[name]} == set()
+
+
+def test_the_picture_of_the_ways_is_that_of_the_code():
+    """An arrow between two files is an import; one with an address leads to the file that answers there."""
+    picture = DOCS.split("```mermaid")[1].split("```")[0]
+    label = dict(re.findall(r'(\w+)\["([\w./]+)"\]', picture))
+    bare = re.sub(r"[\[(]+[^\])]*[\])]+", "", picture)
+    asked = re.findall(r'(\w+) -- "([\w./]+)" --> (\w+)', bare)
+    chains = [line.split(" --> ") for line in bare.splitlines() if " --> " in line and " -- " not in line]
+    arrows = [arrow for chain in chains for arrow in zip(map(str.strip, chain), map(str.strip, chain[1:]))]
+    assert len(asked) == 6 and len(arrows) == 17
+    for first, second in ((label.get(first), label.get(second)) for first, second in arrows):
+        if first and second:
+            text = (ROOT / first).read_text("utf-8")
+            if first.endswith(".js"):
+                assert f'from "./{Path(second).name}"' in text, (first, second)
+            else:
+                module = second.removesuffix(".py").replace("/", ".")
+                found = {name.rpartition(".")[0] for name in imports(text, first.split("/")[0])}
+                assert module in found, (first, second)
+    for first, address, second in asked:
+        folder, _, name = address.partition("/")
+        text = (ROOT / label[second]).read_text("utf-8")
+        assert f'"/{folder}' in text and f'{name}"' in text, (address, second)
+        if first in label:
+            assert address in (ROOT / label[first]).read_text("utf-8"), (first, address)
 
 
 def test_training_sees_little_of_inference():

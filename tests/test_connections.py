@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from webui.connections import bound_connections
 from webui.limits import Limits
-from webui.screenshot import free_port
+from benchmarks.screenshot import free_port
 
 LARGE = bytes(2**23)
 

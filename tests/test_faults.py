@@ -29,9 +29,12 @@ from inference.detector import DetectorError, FaceDetector
 from inference.images import load_image
 from inference.model_files import MODELS
 from inference.video import VideoWriter
-from webui import screenshot
+from benchmarks import screenshot
+from webui.bodies import Bodies
 from webui.limits import Limits
 from webui.live import LiveServer
+from webui.photo import PhotoServer
+from webui.server import build_sessions, build_video_server
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -228,25 +231,19 @@ def test_a_photo_on_which_the_detector_fails_is_one_sentence(fails_on, call, cap
     assert "failed" in first["error"] and len(second["faces"]) == 1
 
 
-def test_a_photo_on_which_the_detector_fails_in_the_page(fails_on, tmp_path, astronaut):
-    analyzer = FaceAnalyzer()
-    page = app.build_page(analyzer)
-    show, analyze = (
-        next(fn.fn for fn in page.fns.values() if getattr(fn.fn, "__name__", "") == name)
-        for name in ("show", "analyze")
-    )
-    photo = (EXAMPLES / "astronaut.jpg").read_bytes()
-    fails_on(lambda image: image.shape == astronaut.shape)
-    picture, status, cards = show(photo, False, "en")
-    assert picture is None and cards == "" and "The face detector failed on this picture." in status
-    with pytest.raises(app.gr.Error, match="The face detector failed on this picture."):
-        analyze(photo)
-    fails_on(lambda image: False)
-    assert "1 face found" in show(photo, False, "en")[1]
+def test_a_photo_on_which_the_detector_fails_in_the_page(fails_on, astronaut):
+    analyzer, photo = FaceAnalyzer(), (EXAMPLES / "astronaut.jpg").read_bytes()
+    with TestClient(Starlette(routes=PhotoServer(analyzer, Bodies()).routes())) as client:
+        fails_on(lambda image: image.shape == astronaut.shape)
+        answer = client.post("/analyze", content=photo)
+        assert answer.status_code == 500
+        assert answer.json()["error"].startswith("The face detector failed on this picture.")
+        fails_on(lambda image: False)
+        assert len(client.post("/analyze", content=photo).json()["faces"]) == 1
 
 
 def test_the_live_stream_goes_on_after_a_frame_on_which_the_detector_fails(fails_on, astronaut):
-    sessions = app.build_sessions()
+    sessions = build_sessions()
     routes = sessions.routes() + LiveServer(sessions).routes()
     content = io.BytesIO()
     Image.fromarray(astronaut).save(content, "JPEG", quality=95)
@@ -376,8 +373,8 @@ def test_an_annotated_copy_that_cannot_be_written_is_one_line(call, capsys, tmp_
 
 
 def test_a_video_for_which_the_server_has_no_room(small_disk, tmp_path, monkeypatch):
-    sessions = app.build_sessions()
-    server = app.build_video_server(sessions)
+    sessions = build_sessions()
+    server = build_video_server(sessions)
     clip = write_face_clip(tmp_path / "clip.mp4", [number / 25 for number in range(10)]).read_bytes()
     disk = small_disk(2 * len(clip) // 1000)
     monkeypatch.setattr("tempfile.tempdir", str(disk))

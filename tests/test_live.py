@@ -18,14 +18,15 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-import app
 from inference.images import load_image
+from inference.stream import Stream
 from inference.tables import AGE_GENDER, NAMES
 from inference.satisfaction import VALENCE
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from webui import session_routes
 from webui.limits import Limits
 from webui.live import LiveServer
+from webui.server import build_sessions
 from webui.session_routes import SessionServer
 from webui.sessions import SessionStore
 
@@ -34,7 +35,7 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 @pytest.fixture(scope="module")
 def sessions() -> SessionServer:
-    return app.build_sessions()
+    return build_sessions()
 
 
 @pytest.fixture(scope="module")
@@ -267,8 +268,7 @@ def test_no_session_no_answer(client, method, path, headers):
 
 def test_every_route_of_a_session_is_in_the_list_above(sessions, live):
     others = {("POST", f"/session/{name}") for name in ("start", "leave", "delete")}
-    old = {path.replace("/session/", "/live/") for _, path in {*SESSION_ROUTES, *others}} - {"/live/frame"}
-    routes = [route for route in sessions.routes() + live.routes() if route.path not in old]
+    routes = sessions.routes() + live.routes()
     assert {(next(iter(route.methods - {"HEAD"})), route.path) for route in routes} == {*SESSION_ROUTES, *others}
 
 
@@ -434,7 +434,7 @@ def test_a_bounded_number_of_reports(serve, slow_reports):
 
 
 def test_the_threads_end_with_the_server():
-    sessions = SessionServer(SessionStore(lambda: None))
+    sessions = SessionServer(SessionStore(lambda: Stream(None)))
     live = LiveServer(sessions)
     with TestClient(Starlette(routes=sessions.routes(), lifespan=sessions.lifespan)) as client:
         assert Visitor(client).get("curve").status_code == 200

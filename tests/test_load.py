@@ -16,8 +16,8 @@ import anyio
 import pytest
 
 from benchmarks.load import Phase, to_markdown, tracebacks
-from webui import guard
-from webui.photos import PhotoStore
+from webui.limits import Limits
+from webui.memory import returning_memory
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 SMALL = ("--photos", 12, "--streams", 4, "--live-seconds", 4, "--minutes", 0.1, "--hostile", 300, "--rest", 2)
@@ -55,7 +55,7 @@ def test_nothing_is_left_behind(result):
 HOLES = """
 import sys
 from pathlib import Path
-from webui.guard import return_large_blocks
+from webui.memory import return_large_blocks
 
 def memory():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
@@ -84,9 +84,6 @@ def test_large_blocks_between_small_ones_are_returned(way, least, most):
 
 def test_threads_that_have_long_been_idle_are_ended(monkeypatch):
     """Each keeps megabytes of the libraries that decode, find and draw."""
-    monkeypatch.setattr(guard, "TRIM_SECONDS", 0)
-    monkeypatch.setattr(guard, "SWEEP_SECONDS", 0.3)
-    monkeypatch.setattr(guard, "_forget_calls", lambda page, ended: None)  # there is no page
     monkeypatch.setattr("anyio._backends._asyncio.WorkerThread.MAX_IDLE_TIME", 0.1)
 
     def workers() -> int:
@@ -94,7 +91,7 @@ def test_threads_that_have_long_been_idle_are_ended(monkeypatch):
 
     async def visit() -> tuple[int, int]:
         others = workers()
-        async with guard.tidy(None, PhotoStore()):
+        async with returning_memory(Limits(trim_seconds=0.3)):
             await asyncio.gather(*(anyio.to_thread.run_sync(time.sleep, 0.2) for _ in range(12)))
             busy = workers() - others
             await asyncio.sleep(1.5)
@@ -106,13 +103,9 @@ def test_threads_that_have_long_been_idle_are_ended(monkeypatch):
     assert busy == 12 and idle <= 1
 
 
-def test_what_ended_in_circles_is_forgotten_although_nothing_new_is_made(monkeypatch):
-    monkeypatch.setattr(guard, "TRIM_SECONDS", 0)
-    monkeypatch.setattr(guard, "SWEEP_SECONDS", 0.1)
-    monkeypatch.setattr(guard, "_forget_calls", lambda page, ended: None)  # there is no page
-
+def test_what_ended_in_circles_is_forgotten_although_nothing_new_is_made():
     async def visit() -> bool:
-        async with guard.tidy(None, PhotoStore()):
+        async with returning_memory(Limits(trim_seconds=0.1)):
             ended = threading.Event()
             ended.itself = ended
             left = weakref.ref(ended)

@@ -12,8 +12,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from onnx import TensorProto, helper
 from pathlib import Path
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
-import app
 from inference import session as session_module
 from inference.analyzer import FaceAnalyzer
 from inference.emotion import EmotionClassifier
@@ -21,6 +22,8 @@ from inference.images import load_image
 from inference.model_files import MODELS
 from inference.native import native_stderr
 from inference.session import CPU, CUDA, Session, usable_processors
+from webui.bodies import Bodies
+from webui.photo import PhotoServer
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 FACES = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
@@ -121,14 +124,13 @@ def test_an_analysis_tells_the_provider_that_answered():
     analyzer.detector.close()
 
 
-def test_the_page_says_that_the_gpu_failed():
+def test_the_page_is_told_that_the_gpu_failed():
     analyzer, photo = FaceAnalyzer(), (EXAMPLES / "astronaut.jpg").read_bytes()
-    show = next(fn.fn for fn in app.build_page(analyzer).fns.values() if getattr(fn.fn, "__name__", "") == "show")
-    says = "The graphics processor failed; the page goes on with the ordinary one"
-    assert says not in show(photo, False, "en")[1]
-    put_on_failing_gpu(analyzer.classifier.session)
-    status = show(photo, False, "en")[1]
-    assert "1 face found" in status and "CPUExecutionProvider" in status and says in status
+    with TestClient(Starlette(routes=PhotoServer(analyzer, Bodies()).routes())) as client:
+        assert "gpu_failed" not in client.post("/analyze", content=photo).json()
+        put_on_failing_gpu(analyzer.classifier.session)
+        answer = client.post("/analyze", content=photo).json()
+    assert len(answer["faces"]) == 1 and answer["provider"] == CPU and answer["gpu_failed"] is True
     analyzer.detector.close()
 
 

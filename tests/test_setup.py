@@ -14,7 +14,7 @@ from importlib.metadata import metadata, version
 from pathlib import Path
 
 from inference.start import DEBIAN_PACKAGES
-from webui.screenshot import free_port
+from benchmarks.screenshot import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 

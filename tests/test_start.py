@@ -14,7 +14,7 @@ from pathlib import Path
 
 from webui import address as address_module
 from webui.address import listen, named_address
-from webui.screenshot import free_port, page_process
+from benchmarks.screenshot import free_port, page_process
 
 ROOT = Path(__file__).resolve().parent.parent
 

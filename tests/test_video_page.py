@@ -20,7 +20,6 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from types import SimpleNamespace
 
-import app
 import inference.video
 from clips import face_at, write_clip, write_face_clip
 from inference.tables import AGE_GENDER, NAMES
@@ -31,6 +30,7 @@ from webui import sessions as sessions_module
 from webui import video as video_module
 from webui.http import Refusal
 from webui.limits import Limits
+from webui.server import build_sessions, build_video_server
 from webui.session_routes import SessionServer
 from webui.sessions import SessionStore
 from webui.texts import text
@@ -42,7 +42,7 @@ TIMES = [number / 25 for number in range(100)]
 
 @pytest.fixture(scope="module")
 def server() -> VideoServer:
-    return app.build_video_server(app.build_sessions())
+    return build_video_server(build_sessions())
 
 
 @pytest.fixture(scope="module")

@@ -171,7 +171,7 @@ class Api:
         """The JSON object of a request, which may hold a photo, and hardly more."""
         body = await self._bodies.read(request.receive, self._limits.call_bytes)
         if sum(map(body.count, b"[{,")) > self._limits.call_items:
-            raise Refusal(413, "body_with_many_parts")
+            raise Refusal(422, "body_with_many_parts")
         try:
             value = orjson.loads(body)
         except orjson.JSONDecodeError:
@@ -185,6 +185,8 @@ class Api:
         photo, age_gender = (*arguments, None, None)[:2]
         self._photos.require_room()  # before a photo that was sent is taken
         try:
+            if not isinstance(age_gender, bool | int | None):
+                raise Refusal(422, "age_gender_unclear")
             data = await self._photo(photo)
         except Refusal as refusal:
             work = asyncio.get_running_loop().create_future()

@@ -1,11 +1,12 @@
-"""The large bodies that are on their way to the page: each within limits of size and time, and not too many at once."""
+"""The bodies that are on their way to the page: each within limits of size and time, and not too many large ones at once."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from webui.http import Refusal
+from webui.http import Refusal, refuse
 from webui.limits import Limits
 
 
@@ -70,3 +71,55 @@ class Bodies:
             self._arriving.discard(silent)
             if not silent.limit.expired():
                 silent.limit.reschedule(0)
+
+
+class BodyMiddleware:
+    """ASGI middleware that keeps a body within its request: none has two lengths, and an answer that comes before a body has
+    come whole waits for the rest of it, since a connection that is closed while its client sends takes the answer with it."""
+
+    def __init__(self, app: ASGIApp, limits: Limits = Limits()):
+        self._app, self._limits = app, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        whole = False
+
+        async def hear() -> Message:
+            nonlocal whole
+            message = await receive()
+            whole = not message.get("more_body")
+            return message
+
+        async def tell(message: Message) -> None:
+            try:
+                await send(message)
+            except Exception as error:  # the client has broken the protocol, so it cannot be answered
+                raise ClientDisconnect from error
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.body" and not message.get("more_body") and not whole:
+                await tell(message | {"more_body": True})
+                await self._discard(hear)
+                message = {"type": "http.response.body"}
+            await tell(message)
+
+        with contextlib.suppress(ClientDisconnect):
+            if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+                # A proxy that goes by the other one takes a part of this body for the next request, perhaps another's.
+                response = refuse(Refusal(400, "body_with_two_lengths"), scope)
+                response.headers["Connection"] = "close"
+                await response(scope, receive, send)
+                return
+            await self._app(scope, hear, answer)
+
+    async def _discard(self, receive: Receive) -> None:
+        """Let the rest of a body pass, within limits."""
+        size = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.grace_seconds):
+                while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                    size += len(message["body"])
+                    if size > self._limits.call_bytes:
+                        break

@@ -18,12 +18,28 @@ from inference.drawing import shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
 from inference.types import ADULT, AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE
 from webui.limits import Limits
-from webui.texts import language_of, text, texts
+from webui.texts import LANGUAGES, language_of, text, texts
 from webui.video import RATES
 
 STATIC = Path(__file__).resolve().parent / "static"
+MODEL_CARD = STATIC.parent.parent / "MODEL_CARD.md"
 MODULES = {f"static/{file.name}": file.read_bytes() for file in sorted(STATIC.glob("*.js"))}
 """ES modules by address relative to the page; `static/page.js` is the one that begins."""
+
+
+def _page_texts(language: str) -> dict[str, str]:
+    """What Gradio's components say, by key."""
+    kept = {
+        "sent": Limits.sent_seconds,
+        "left": Limits.left_seconds,
+        "idle": Limits.idle_seconds // 60,
+        "card": " " + text(language, "model_card") if MODEL_CARD.is_file() else "",
+    }
+    return texts(language, "page_") | {"page_notice": text(language, "page_notice", **kept)}
+
+
+I18N = gr.I18n(**{language: _page_texts(language) for language in LANGUAGES})
+"""Gradio's components choose among these in the browser."""
 
 
 EXAMPLES = [
@@ -91,7 +107,7 @@ def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
         "formula": FORMULA,
         "neutralZone": NEUTRAL_ZONE,
         "baselineSeconds": BASELINE_SECONDS,
-        "columns": tables.NAMES,
+        "columns": {column.name: int(column.form[-2]) if column.form else None for column in tables.COLUMNS},
         "examples": [file.stem for file in EXAMPLES],
         "photo": {"suffixes": images.SUFFIXES, "megabytes": limits.photo_bytes // 2**20},
         "video": {
@@ -101,6 +117,14 @@ def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
             "rate": video.RATE,
         },
     }
+
+
+def language_links() -> gr.HTML:
+    """The page's address in each language; what else is in the address stays."""
+    links = " ".join(f"<a href='?lang={key}' lang='{key}'>{name}</a>" for key, name in LANGUAGES.items())
+    names = " / ".join(LANGUAGES.values())
+    markup = f"<ifade-languages><nav aria-label='{names}'>{links}</nav></ifade-languages>"
+    return gr.HTML(markup, elem_id="ifade-languages")
 
 
 def held_ages(metrics: dict) -> dict[str, float]:

@@ -21,7 +21,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:
         if len(self.connections) >= self._limits.connections:
             # A browser asks at once, so who has been silent for a moment goes first. Where nobody has, the oldest goes: that
-            # is likely to be a heartbeat, which a page takes up again.
+            # is likely to be the slowest.
             recent = self.loop.time() - self._limits.ask_seconds
             oldest = min(
                 self.connections, key=lambda other: (other._is_at_work() or other._since > recent, other._since)

@@ -6,7 +6,7 @@ import orjson
 from collections.abc import Callable, Iterable, Iterator
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import Scope
 
 from inference.sentences import IfadeError
@@ -45,17 +45,14 @@ def json_parts(values: Iterable[dict]) -> Iterator[bytes]:
 
 
 def refuse(refusal: Refusal, scope: Scope) -> Response:
-    """The answer to a request that is refused: JSON with a sentence in `error` and in `detail` (where Gradio's clients look for
-    it), in the language of the page that asks, and its `code` and `values` for programs; of uploads the sentence alone, because
-    Gradio's page shows all of that."""
-    headers, path, problem = Headers(scope=scope), scope["path"].rstrip("/"), refusal.problem
-    sentence, status = problem.sentence(request_language(headers)), refusal.status
-    if path.endswith("/upload"):
-        return PlainTextResponse(sentence, status, NOT_CACHED)
-    if path.endswith("/join") and status == 503 and "origin" in headers:
-        status = 429  # in a browser Gradio's page says "busy" in its own English words where that is 503
+    """The answer to a request that is refused: JSON with a sentence in `error`, and in `detail`, where Gradio's clients look for
+    it, in the language of the page that asks, and its `code` and `values` for programs."""
+    problem, language = refusal.problem, request_language(Headers(scope=scope))
+    sentence = problem.sentence(language)
     values = {name: value if isinstance(value, int | float) else str(value) for name, value in problem.values.items()}
-    return json_response({"error": sentence, "detail": sentence, "code": problem.code, "values": values}, status)
+    return json_response(
+        {"error": sentence, "detail": sentence, "code": problem.code, "values": values}, refusal.status
+    )
 
 
 def guarded(handler: Callable) -> Callable:

@@ -1,10 +1,9 @@
 """The visitor's language: the one that the page's address asks for (?lang=tr), or else the browser's."""
 
-import gradio as gr
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
-from webui.texts import LANGUAGES, language_of
+from webui.texts import language_of
 
 
 def request_language(headers: Mapping[str, str]) -> str:
@@ -15,11 +14,3 @@ def request_language(headers: Mapping[str, str]) -> str:
     except ValueError:  # no address
         asked = ""
     return language_of(asked or headers.get("accept-language"))
-
-
-def language_links() -> gr.HTML:
-    """The page's address in each language; what else is in the address stays."""
-    links = " ".join(f"<a href='?lang={key}' lang='{key}'>{name}</a>" for key, name in LANGUAGES.items())
-    names = " / ".join(LANGUAGES.values())
-    markup = f"<ifade-languages><nav aria-label='{names}'>{links}</nav></ifade-languages>"
-    return gr.HTML(markup, elem_id="ifade-languages")

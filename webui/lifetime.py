@@ -17,7 +17,7 @@ from webui.http import Refusal, json_response, refuse
 from webui.limits import Limits
 from webui.texts import text
 
-ALWAYS = ("/session/leave", "/session/delete", "/live/leave", "/live/delete", "/video/stop")
+ALWAYS = ("/session/leave", "/session/delete", "/video/stop")
 """Posts that begin no work."""
 
 
@@ -78,8 +78,7 @@ class Lifetime:
         """ASGI middleware: refuses what begins new work once the page was told to end, and answers for a full disk."""
 
         async def answer(scope, receive, send) -> None:
-            # A page keeps its heartbeat open until it is closed.
-            if scope["type"] != "http" or "/heartbeat/" in scope["path"]:
+            if scope["type"] != "http":
                 return await app(scope, receive, send)
 
             def refusal(status: int, code: str) -> Response:

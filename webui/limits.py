@@ -88,7 +88,7 @@ class Limits:
 
     # Connections
     connections: int = 512
-    """At the same time. An open page holds one, and for moments up to six."""
+    """At the same time. A page holds one while it works, and for moments up to six."""
     request_seconds: float = 15
     """How long a connection may take to bring the head of a request, its first or the next."""
     ask_seconds: float = 1

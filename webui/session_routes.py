@@ -20,8 +20,6 @@ from webui.sessions import Session, SessionError, SessionStore
 
 T = TypeVar("T")
 
-PREFIXES = ("/session", "/live")  # the second until the page's scripts ask by the first
-
 
 class SessionServer:
     """The routes that a session has whatever fills it, and the sessions behind them.
@@ -57,11 +55,7 @@ class SessionServer:
             ("POST", "leave", self.leave),
             ("POST", "delete", self.delete),
         ]
-        return [
-            Route(f"{prefix}/{name}", guarded(handler), methods=[method])
-            for prefix in PREFIXES
-            for method, name, handler in handlers
-        ]
+        return [Route(f"/session/{name}", guarded(handler), methods=[method]) for method, name, handler in handlers]
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app):

@@ -1,12 +1,14 @@
-"""What "Use via API" shows: code that runs as it stands, with the example photo of this page."""
+"""What "Use via API" shows: the description of /analyze, and code that runs as it stands, with the example photo of this page."""
 
 import gradio as gr
-from functools import cache
+from gradio.data_classes import FileData
 from gradio.route_utils import get_root_url
 from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
+
+from webui.texts import text
 
 INFO, PHOTO = "/gradio_api/info", "/example.jpg"
 
@@ -47,23 +49,37 @@ gradio predict {root} /analyze '{{
   "age_gender": false
 }}'"""
 
+EXAMPLE_INPUT = {"path": "ifade_example.jpg", "meta": {"_type": "gradio.FileData"}}
+PARAMETER = 'A file of your disk, by handle_file("photo.jpg") in Python. ' + text("en", "not_fetched")
+
 SNIPPETS = {"python": PYTHON, "javascript": JAVASCRIPT, "bash": CURL, "cli": CLI}
+
+
+def analyze(photo: FileData, age_gender: bool = False) -> dict:
+    """All faces of a photo: width, height, faces (box, score, emotion, probabilities, shown, sure, consensus, crowd; with
+    age_gender also age, age_range, age_sure, age_distribution, apparent_gender, gender_sure, gender), provider, milliseconds."""
+    raise NotImplementedError("webui.api answers in Gradio's place")
+
+
+def declare_api() -> None:
+    """Make /analyze an endpoint of the page that is being built, for its descriptions."""
+    gr.api(analyze, api_name="analyze", api_description=" ".join(analyze.__doc__.split()))
 
 
 def api_routes(page: gr.Blocks, photo: Path) -> list[Route]:
     """Gradio's description of the API with these snippets, whose own ones name a photo elsewhere, and the example photo."""
 
-    @cache
-    def described(all_endpoints: bool) -> dict:
-        return page.get_api_info(all_endpoints=all_endpoints)
+    found = page.get_api_info()
+    (endpoint,) = found["named_endpoints"].values()
+    photo_parameter, age_gender_parameter = endpoint["parameters"]
+    photo_parameter |= {"label": "Photo", "example_input": EXAMPLE_INPUT}
+    photo_parameter["python_type"]["description"] = PARAMETER
+    age_gender_parameter["label"], endpoint["returns"][0]["label"] = "Age and gender", "Analysis"
 
     def info(request: Request) -> Response:
-        found = described(bool(request.query_params.get("all_endpoints")))
         root = get_root_url(request, request.url.path, page.root_path)
         snippets = {name: text.format(root=root) for name, text in SNIPPETS.items()}
-        endpoints = {
-            name: endpoint | {"code_snippets": snippets} for name, endpoint in found["named_endpoints"].items()
-        }
-        return JSONResponse(found | {"named_endpoints": endpoints})
+        described = endpoint | {"code_snippets": snippets}
+        return JSONResponse(found | {"named_endpoints": {"/analyze": described}})
 
     return [Route(path, info) for path in (INFO, INFO + "/")] + [Route(PHOTO, lambda request: FileResponse(photo))]

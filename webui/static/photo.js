@@ -516,14 +516,15 @@ function csvOf(photos) {
     return count ? answer.faces.map((face, place) => ({file: name, faces: count, face: place + 1, ...valuesOf(face)})) : [{file: name, faces: 0}];
   });
   const comma = number(0.5, 1).includes(","), separator = comma ? ";" : ",";
-  const cell = (value) => {
+  const cell = (value, digits) => {
     if (value === undefined || value === null) return "";
     if (typeof value === "boolean") return value ? "TRUE" : "FALSE";
-    if (typeof value === "number") return comma ? String(value).replace(".", ",") : String(value);
+    if (typeof value === "number") return (digits === null ? String(value) : value.toFixed(digits)).replace(".", comma ? "," : ".");
     const text = /^[=+\-@\t]/.test(value) ? `./${value}` : value; // a spreadsheet would take it for a formula
     return /[";,\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  const lines = [SETTINGS.columns, ...rows.map((row) => SETTINGS.columns.map((column) => cell(row[column])))];
+  const columns = Object.entries(SETTINGS.columns);
+  const lines = [columns.map(([name]) => name), ...rows.map((row) => columns.map(([name, digits]) => cell(row[name], digits)))];
   return new Blob([(comma ? "\ufeff" : "") + lines.map((line) => line.join(separator) + "\r\n").join("")], {type: "text/csv"});
 }
 

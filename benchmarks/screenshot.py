@@ -1,6 +1,6 @@
 """The pictures of the page in docs/: page.png with the example photograph, live.png with a camera of moving faces.
 
-    python -m webui.screenshot [DIR]
+    python -m benchmarks.screenshot [DIR]
 
 Needs Playwright for Python and Chromium (from CHROMIUM, or found on the PATH).
 """
@@ -91,7 +91,7 @@ def reduce_colors(path: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m webui.screenshot", description="Take the pictures of docs/.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.screenshot", description="Take the pictures of docs/.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs")
     args = parser.parse_args()
     chromium = find_chromium()

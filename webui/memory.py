@@ -1,0 +1,50 @@
+"""Memory that is not used any more is given back to the system, which Python and the C library do not do by themselves."""
+
+import anyio
+import asyncio
+import contextlib
+import ctypes
+import gc
+
+from webui.limits import Limits
+
+LARGE_BLOCK = 65536
+"""Blocks of at least so many bytes are the system's again as soon as they are free."""
+M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+
+
+def return_large_blocks() -> None:
+    """Tell glibc to take blocks from LARGE_BLOCK on from the system and to give them back; call it before all else.
+
+    By itself glibc raises that bound up to 32 MB when such blocks are freed. Photos then lie in the heaps of all threads
+    between small blocks that stay, and the holes that they leave are neither filled nor returned.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+
+
+@contextlib.asynccontextmanager
+async def returning_memory(limits: Limits = Limits()):
+    """While the server runs, give back what has become free, again and again."""
+    gc.collect()
+    gc.freeze()  # What is there now stays, and need not be looked through again and again.
+
+    async def give_back() -> None:
+        while True:
+            await asyncio.sleep(limits.trim_seconds)
+            await anyio.to_thread.run_sync(_return_memory)  # which also ends the threads that have long been idle
+
+    task = asyncio.create_task(give_back())
+    try:
+        yield
+    finally:
+        task.cancel()
+        gc.unfreeze()
+
+
+def _return_memory() -> None:
+    """Give memory back to the system: what connections and errors that have ended hold in circles, which Python looks for
+    where much is made anew and not where nobody asks any more, and what glibc keeps where many threads have worked."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

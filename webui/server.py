@@ -1,0 +1,141 @@
+"""How the page is served: Gradio's application, the page's own routes before it, and what stands around both."""
+
+import contextlib
+import gradio as gr
+from functools import partial
+from gradio import http_server
+from pathlib import Path
+from starlette.middleware import Middleware
+from starlette.responses import FileResponse
+from starlette.routing import Route
+
+from inference.age_gender import find_estimator
+from inference.analyzer import FaceAnalyzer
+from inference.detector import FaceDetector
+from inference.drawing import shrink
+from inference.emotion import EmotionClassifier
+from inference.follow import FaceFollower
+from inference.images import load_image
+from inference.stream import Stream
+from webui.address import Address, listen, start_server
+from webui.api import Api
+from webui.bodies import Bodies, BodyMiddleware
+from webui.client import (
+    I18N,
+    MODEL_CARD,
+    STATIC,
+    DocumentMiddleware,
+    example_routes,
+    held_ages,
+    module_routes,
+    settings,
+)
+from webui.connections import bound_connections
+from webui.guard import Guard
+from webui.lifetime import Lifetime
+from webui.limits import Limits
+from webui.live import LiveServer
+from webui.memory import returning_memory
+from webui.photo import PhotoServer
+from webui.session_routes import SessionServer
+from webui.sessions import SessionStore
+from webui.snippets import api_routes
+from webui.video import VideoServer
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
+LIVE_MODEL = "emotion_int8.onnx"
+
+
+def build_sessions(limits: Limits = Limits()) -> SessionServer:
+    """The sessions of Live and Video. Frames of several visitors are worked on at the same time, so each has one thread."""
+    analyzer = FaceAnalyzer(
+        FaceDetector(threads=1), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
+    )
+    return SessionServer(SessionStore(lambda: Stream(analyzer), limits))
+
+
+def build_video_server(sessions: SessionServer) -> VideoServer:
+    """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
+    analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(threads=1), find_estimator(threads=1))
+    return VideoServer(sessions, lambda: FaceFollower(analyzer))
+
+
+def build_lifetime(analyzer: FaceAnalyzer, store: SessionStore) -> Lifetime:
+    """What tells the page's health: the example photograph is analysed as a photo and as a frame of a camera."""
+    photo = shrink(load_image(EXAMPLE), 256)
+    session = analyzer.classifier.session
+
+    def facts() -> dict:
+        return {
+            "model": session.metadata.get("version"),
+            "provider": session.provider,
+            "sessions": len(store),
+        }
+
+    return Lifetime(
+        [lambda: analyzer.analyze(photo), lambda: store.new_stream().add(photo, 0.0)],
+        facts,
+        store.limits,
+    )
+
+
+def launch(
+    page: gr.Blocks,
+    analyzer: FaceAnalyzer,
+    sessions: SessionServer,
+    video: VideoServer,
+    address: Address | None = None,
+    **options,
+) -> gr.Blocks:
+    """Serve the page, until it is told to end unless the options, which are Gradio's, say otherwise.
+
+    Args:
+        analyzer: of photos.
+        address: default: the first port of this machine from 7860 on that is free.
+    """
+    limits = sessions.store.limits
+    bodies, lifetime = Bodies(limits), build_lifetime(analyzer, sessions.store)
+    photos = PhotoServer(analyzer, bodies, limits)
+    servers = (photos, Api(photos, bodies, limits), sessions, LiveServer(sessions), video, lifetime)
+    routes = [route for server in servers for route in server.routes()]
+    routes += module_routes() + example_routes() + api_routes(page, EXAMPLE)
+    if MODEL_CARD.is_file():  # shown as it is, and not offered for download
+        card = FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8")
+        routes.append(Route("/model-card", lambda request: card))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        async with contextlib.AsyncExitStack() as running:
+            for server in servers:
+                await running.enter_async_context(server.lifespan(app))
+            await running.enter_async_context(returning_memory(limits))
+            yield
+
+    held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
+    middleware = [
+        Middleware(lifetime.gate),
+        Middleware(DocumentMiddleware, settings=settings(held, limits)),
+        Middleware(BodyMiddleware, limits=limits),
+        Middleware(Guard, own=routes),
+    ]
+    to_the_end = "prevent_thread_lock" not in options
+    if to_the_end:
+        lifetime.heed_signals()
+    http_server.start_server = partial(start_server, address or listen())
+    page.launch(
+        app_kwargs={"routes": routes, "middleware": middleware, "lifespan": lifespan},
+        css_paths=STATIC / "style.css",
+        i18n=I18N,
+        # System fonts: the default theme asks Google for its own.
+        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        footer_links=["api"],
+        run_history=False,
+        enable_monitoring=False,
+        show_error=False,
+        ssr_mode=False,
+        **{"prevent_thread_lock": True, **options},
+    )
+    bound_connections(page.server, limits)
+    if to_the_end:
+        lifetime.end_when_told(page, video.close)
+    return page
