@@ -585,7 +585,7 @@ def test_a_camera_that_is_taken_or_unplugged(visit):
         "() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotReadableError'); } }"
     )
     page.click("#ifade-live .ifade-start")
-    expect(page.locator("#ifade-live .ifade-problem")).to_contain_text("in use by another program")
+    expect(page.locator("#ifade-live .ifade-problem")).to_contain_text("Another program is using the camera")
     assert page.errors == []
 
 

@@ -250,7 +250,7 @@ def test_a_file_dropped_anywhere_does_not_make_the_browser_leave_the_page(page):
     page.get_by_role("tab", name="Live").click()
     expect(page.locator("#ifade-live .ifade-start")).to_be_visible()
     drop_file(page, EXAMPLES / "astronaut.jpg", 20, 20)
-    expect(page.locator("#ifade-live .ifade-session-note")).to_contain_text("Open photos in the tab Photo")
+    expect(page.locator("#ifade-live .ifade-session-note")).to_contain_text("Open photos in the Photo tab")
     box = page.locator("#ifade-live .ifade-start").bounding_box()
     drop_file(page, EXAMPLES / "astronaut.jpg", box["x"] + 5, box["y"] + 5)
     page.wait_for_timeout(500)
