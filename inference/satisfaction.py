@@ -16,7 +16,7 @@ import itertools
 import math
 import numpy as np
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 
 from .sentences import IfadeError
@@ -65,6 +65,10 @@ MAX_PEOPLE = 1000
 """Of more people, those seen most briefly are forgotten."""
 MAX_MARKERS, MAX_LABEL = 500, 80
 """Most markers of a session, and characters of a marker's label."""
+MARKER_SECONDS = 10.0
+"""Before and after a marker, of which the means are compared."""
+FEWEST_STRETCHES = 4
+"""With fewer stretches of time on either side of a marker nothing is said of the difference."""
 NOT_SURE_KEY = "not sure"
 
 
@@ -214,6 +218,38 @@ def read_off(
     return np.column_stack([own, np.repeat(index, count), np.repeat(deviation, count)])
 
 
+def mean_difference(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+    """By how much the mean of a series changes at a moment, and the standard deviation of that.
+
+    A face that smiles now smiles in half a second too, so that values that follow each other count for less than independent
+    ones. They are taken for a first-order autoregressive series about one mean before and another after. Its correlation is
+    estimated from both sides together, freed of the bias that short series have (Marriott and Pope 1954,
+    doi:10.1093/biomet/41.3-4.390) and never negative; the variance of a mean of n values is then that of one, times
+    (1 + 2 sum (1 - k/n) correlation^k) / n.
+
+    Args:
+        before: (n,), evenly spaced in time, two values or more.
+        after: (m,), the same.
+
+    Returns:
+        The mean after less the mean before, and its standard deviation.
+    """
+    sides = [np.asarray(side, np.float64) for side in (before, after)]
+    rests = [side - side.mean() for side in sides]
+    squares = sum(float(rest @ rest) for rest in rests)
+    difference = float(sides[1].mean() - sides[0].mean())
+    if squares < 1e-12:
+        return difference, 0.0
+    mean_length = (len(before) + len(after)) / 2
+    measured = sum(float(rest[:-1] @ rest[1:]) for rest in rests) / squares
+    correlation = min(max((measured + 1 / mean_length) / max(1 - 3 / mean_length, 0.1), 0.0), 0.95)
+    inflations = [
+        1 + 2 * sum((1 - lag / len(side)) * correlation**lag for lag in range(1, len(side))) for side in sides
+    ]
+    variance = squares / sum(len(side) - inflation for side, inflation in zip(sides, inflations))
+    return difference, math.sqrt(variance * sum(inflation / len(side) for side, inflation in zip(sides, inflations)))
+
+
 # What was seen of one person in one stretch of time. They stand in one array, because a session has many and the memory of
 # many small objects does not return to the system when it ends.
 _SUMS = {"frames": "i8", "length": "f8", "share": "f8", "moment": "f8", "weighted": f"{len(EMOTIONS)}f8"}
@@ -249,12 +285,24 @@ class _Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Marker:
+    """A moment that somebody marked: its number, which stays, when it was, and what is written on it."""
+
+    id: int
+    seconds: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Part:
-    """One person in one stretch of time: for how many seconds, which part of the room (see `combine`), and the reading."""
+    """One person in one stretch of time: for how many seconds, which part of the room (see `combine`), the reading, the index
+    that was observed in this stretch alone, and the mean distribution over EMOTIONS."""
 
     length: float
     share: float
     reading: Reading
+    observed: float
+    distribution: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +317,12 @@ class _Stretch:
     def room(self) -> Reading:
         parts = self.people.values()
         return combine([part.reading for part in parts], [part.share for part in parts])
+
+    @property
+    def observed(self) -> float:
+        """The room's index in this stretch alone, without what was known before."""
+        parts = self.people.values()
+        return math.fsum(part.share * part.observed for part in parts) / math.fsum(part.share for part in parts)
 
 
 class Timeline:
@@ -286,13 +340,14 @@ class Timeline:
         frames: analysed so far, those without a face included.
         calibrating_until: the time at which the taking of a neutral baseline ends or ended; None where none was asked for.
         forgotten: people who are no longer counted, because there were more than MAX_PEOPLE.
-        markers: (seconds, label), in order of time.
+        markers: in order of time.
     """
 
     def __init__(self, weights: Mapping[str, float] = VALENCE):
         self.finished = False
         self.frames = self.forgotten = 0
-        self.markers: list[tuple[float, str]] = []
+        self.markers: list[Marker] = []
+        self._last_marker = 0
         self._people: dict[int, _Person] = {}
         self._bins, self._used, self._width = np.zeros(0, _BIN), 0, BIN_SECONDS
         self._stretch, self._rows = -1, {}  # the stretch of time that is being filled, and its rows by person
@@ -346,21 +401,44 @@ class Timeline:
             self._keep_bounds(readings)
         return combine(readings.values()), readings
 
-    def mark(self, label: str, seconds: float | None = None) -> tuple[float, str]:
+    def mark(self, label: str, seconds: float | None = None) -> Marker:
         """Set a marker, at the time of the last frame or at another; returns it as it is kept.
 
         Raises:
             TimelineError: the label is empty, or there are MAX_MARKERS already.
         """
-        label = " ".join(str(label).split())[:MAX_LABEL]
-        if not label:
-            raise TimelineError("marker_without_label")
+        label = _label(label)
         if len(self.markers) >= MAX_MARKERS:
             raise TimelineError("markers_full", most=MAX_MARKERS)
-        marker = (self._now or 0.0 if seconds is None else float(seconds), label)
+        self._last_marker += 1
+        marker = Marker(self._last_marker, self._now or 0.0 if seconds is None else float(seconds), label)
         self.markers.append(marker)
-        self.markers.sort(key=lambda marker: marker[0])
+        self.markers.sort(key=lambda marker: marker.seconds)
         return marker
+
+    def relabel(self, id_: int, label: str) -> Marker:
+        """Write something else on a marker; returns it as it is kept.
+
+        Raises:
+            TimelineError: the label is empty, or there is no such marker.
+        """
+        place = self._marker_place(id_)
+        self.markers[place] = replace(self.markers[place], label=_label(label))
+        return self.markers[place]
+
+    def unmark(self, id_: int) -> None:
+        """Take a marker away.
+
+        Raises:
+            TimelineError: there is no such marker.
+        """
+        del self.markers[self._marker_place(id_)]
+
+    def _marker_place(self, id_: int) -> int:
+        for place, marker in enumerate(self.markers):
+            if marker.id == id_:
+                return place
+        raise TimelineError("no_such_marker")
 
     def set_weights(self, weights: Mapping[str, float]) -> None:
         """Use other weights, for the whole session.
@@ -372,14 +450,34 @@ class Timeline:
         self._vector = np.array(list(self.weights.values()))
         self._stretches()
 
-    def calibrate(self) -> float:
+    def calibrate(self, start: float | None = None) -> float:
         """Take the neutral baseline of everybody in view from the next BASELINE_SECONDS; returns when it will be done.
 
         From the first of these seconds on, what a person shows in them is that person's 0, for the whole session. Whoever is
         not in view then keeps the zero from before.
+
+        Args:
+            start: take it from the BASELINE_SECONDS after this time instead, which have been seen already.
+
+        Raises:
+            TimelineError: nobody was in view there.
         """
-        self.calibrating_until = (self._now or 0.0) + BASELINE_SECONDS
-        return self.calibrating_until
+        if start is None:
+            self.calibrating_until = (self._now or 0.0) + BASELINE_SECONDS
+            return self.calibrating_until
+        end = start + max(BASELINE_SECONDS, self._width)
+        bins = self._bins[: self._used]
+        moments = bins["moment"] / bins["length"]
+        inside = bins[(bins["person"] != _EVERYBODY) & (moments >= start) & (moments <= end)]
+        if not len(inside):
+            raise TimelineError("nobody_in_baseline")
+        self.calibrating_until = None
+        for id_ in np.unique(inside["person"]).tolist():
+            person, rows = self._people[id_], inside[inside["person"] == id_]
+            person.baseline, person.baseline_until = np.zeros(1, _BIN)[0], end
+            for name in _SUMS:
+                person.baseline[name] = rows[name].sum(axis=0)
+        return end
 
     def forget_baseline(self) -> None:
         """Undo `calibrate`."""
@@ -395,9 +493,10 @@ class Timeline:
         }
 
     def curve(self, points: int = CURVE_POINTS) -> list[dict]:
-        """The whole session: at most `points` stretches of time as {seconds (the mean of their frames), room, people}.
+        """The whole session: at most `points` stretches of time as {seconds (the mean of their frames), room, people, emotions}.
 
         `people` are [index, deviation] by id of those who were seen in the stretch, `room` is what `combine` makes of them.
+        `emotions` are the mean probabilities of EMOTIONS in the stretch, by id, and under "room" those of all together.
         Stretches in which nobody was seen are left out. That of a finished session has its two ends too, before and after which
         it is level: the first frame and the last.
         """
@@ -412,11 +511,17 @@ class Timeline:
                     seen.setdefault(id_, []).append(part)
             people = {id_: _mean(parts) for id_, parts in seen.items()}
             shares = [math.fsum(part.share for part in parts) for parts in seen.values()]
+            emotions = [_mean_distribution(parts) for parts in seen.values()]
+            together = np.average(emotions, axis=0, weights=shares)
             result.append(
                 {
                     "seconds": round(sum(stretch.seconds for stretch in group) / len(group), 3),
                     "room": _rounded(combine(people.values(), shares)),
                     "people": {str(id_): _rounded(reading) for id_, reading in people.items()},
+                    "emotions": {
+                        str(id_): distribution.round(3).tolist()
+                        for id_, distribution in (("room", together), *zip(seen, emotions))
+                    },
                 }
             )
         if self.finished and result:
@@ -444,11 +549,14 @@ class Timeline:
         `room` and each of `people` have `mean`, `highest` and `lowest` ({index, seconds}), `end` (the last reading), `positive`,
         `neutral` and `negative` (parts of the time, by NEUTRAL_ZONE) and `dwell` (seconds for which each emotion led; of the
         room: of all people together). People have `id`, `from`, `to`, `seconds` too. Figures are None where nobody was seen.
+        Markers have `id`, `seconds`, `label`, the `room` at that moment, and, where enough was seen on both sides, the room's
+        `before` and `after` ({mean, seconds}) over MARKER_SECONDS or up to the next marker, with the `difference` of their means
+        and its standard deviation (`mean_difference`), all as it was observed, before the filter.
         `smoothed` says whether the curve looks back (see `finished`).
         """
         by_person: dict[int, list[tuple[float, float, Reading]]] = {}
-        room = []
-        for stretch in self._stretches():
+        room, stretches = [], self._stretches()
+        for stretch in stretches:
             room.append((stretch.seconds, stretch.length, stretch.room))
             for id_, part in stretch.people.items():
                 by_person.setdefault(id_, []).append((stretch.seconds, part.length, part.reading))
@@ -481,11 +589,35 @@ class Timeline:
             "people": people,
             "people_forgotten": self.forgotten,
             "markers": [
-                {"seconds": round(seconds, 3), "label": label, "room": _nearest(curve, seconds)}
-                for seconds, label in self.markers
+                {
+                    "id": marker.id,
+                    "seconds": round(marker.seconds, 3),
+                    "label": marker.label,
+                    "room": _nearest(curve, marker.seconds),
+                    **self._around(place, stretches),
+                }
+                for place, marker in enumerate(self.markers)
             ],
             "curve": curve,
         }
+
+    def _around(self, place: int, stretches: list[_Stretch]) -> dict:
+        """What the report says of the time around a marker."""
+        at, span = self.markers[place].seconds, max(MARKER_SECONDS, 2 * FEWEST_STRETCHES * self._width)
+        others = {marker.seconds for marker in self.markers}
+        start = max((other for other in others if at - span < other < at), default=at - span)
+        end = min((other for other in others if at < other < at + span), default=at + span)
+        before = [stretch for stretch in stretches if start <= stretch.seconds < at]
+        after = [stretch for stretch in stretches if at <= stretch.seconds < end]
+        if min(len(before), len(after)) < FEWEST_STRETCHES:
+            return {"before": None, "after": None, "difference": None}
+        values = [np.array([stretch.observed for stretch in side]) for side in (before, after)]
+        means = [
+            {"mean": round(float(side.mean()), 4), "seconds": round(math.fsum(stretch.length for stretch in group), 3)}
+            for side, group in zip(values, (before, after))
+        ]
+        difference = [round(figure, 4) for figure in mean_difference(*values)]
+        return {"before": means[0], "after": means[1], "difference": difference}
 
     def _reading(self, person: _Person, mean: float, variance: float) -> Reading:
         return from_baseline(Reading(mean, math.sqrt(min(variance, PRIOR))), self._baseline(person))
@@ -552,13 +684,16 @@ class Timeline:
                 level = self._people[id_].level
                 level.update(stretch.seconds, weighted / length, self._vector, length, frames)
                 known.setdefault(id_, []).append((stretch.seconds, level.mean, level.variance))
-                parts.setdefault(id_, []).append((stretch, length, share))
+                parts.setdefault(id_, []).append((stretch, length, share, weighted / length))
             if rows:
                 stretches.append(stretch)
         for id_, estimates in known.items():
             estimates = smooth(estimates) if self.finished else estimates
-            for (stretch, length, share), (_, mean, variance) in zip(parts[id_], estimates):
-                stretch.people[id_] = _Part(length, share, self._reading(self._people[id_], mean, variance))
+            person = self._people[id_]
+            for (stretch, length, share, distribution), (_, mean, variance) in zip(parts[id_], estimates):
+                observed = self._reading(person, float(self._vector @ distribution), 0.0).index
+                reading = self._reading(person, mean, variance)
+                stretch.people[id_] = _Part(length, share, reading, observed, distribution)
         return stretches
 
 
@@ -569,6 +704,17 @@ def _mean(parts: list[_Part]) -> Reading:
         math.fsum(part.share * part.reading.index for part in parts) / total,
         math.fsum(part.share * part.reading.deviation for part in parts) / total,
     )
+
+
+def _mean_distribution(parts: list[_Part]) -> np.ndarray:
+    return np.average([part.distribution for part in parts], axis=0, weights=[part.share for part in parts])
+
+
+def _label(label: str) -> str:
+    label = " ".join(str(label).split())[:MAX_LABEL]
+    if not label:
+        raise TimelineError("marker_without_label")
+    return label
 
 
 def _rounded(reading: Reading) -> list[float]:

@@ -177,7 +177,7 @@ for _ in range(300):
         ({"path": ["photo.jpg"]}, "cannot be used"),
         ({"path": {"path": "/etc/passwd", **META}}, "cannot be used"),
         ({"url": 7}, "cannot be used"),
-        ({"url": "data:image/png;base64,AAAA", "size": "large"}, "not a picture"),
+        ({"url": "data:image/png;base64,AAAA", "size": "large"}, "not a photo"),
         ({"path": "/etc/passwd", "is_stream": True, **META}, "Upload it again"),
         (NESTED, "cannot be used"),
         ("text", "cannot be used"),

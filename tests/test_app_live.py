@@ -174,8 +174,18 @@ def text(page, name: str) -> str:
 def download(page, name: str) -> bytes:
     with page.expect_download() as download:
         page.click(f"#ifade-live [data-file='{name}']")
-    assert download.value.suggested_filename == f"ifade-{name}"
+    assert re.fullmatch(r"live-\d{4}-\d\d-\d\d-\d{4}-" + re.escape(name), download.value.suggested_filename)
     return Path(download.value.path()).read_bytes()
+
+
+def set_marker(page, label: str) -> None:
+    """A marker at this moment, and its label in its place."""
+    count = page.locator("#ifade-live .ifade-markers li").count()
+    page.click("#ifade-live .ifade-marker-set")
+    expect(page.locator("#ifade-live .ifade-markers li")).to_have_count(count + 1)
+    page.locator("#ifade-live .ifade-marker-label").last.fill(label)
+    page.keyboard.press("Enter")
+    expect(page.locator("#ifade-live .ifade-marker-note")).to_contain_text(" ".join(label.split()))
 
 
 def rows_with_faces(page) -> list[dict]:
@@ -342,8 +352,8 @@ def test_a_phone_shows_all_of_it_legibly(visit, color_scheme):
     page = visit(camera=False, color_scheme=color_scheme, **phone)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     start_camera(page)
-    page.fill("#ifade-live .ifade-marker-label", "a" * 80)
-    page.click("#ifade-live .ifade-marker-set")
+    expect(page.locator("#ifade-live .ifade-chart")).to_be_visible()
+    set_marker(page, "a" * 80)
     page.click("#ifade-live .ifade-formula summary")
     page.click("#ifade-live .ifade-report-show")
     expect(page.locator("#ifade-live .ifade-report table").first).to_be_visible()
@@ -361,29 +371,66 @@ def test_a_phone_shows_all_of_it_legibly(visit, color_scheme):
     assert page.errors == []
 
 
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 720)])
+def test_picture_cards_and_curve_are_in_sight_together(visit, size):
+    """From the first answers on, without scrolling; before them there is no empty chart."""
+    page = visit(camera=False, viewport={"width": size[0], "height": size[1]})
+    assert page.locator("#ifade-live :is(.ifade-chart, .ifade-report-page, .ifade-delete):visible").count() == 0
+    start_camera(page)
+    expect(page.locator("#ifade-live .ifade-card")).to_have_count(2)
+    expect(page.locator("#ifade-live .ifade-chart")).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+    for part in (".ifade-stage", ".ifade-card >> nth=0", ".ifade-card >> nth=1", ".ifade-chart"):
+        box = page.locator(f"#ifade-live {part}").bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= size[1], part
+
+
 # Curve, markers, weights, report
 
 
 def test_curve_markers_scale_and_report(visit):
     page = visit()
-    numbers = colored_pixels(page, "#ifade-live .ifade-chart-live")
-    assert numbers < 60  # those at the ends of lines that have hardly begun
+    expect(page.locator("#ifade-live .ifade-chart")).to_be_visible()
+    numbers = colored_pixels(page, "#ifade-live .ifade-chart")
+    assert numbers < 80  # those at the ends of lines that have hardly begun
     wait_for_answers(page, 30)
-    page.fill("#ifade-live .ifade-marker-label", "price <b>shown</b>")
-    page.click("#ifade-live .ifade-marker-set")
-    expect(page.locator("#ifade-live .ifade-marker-note")).to_contain_text("price <b>shown</b>")
+    set_marker(page, "price <b>shown</b>")
     wait_for_answers(page, 15)
+    # By its key at that very moment, wherever the focus is, and labelled afterwards.
+    page.focus("#ifade-live .ifade-mirror")
     page.keyboard.press("m")
-    page.keyboard.type("by key")
+    expect(page.locator("#ifade-live .ifade-marker-note")).to_contain_text("“Marker 2” set")
+    assert page.evaluate("document.activeElement.matches('.ifade-mirror')")
+    last = page.locator("#ifade-live .ifade-marker-label").last
+    last.focus()
+    page.keyboard.type("by Me")  # which sets no further one
     page.keyboard.press("Enter")
-    expect(page.locator("#ifade-live .ifade-marker-note")).to_contain_text("by key")
+    expect(page.locator("#ifade-live .ifade-marker-note")).to_contain_text("by Me")
     wait_for_answers(page, 15)
     assert (
-        colored_pixels(page, "#ifade-live .ifade-chart-live") > numbers + 30
+        colored_pixels(page, "#ifade-live .ifade-chart") > numbers + 30
     )  # both are the same woman, so their lines hide each other
+    # The legend is the readout: by the last moment, by the keyboard, and of the emotions.
+    legend, chart = page.locator("#ifade-live .ifade-legend"), page.locator("#ifade-live .ifade-chart")
+    names = [item.locator("span").inner_text() for item in legend.locator("li").all()]
+    assert names == ["Room", "Person 1", "Person 2"]
+    page.click("#ifade-live [data-zoom=all]")
+    chart.focus()
+    page.keyboard.press("Home")
+    assert chart.get_attribute("aria-valuetext").startswith("0:00: Room +0.")
+    page.keyboard.press("End")
+    assert int(chart.get_attribute("aria-valuenow")) >= 1 and "Person 2 +0." in chart.get_attribute("aria-valuetext")
+    page.keyboard.press("Escape")
+    page.locator("#ifade-live").get_by_role("radio", name="Emotions").check(force=True)
+    expect(legend.locator("li")).to_have_count(len(EMOTIONS))
+    page.locator("#ifade-live .ifade-who").select_option("2")
+    happy = legend.locator("li", has_text="happy").locator("strong")
+    expect(happy).to_have_text(re.compile(r"9\d%"))
+    assert chart.get_attribute("aria-label").startswith("Emotions: Person 2. From 0:00 to ")
+    page.locator("#ifade-live").get_by_role("radio", name="Satisfaction").check(force=True)
     # Two happy people; the same on the other scale.
     assert float(text(page, "now-index")) > 0.5
-    page.locator("#ifade-live").get_by_label("0 to 100").check()
+    page.locator("#ifade-live").get_by_label("0 to 100").check(force=True)
     page.wait_for_timeout(500)
     assert (
         75 < int(text(page, "now-index")) <= 100
@@ -395,10 +442,10 @@ def test_curve_markers_scale_and_report(visit):
     expect(report.get_by_role("table")).to_have_count(3)
     rows = [row.split("\t") for row in report.locator("tr").all_inner_texts()]
     assert [row[0] for row in rows if row[0].startswith(("room", "person"))][:3] == ["room", "person 1", "person 2"]
-    assert [row[1] for row in rows[-2:]] == ["price <b>shown</b>", "by key"]
+    assert [row[1] for row in rows[-2:]] == ["price <b>shown</b>", "by Me"]
     values = json.loads(download(page, "report.json"))
     first, second = values["markers"]
-    assert [first["label"], second["label"]] == ["price <b>shown</b>", "by key"]
+    assert [first["label"], second["label"]] == ["price <b>shown</b>", "by Me"]
     assert 0 < first["seconds"] < second["seconds"] <= values["to"]
     assert values["room"]["positive"] > 0.8 and values["room"]["dwell"]["happy"] > 1
     assert [person["id"] for person in values["people"]] == [1, 2]
@@ -443,8 +490,15 @@ def test_delete_my_session_leaves_nothing(visit, server):
     token = token_of(page)
     page.click("#ifade-live .ifade-report-show")
     expect(page.locator("#ifade-live .ifade-report table").first).to_be_visible()
+    # It asks once, and a double click is no answer.
+    page.dblclick("#ifade-live .ifade-delete")
+    expect(page.locator("#ifade-live .ifade-delete")).to_contain_text("once more")
+    wait_for_answers(page, 2)
+    page.wait_for_timeout(500)
     page.click("#ifade-live .ifade-delete")
     expect(page.locator("#ifade-live .ifade-session-note")).to_contain_text("was deleted")
+    for hidden in (".ifade-curve", ".ifade-results"):
+        expect(page.locator(f"#ifade-live {hidden}")).to_be_hidden()
     for name in ("curve", "report.json", "report.csv", "report.png", "frames.json"):
         answer = page.request.get(f"{server.address}session/{name}", headers={"X-Session": token})
         assert answer.status == 404 and answer.json()["error"] == "This session has ended."
@@ -553,9 +607,7 @@ def test_lost_and_refused_answers_do_not_stop_it(visit):
 def test_a_reload_goes_on_with_the_session(visit):
     page = visit()
     wait_for_answers(page, 10)
-    page.fill("#ifade-live .ifade-marker-label", "before")
-    page.click("#ifade-live .ifade-marker-set")
-    expect(page.locator("#ifade-live .ifade-marker-note")).to_contain_text("before")
+    set_marker(page, "before")
     token, seconds = token_of(page), page.evaluate("answers.at(-1).seconds")
     page.reload()
     page.get_by_role("tab", name="Live").click()
@@ -575,9 +627,7 @@ def test_two_visitors_leave_no_trace(visit, server, two_people, launch):
     pages = [visit(), visit(launch())]
     for page in pages:
         wait_for_answers(page, 40)
-        page.fill("#ifade-live .ifade-marker-label", f"secret of {pages.index(page)}")
-        page.click("#ifade-live .ifade-marker-set")
-        expect(page.locator("#ifade-live .ifade-marker-note")).to_contain_text("secret")
+        set_marker(page, f"secret of {pages.index(page)}")
         for name in ("report.csv", "report.json", "report.png"):
             download(page, name)
     # No file, and none that is open though it has no name any more, as that has to which these tests let the server print.

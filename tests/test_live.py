@@ -197,11 +197,15 @@ def test_a_clock_that_is_set_back_does_not_stop_the_stream(visitor, portrait):
 def test_markers_weights_and_baseline(visitor, portrait):
     for _ in range(20):
         visitor.send(portrait)
-    assert visitor.post("mark", {"label": "price <shown>", "seconds": 0.5}).json() == {
+    marker = visitor.post("mark", {"label": "Marker 1", "seconds": 0.5}).json()
+    assert marker == {"id": marker["id"], "label": "Marker 1", "seconds": 0.5}
+    assert visitor.post("mark", {"id": marker["id"], "label": "price <shown>"}).json() == {
+        **marker,
         "label": "price <shown>",
-        "seconds": 0.5,
     }
     assert visitor.post("mark", {"label": "now"}).json()["seconds"] == pytest.approx(0.95, abs=1e-3)
+    mistaken = visitor.post("mark", {"label": "mistaken"}).json()
+    assert visitor.post("unmark", {"id": mistaken["id"]}).json() == {}
     turned = visitor.post("weights", {"weights": {**VALENCE, "happy": -0.8}}).json()
     assert turned["weights"]["happy"] == -0.8 and turned["curve"][-1]["room"][0] < -0.4
     assert visitor.send(portrait).json()["room"][0] < -0.4
@@ -212,6 +216,8 @@ def test_markers_weights_and_baseline(visitor, portrait):
     assert answer["room"][0] == pytest.approx(0, abs=0.15)
     assert visitor.get("curve").json()["baseline"]["1"] > 0.5
     assert visitor.post("baseline", {"on": False}).json()["baseline"] == {}
+    assert visitor.post("baseline", {"on": True, "seconds": 0}).json()["baseline"]["1"] > 0.5
+    visitor.post("baseline", {"on": False})
     report = visitor.get("report.json").json()
     assert [marker["label"] for marker in report["markers"]] == ["price <shown>", "now"]
     assert report["room"]["mean"] > 0.5
@@ -248,7 +254,7 @@ def test_the_table_is_to_be_had_as_json_and_for_spreadsheets(visitor, portrait):
 
 SESSION_ROUTES = [
     *(("GET", f"/session/{name}") for name in ("curve", "report.json", "report.csv", "report.png", "frames.json")),
-    *(("POST", f"/session/{name}") for name in ("mark", "weights", "baseline")),
+    *(("POST", f"/session/{name}") for name in ("mark", "unmark", "weights", "baseline")),
     ("POST", "/live/frame"),
 ]
 
@@ -304,6 +310,12 @@ def test_a_bad_frame_is_refused_and_the_next_is_answered(visitor, portrait, data
         ("mark", {"label": "x", "seconds": "soon"}),
         ("mark", {"label": "x", "seconds": -1}),
         ("mark", {"label": "x", "seconds": True}),
+        ("mark", {"label": "x", "id": 7}),
+        ("mark", {"label": "x", "id": []}),
+        ("unmark", {}),
+        ("unmark", {"id": {}}),
+        ("baseline", {"on": True, "seconds": "soon"}),
+        ("baseline", {"on": True, "seconds": 0}),
     ],
 )
 def test_bad_changes_are_refused(visitor, name, value):

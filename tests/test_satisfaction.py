@@ -18,8 +18,10 @@ from inference.satisfaction import (
     Level,
     Reading,
     Timeline,
+    TimelineError,
     combine,
     from_baseline,
+    mean_difference,
     smooth,
     valence,
 )
@@ -397,12 +399,100 @@ def test_markers_stand_on_the_curve():
     timeline.mark("price   shown\n", 2.5)
     timeline.mark("x" * 500)
     timeline.mark("<b>start</b>", 0.5)
-    assert [label for _, label in timeline.markers] == ["<b>start</b>", "price shown", "x" * satisfaction.MAX_LABEL]
+    labels = [marker.label for marker in timeline.markers]
+    assert labels == ["<b>start</b>", "price shown", "x" * satisfaction.MAX_LABEL]
     markers = timeline.report()["markers"]
     assert [marker["seconds"] for marker in markers] == [0.5, 2.5, 5.95]
     assert markers[1]["room"][0] > 0.3 > -0.2 > markers[2]["room"][0]
     with pytest.raises(ValueError, match="label"):
         timeline.mark("  ")
+
+
+def test_markers_are_labelled_afterwards_and_taken_away():
+    timeline = Timeline()
+    first, second = timeline.mark("first", 2.0), timeline.mark("second", 1.0)
+    assert timeline.relabel(first.id, " price  shown ").label == "price shown"
+    assert [(marker.id, marker.label) for marker in timeline.markers] == [
+        (second.id, "second"),
+        (first.id, "price shown"),
+    ]
+    timeline.unmark(second.id)
+    # A number is never given twice, so that what comes late names nothing else.
+    assert timeline.mark("third", 0.0).id not in (first.id, second.id) and len(timeline.markers) == 2
+    for change in (lambda: timeline.relabel(second.id, "x"), lambda: timeline.unmark(second.id)):
+        with pytest.raises(TimelineError, match="no such marker"):
+            change()
+    with pytest.raises(TimelineError, match="label"):
+        timeline.relabel(first.id, " ")
+
+
+def wandering(rng, correlation: float, count: int, runs: int) -> np.ndarray:
+    """Stationary series of variance 1 whose neighbours are correlated: (runs, count)."""
+    series = np.empty((runs, count))
+    series[:, 0] = rng.normal(size=runs)
+    for place in range(1, count):
+        fresh = math.sqrt(1 - correlation**2) * rng.normal(size=runs)
+        series[:, place] = correlation * series[:, place - 1] + fresh
+    return series
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.8, 0.9])
+def test_the_deviation_of_a_difference_is_right_whatever_the_correlation(rng, correlation):
+    """Where nothing changes, the difference lies within one deviation about two times of three, as a normal one does; the
+    deviation of independent values would be right for the first series alone."""
+    series = wandering(rng, correlation, 40, 1500)
+    differences, deviations = np.array([mean_difference(one[:20], one[20:]) for one in series]).T
+    assert np.abs(differences).mean() < 1
+    inside = np.mean(np.abs(differences) < deviations)
+    assert 0.62 < inside < 0.76
+    naive = np.sqrt(series[:, :20].var(axis=1, ddof=1) / 20 + series[:, 20:].var(axis=1, ddof=1) / 20)
+    assert np.mean(np.abs(differences) < naive) < 0.5 or correlation < 0.6
+
+
+def test_the_report_tells_what_changes_at_a_marker(rng):
+    timeline = Timeline()
+    for number in range(400):
+        happy = 0.7 * (number >= 200) + 0.1 * rng.random()
+        timeline.add(number / 10, [person(happy * sure_of("happy", 1.0) + (1 - happy) * sure_of("neutral", 1.0))])
+    for seconds in (3.0, 20.0, 25.0, 30.0, 39.5):
+        timeline.mark("at", seconds)
+    early, change, near, calm, late = timeline.report()["markers"]
+    assert change["difference"][0] == pytest.approx(0.7 * VALENCE["happy"], abs=0.02)
+    assert change["difference"][0] == pytest.approx(change["after"]["mean"] - change["before"]["mean"], abs=2e-4)
+    assert 0 < change["difference"][1] < 0.03 and abs(calm["difference"][0]) < 3 * calm["difference"][1]
+    # Ten seconds, or as far as the session or the next marker.
+    lengths = [
+        [marker[side] and marker[side]["seconds"] for side in ("before", "after")] for marker in (early, change, near)
+    ]
+    assert np.abs(np.array(lengths) - [[3, 10], [10, 5], [5, 5]]).max() < 0.6
+    assert late["before"] is late["after"] is late["difference"] is None
+
+
+def test_the_curve_has_the_emotions_of_everybody_and_of_the_room():
+    timeline = Timeline()
+    for number in range(80):
+        people = [person(sure_of("happy"), 1), *([person(sure_of("sad"), 2)] if number < 40 else [])]
+        timeline.add(number / 20, people)
+    first, *_, last = timeline.curve()
+    assert first["emotions"]["1"] == pytest.approx(sure_of("happy"), abs=1e-3)
+    assert first["emotions"]["room"] == pytest.approx(MIXED, abs=1e-3)
+    assert last["emotions"].keys() == {"room", "1"} and last["emotions"]["room"] == last["emotions"]["1"]
+
+
+def test_a_baseline_is_taken_from_seconds_that_were_seen():
+    timeline = Timeline()
+    watch(timeline, sure_of("sad"), 6)
+    watch(timeline, sure_of("happy"), 10, start=6)
+    timeline.add(20.0, [])
+    timeline.finished = True
+    assert timeline.calibrate(0.0) == satisfaction.BASELINE_SECONDS
+    assert timeline.baselines == {1: pytest.approx(valence(sure_of("sad"), WEIGHTS)[0], abs=1e-3)}
+    first, *_, last = timeline.curve()
+    assert first["room"][0] == pytest.approx(0, abs=0.05) and last["room"][0] > 0.8
+    timeline.calibrate(9.0)
+    assert timeline.curve()[-1]["room"][0] == pytest.approx(0, abs=0.05)
+    with pytest.raises(TimelineError, match="Nobody is in view"):
+        timeline.calibrate(17.0)
 
 
 def test_too_many_markers_are_refused(monkeypatch):

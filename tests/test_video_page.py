@@ -411,6 +411,27 @@ def section(page, name: str):
     return page.get_by_role("region", name=name)
 
 
+def check_printed_report(page, report) -> None:
+    """One file that asks nobody for anything, with the curves, the tables and the settings; a label in it is text."""
+    with page.expect_download() as download:
+        report.get_by_role("button", name="Report to print").click()
+    assert download.value.suggested_filename == "clip-report.html"
+    words = Path(download.value.path()).read_text("utf-8")
+    assert re.findall(r'(?:src|href)="(?!data:image/png;base64,)|url\(|<script|<b>price', words) == []
+    printed = page.context.new_page()
+    asked = []
+    printed.on("request", lambda request: asked.append(request.url) if not request.url.startswith("data:") else None)
+    printed.set_content(words)
+    expect(printed.locator("h1")).to_have_text("clip")
+    expect(printed.get_by_role("img")).to_have_count(2)
+    assert printed.locator("img").evaluate_all("images => images.map(image => image.naturalWidth)") == [1920, 1920]
+    expect(printed.locator("caption")).to_have_text(["Satisfaction", "How long each emotion led", "Markers"])
+    expect(printed.get_by_role("table", name="Markers")).to_contain_text("<b>price</b> shown")
+    settings = printed.locator("dl").inner_text()
+    assert "320 x 240 pixels" in settings and "happy +0.81" in settings and asked == []
+    printed.close()
+
+
 def test_a_video_in_the_page(page, clips):
     box = page.locator(".ifade-film").get_by_label("Estimate age and gender")
     expect(box).not_to_be_checked()
@@ -462,10 +483,43 @@ def test_a_video_in_the_page(page, clips):
         card.locator(".ifade-card-apparent").inner_text(),
     )
     # A marker at that moment, with a label that is text and nothing else.
-    page.locator(".ifade-film .ifade-marker-label").fill("<b>price</b> shown")
-    page.get_by_role("button", name="Set at this moment").click()
+    page.locator(".ifade-rate").focus()
+    page.keyboard.press("m")
+    page.get_by_label("Label of the marker at 0:01").fill("<b>price</b> shown")
+    page.keyboard.press("Enter")
     expect(report.get_by_role("table", name="Markers")).to_contain_text("<b>price</b> shown")
     expect(report.get_by_role("table", name="Markers")).to_contain_text("0:01")
+    # The player goes where the chart is clicked, or Enter pressed; the readout is of that moment.
+    chart, readout = page.locator(".ifade-film .ifade-chart"), page.locator(".ifade-film .ifade-at")
+    chart.click(position={"x": 40 + (chart.bounding_box()["width"] - 50) * 0.75, "y": 60})
+    page.mouse.move(0, 0)
+    assert player.evaluate("video => video.currentTime") == pytest.approx(3, abs=0.2)
+    expect(readout).to_have_text("0:03")
+    chart.focus()
+    page.keyboard.press("Home")
+    expect(readout).to_have_text("0:00")
+    page.keyboard.press("Enter")
+    expect(player).to_have_js_property("currentTime", 0)
+    # A zoom is left as it was entered, and the emotions are those of the bars.
+    whole = page.locator(".ifade-film [data-zoom=all]")
+    expect(whole).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("+")
+    expect(whole).to_have_attribute("aria-pressed", "false")
+    assert chart.get_attribute("aria-valuemax") == "2"
+    whole.click()
+    assert chart.get_attribute("aria-valuemax") == "4"
+    page.locator(".ifade-film").get_by_role("radio", name="Emotions").check(force=True)
+    happy = page.locator(".ifade-film .ifade-legend li", has_text="happy").locator("strong").inner_text()
+    assert (
+        abs(int(happy.rstrip("%")) - int(card.locator(".ifade-leading .ifade-percent").inner_text().rstrip("%"))) <= 3
+    )
+    page.locator(".ifade-film").get_by_role("radio", name="Satisfaction").check(force=True)
+    # The face's own neutral, from what was seen, and back.
+    page.locator(".ifade-film .ifade-baseline").click()
+    expect(card.locator(".ifade-card-index")).to_have_text(re.compile(r"[+−]0\.0\d"))
+    expect(page.locator(".ifade-film .ifade-marker-note")).to_contain_text("from 0:00 to 0:05")
+    page.locator(".ifade-film .ifade-baseline-off").click()
+    expect(card.locator(".ifade-card-index")).to_contain_text("+0.7")
     # Other weights turn the report and the card.
     page.locator(".ifade-film .ifade-formula summary").click()
     happy = page.locator(".ifade-film").get_by_label("Weight of happy")
@@ -480,10 +534,15 @@ def test_a_video_in_the_page(page, clips):
             report.get_by_role("button", name=re.compile(button)).click()
         assert download.value.url.startswith("blob:")
         assert Path(download.value.path()).read_bytes().startswith(start)
+        assert download.value.suggested_filename == f"clip-report.{button.lower()}"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_role("button", name="Delete the results").click()
-    expect(report).to_contain_text("The results were deleted")
-    expect(report.get_by_role("table")).to_have_count(0)
+    check_printed_report(page, report)
+    page.locator(".ifade-film .ifade-delete").click()
+    expect(page.locator(".ifade-film .ifade-delete")).to_contain_text("once more")
+    page.wait_for_timeout(500)
+    page.locator(".ifade-film .ifade-delete").click()
+    expect(page.locator(".ifade-film")).to_contain_text("The results were deleted")
+    expect(page.locator(".ifade-film .ifade-report table")).to_have_count(0)
     expect(page.get_by_role("button", name="Choose a video")).to_be_visible()
 
 

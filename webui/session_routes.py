@@ -6,6 +6,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -43,6 +44,7 @@ class SessionServer:
         handlers: list[tuple[str, str, Callable]] = [
             ("POST", "start", self.start),
             ("POST", "mark", self.mark),
+            ("POST", "unmark", self.unmark),
             ("POST", "weights", self.weights),
             ("POST", "baseline", self.baseline),
             ("GET", "curve", self.curve),
@@ -85,43 +87,53 @@ class SessionServer:
         return json_response({"session": session.token, "resumed": resumed, **state})
 
     async def mark(self, request: Request) -> Response:
-        """{label, seconds?}: set a marker, at the last frame or at a time of the session."""
+        """{label, seconds?}: set a marker, at the last frame or at a time of the session; {id, label}: write something else on
+        one. Gives the marker."""
         session, wanted = self.of(request), await read_json(request, self._limits)
-        seconds = wanted.get("seconds")
+        seconds, id_, label = wanted.get("seconds"), wanted.get("id"), wanted.get("label") or ""
         if seconds is not None and not _is_number(seconds, 0, 1e9):
             raise Refusal(422, "marker_seconds")
 
         def change() -> dict:
-            with locked(session):
-                try:
-                    set_at, label = session.timeline.mark(wanted.get("label") or "", seconds)
-                except TimelineError as error:
-                    raise Refusal(422, error) from None
-            return {"seconds": set_at, "label": label}
+            timeline = session.timeline
+            with locked(session), refused(422):
+                return asdict(timeline.mark(label, seconds) if id_ is None else timeline.relabel(id_, label))
 
         return json_response(await asyncio.to_thread(change))
+
+    async def unmark(self, request: Request) -> Response:
+        """{id}: take a marker away."""
+        session, wanted = self.of(request), await read_json(request, self._limits)
+
+        def change() -> None:
+            with locked(session), refused(422):
+                session.timeline.unmark(wanted.get("id"))
+
+        await asyncio.to_thread(change)
+        return json_response({})
 
     async def weights(self, request: Request) -> Response:
         """{weights: {emotion: weight}}: use other weights; gives the whole state anew."""
         session, wanted = self.of(request), await read_json(request, self._limits)
 
         def change() -> dict:
-            with locked(session):
-                try:
-                    session.timeline.set_weights(wanted.get("weights"))
-                except TimelineError as error:
-                    raise Refusal(422, error) from None
+            with locked(session), refused(422):
+                session.timeline.set_weights(wanted.get("weights"))
             return _state(session)
 
         return json_response(await self._in_turn(session, change))
 
     async def baseline(self, request: Request) -> Response:
-        """{on: true}: take everybody's neutral from the next seconds; {on: false}: forget it. Gives the state."""
+        """{on: true, seconds?}: take everybody's neutral from the next seconds, or from those after a time of the session;
+        {on: false}: forget it. Gives the state."""
         session, wanted = self.of(request), await read_json(request, self._limits)
+        seconds = wanted.get("seconds")
+        if seconds is not None and not _is_number(seconds, 0, 1e9):
+            raise Refusal(422, "baseline_seconds")
 
         def change() -> dict:
-            with locked(session):
-                session.timeline.calibrate() if wanted.get("on") else session.timeline.forget_baseline()
+            with locked(session), refused(422):
+                session.timeline.calibrate(seconds) if wanted.get("on") else session.timeline.forget_baseline()
             return _state(session)
 
         return json_response(await self._in_turn(session, change))
@@ -217,13 +229,22 @@ def locked(session: Session) -> Iterator[None]:
         session.lock.release()
 
 
+@contextlib.contextmanager
+def refused(status: int) -> Iterator[None]:
+    """What a timeline does not take is answered with its own sentence."""
+    try:
+        yield
+    except TimelineError as error:
+        raise Refusal(status, error) from None
+
+
 def _state(session: Session) -> dict:
     with locked(session):
         timeline = session.timeline
         return {
             "seconds": session.seconds,
             "weights": timeline.weights,
-            "markers": [{"seconds": seconds, "label": label} for seconds, label in timeline.markers],
+            "markers": [asdict(marker) for marker in timeline.markers],
             "baseline": {str(id_): round(value, 4) for id_, value in timeline.baselines.items()},
             "baseline_until": timeline.calibrating_until,
             "curve": timeline.curve(),

@@ -24,3 +24,30 @@ export function saveFile(blob, name) {
 }
 
 export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+// A button that asks before it does what cannot be undone: it is to be pressed once more within some seconds.
+export function askFirst(button, question, action) {
+  const words = button.textContent;
+  let asked = null, timer;
+  function calm() {
+    clearTimeout(timer);
+    asked = null;
+    setText(button, words);
+  }
+  button.addEventListener("click", (event) => {
+    if (asked === null) {
+      asked = performance.now();
+      setText(button, question);
+      timer = setTimeout(calm, 6000);
+    } else if (performance.now() - asked > 400) { // a double click is no answer
+      calm();
+      action(event);
+    }
+  });
+  button.addEventListener("blur", calm);
+}
+
+// The title and the notice make room for what runs in a tab.
+export function shrinkHead(element) {
+  for (const part of [document.querySelector(".ifade-head"), element]) part?.classList.add("ifade-runs");
+}

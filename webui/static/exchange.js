@@ -90,8 +90,11 @@ export class Session {
   stop() { return this.#ask("POST", "video/stop"); }
 
   mark(label, seconds) { return this.#ask("POST", "session/mark", {body: {label, seconds}}); }
+  relabel(id, label) { return this.#ask("POST", "session/mark", {body: {id, label}}); }
+  unmark(id) { return this.#ask("POST", "session/unmark", {body: {id}}); }
   weights(weights) { return this.#ask("POST", "session/weights", {body: {weights}}); }
-  baseline(on) { return this.#ask("POST", "session/baseline", {body: {on}}); }
+  // Everybody's zero from the next seconds, or from those after a time of the session; or forgotten.
+  baseline(on, seconds) { return this.#ask("POST", "session/baseline", {body: {on, seconds}}); }
   curve() { return this.#ask("GET", "session/curve"); }
   report() { return this.#ask("GET", "session/report.json"); }
   // What was seen in each frame: parts of the table, one after the other, which are objects of columns.
@@ -127,9 +130,9 @@ export function makeAttempt(note, gone = () => {}) {
   };
 }
 
-// Save a report's file, "report.csv" say, from the visitor's own memory.
-export async function saveReport(session, name) {
+// Save a report's file, "report.csv" say, from the visitor's own memory, named after its source.
+export async function saveReport(session, name, source) {
   const content = await session.reportFile(name);
   const blob = content instanceof Blob ? content : new Blob([JSON.stringify(content, null, 2)], {type: "application/json"});
-  saveFile(blob, `ifade-${name}`);
+  saveFile(blob, `${source}-${name}`);
 }

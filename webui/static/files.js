@@ -2,7 +2,7 @@
 
 import {SETTINGS} from "./settings.js";
 
-const TEXT_FIELD = "textarea, [contenteditable=true], input:not([type=checkbox], [type=radio], [type=range], [type=file])";
+export const TEXT_FIELD = "textarea, [contenteditable=true], input:not([type=checkbox], [type=radio], [type=range], [type=file])";
 
 export function isVideo({type, name}) {
   return type.startsWith("video/") || SETTINGS.video.suffixes.includes(ending(name));

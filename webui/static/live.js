@@ -2,11 +2,13 @@
 // picture is never further behind than one exchange with the server, whatever the line.
 
 import {answerOf, apparentLines, drawBox, fillCard, makeCard, offerAgeGender} from "./cards.js";
-import {LONGEST_LINE, drawCurve, formatIndex, formatTime, prepareCanvas} from "./chart.js";
-import {CALM, make, setText, sleep} from "./dom.js";
+import {formatDeviation, formatIndex, formatLength, prepareCanvas} from "./chart.js";
+import {makeCurve} from "./curve.js";
+import {CALM, askFirst, make, setText, shrinkHead, sleep} from "./dom.js";
 import {Session, makeAttempt, saveReport} from "./exchange.js";
-import {cameraProblem, number, t, translate} from "./language.js";
-import {makeWeights, renderReport} from "./report.js";
+import {cameraProblem, t, translate} from "./language.js";
+import {makeMarkers} from "./markers.js";
+import {makeWeights, renderReport, savePage} from "./report.js";
 import {SETTINGS} from "./settings.js";
 
 const MAX_SIDE = 640, MIN_SIDE = 256, JPEG_QUALITY = 0.7;
@@ -25,14 +27,14 @@ export function mountLive(element) {
   const video = element.querySelector("video"), overlay = find("overlay"), stage = find("stage");
   const invitation = find("invitation"), problem = find("problem"), speed = find("speed");
   const cameras = find("cameras"), mirror = find("mirror"), people = find("people"), note = find("session-note");
+  const markerNote = find("marker-note"), reportNote = find("report-note"), results = find("results");
 
   const session = new Session();
   let origin = null; // the browser's time, in milliseconds, at which the session's seconds are 0
   let stream = null, running = false, run = 0; // run tells an old loop that it is over
   let lost = false; // the camera went away by itself
   let side = MAX_SIDE;
-  let points = [], markers = [], baselineUntil = null;
-  let percent = false, markerSeconds = null;
+  let points = [], baselineUntil = null, hasBaseline = false;
   const faces = new Map(); // by id: {box, target, velocity, at, seen, lost, data, card}
   let lastRoom = null, exchanges = [], wakeUp = null, freshFrame = false, failing = false;
 
@@ -57,11 +59,17 @@ export function mountLive(element) {
 
   function takeState(state) {
     points = state.curve;
-    markers = state.markers;
+    markers.take(state.markers);
     weights.show(state.weights);
     baselineUntil = state.baseline_until > state.seconds ? state.baseline_until : null;
-    find("baseline-off").hidden = !Object.keys(state.baseline).length && !baselineUntil;
-    drawSession();
+    hasBaseline = Object.keys(state.baseline).length > 0;
+    find("baseline-off").hidden = !hasBaseline && !baselineUntil;
+    drawPoints();
+  }
+
+  function drawPoints() {
+    curve.show({points, length: points.length ? points.at(-1).seconds : 0});
+    results.hidden = points.length < 2;
   }
 
   function remember() {
@@ -110,6 +118,7 @@ export function mountLive(element) {
     await video.play().catch(() => {});
     if (mine !== run) return; // started twice, or stopped meanwhile
     running = true;
+    shrinkHead(element);
     showRunning();
     remember();
     listCameras(track.getSettings().deviceId);
@@ -266,17 +275,23 @@ export function mountLive(element) {
       }
     }
     lastRoom = answer.room;
-    const everybody = Object.fromEntries(answer.people.map((data) => [data.id, data.index]));
-    points.push({seconds: answer.seconds, room: answer.room, people: everybody});
+    points.push({seconds: answer.seconds, room: answer.room, ...everybody(answer.people)});
     if (points.length > MAX_POINTS) thinOut();
     if (baselineUntil !== null && answer.seconds > baselineUntil) {
       baselineUntil = null;
       note.textContent = "";
       session.curve().then((state) => {
         takeState(state);
-        find("marker-note").textContent = t("baseline_taken");
+        markerNote.textContent = t("baseline_taken");
       }).catch(() => {});
     }
+  }
+
+  function everybody(seen) {
+    const of = (name) => Object.fromEntries(seen.map((data) => [data.id, data[name]]));
+    const emotions = of("probabilities"), count = seen.length;
+    if (count) emotions.room = SETTINGS.emotions.map((_, place) => seen.reduce((sum, data) => sum + data.probabilities[place], 0) / count);
+    return {people: of("index"), emotions};
   }
 
   // Keep the last minute as it is and every second point before it.
@@ -326,7 +341,7 @@ export function mountLive(element) {
       const {root} = face.card;
       if (people.children[place] !== root) people.insertBefore(root, people.children[place] ?? null);
       root.classList.toggle("ifade-gone", pale(face, now));
-      fillCard(face.card, id, face.data, percent, withText || fresh);
+      fillCard(face.card, id, face.data, curve.percent, withText || fresh);
     });
     const hint = faces.size > MAX_CARDS ? t("more_people", {count: faces.size - MAX_CARDS}) : faces.size ? "" :
       t(running ? "nobody" : "people_hint");
@@ -337,9 +352,9 @@ export function mountLive(element) {
   }
 
   function drawNumbers(now) {
-    setText(find("now-index"), lastRoom && faces.size ? formatIndex(lastRoom[0], percent) : "–");
-    const deviation = lastRoom && faces.size ? number(percent ? 50 * lastRoom[1] : lastRoom[1], percent ? 0 : 2) : "";
-    setText(find("now-band"), deviation === "" ? "" : `± ${deviation}`);
+    const known = lastRoom && faces.size;
+    setText(find("now-index"), known ? formatIndex(lastRoom[0], curve.percent) : "–");
+    setText(find("now-band"), known ? formatDeviation(lastRoom[1], curve.percent) : "");
     exchanges = exchanges.filter(([at]) => now - at < 2000);
     if (!exchanges.length) setText(speed, "");
     if (exchanges.length > 1) {
@@ -361,25 +376,6 @@ export function mountLive(element) {
     find("announcement").textContent = words;
   }
 
-  function drawLive() {
-    const to = points.length ? points.at(-1).seconds : 0;
-    let first = points.length;
-    while (first > 0 && points[first - 1].seconds > to - 61) first--;
-    drawCurve(find("chart-live"), {name: t("minute_chart"), points: thinned(points.slice(first), 0.1), markers, from: to - 60, to, percent, ago: true});
-  }
-
-  function drawSession() {
-    const to = points.length ? points.at(-1).seconds : 60;
-    const spread = to / 300; // points of the session from the server lie so far apart, at most twice
-    drawCurve(find("chart-session"), {name: t("session_chart"), points: thinned(points, to / 600), markers, from: 0, to: Math.max(to, 60), percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
-  }
-
-  // The first of the points in each stretch of so many seconds, and the newest: more could not be told apart.
-  function thinned(all, seconds) {
-    const stretch = (point) => Math.floor(point.seconds / seconds);
-    return all.filter((point, number) => number === 0 || number === all.length - 1 || stretch(point) !== stretch(all[number - 1]));
-  }
-
   // With every frame of the camera; where the browser cannot tell, with every frame of the screen.
   function watchVideo() {
     if (!element.isConnected) return;
@@ -398,10 +394,7 @@ export function mountLive(element) {
     tick++;
     drawCards();
     announce();
-    if (running || tick % 10 === 0) {
-      if (tick % 2 === 0) drawLive();
-      if (tick % 20 === 0 || tick === 1) drawSession();
-    }
+    if (running && tick % 2 === 0) drawPoints();
   }, 100);
 
   // Buttons
@@ -417,8 +410,7 @@ export function mountLive(element) {
   }
 
   function enable(on) {
-    for (const name of ["marker-label", "marker-set", "baseline", "report-show", "delete"]) find(name).disabled = !on;
-    for (const button of element.querySelectorAll(".ifade-download")) button.disabled = !on;
+    for (const control of element.querySelectorAll(".ifade-marking button, .ifade-results button")) control.disabled = !on;
     weights.enable(on);
   }
 
@@ -426,61 +418,42 @@ export function mountLive(element) {
     stage.classList.toggle("ifade-mirrored", mirror.checked);
   }
 
-  const attempt = makeAttempt(note, () => {
+  function gone() {
     session.token = null;
     if (!running) enable(false);
-  });
+  }
+  const attempt = makeAttempt(reportNote, gone);
 
   find("start").addEventListener("click", () => startCamera());
   find("stop").addEventListener("click", stopCamera);
   element.addEventListener("ifade-file", () => { note.textContent = t("file_in_live"); }); // see files.js
   cameras.addEventListener("change", () => startCamera());
   mirror.addEventListener("change", () => { setMirror(); drawOverlay(); });
-  video.addEventListener("resize", () => { stage.style.aspectRatio = `${video.videoWidth} / ${video.videoHeight}`; });
+  video.addEventListener("resize", () => { if (video.videoWidth) find("screen").style.setProperty("--ratio", video.videoWidth / video.videoHeight); });
 
-  for (const radio of element.querySelectorAll("[name=ifade-scale]")) {
-    radio.addEventListener("change", () => {
-      percent = radio.value === "percent";
+  // The curve and its markers
+
+  const curve = makeCurve(find("curve"), {
+    name: "ifade-live", live: true, whole: t("whole_session"),
+    onScale() {
       texts = 0;
-      drawLive();
-      drawSession();
-      if (find("report").childElementCount) showReport();
-    });
-  }
-
-  // The moment of a marker is that of the key or of the first letter, not that at which the label is finished.
-  const sessionNow = () => origin === null ? points.at(-1)?.seconds ?? 0 : (performance.timeOrigin + performance.now() - origin) / 1000;
-  const markerLabel = find("marker-label");
-  markerLabel.addEventListener("input", () => { markerSeconds = markerLabel.value ? markerSeconds ?? sessionNow() : null; });
-  find("marker").addEventListener("submit", attempt(async () => {
-    const label = markerLabel.value.trim() || t("unnamed_marker");
-    const marker = await session.mark(label, Math.max(0, markerSeconds ?? sessionNow()));
-    markers = [...markers, marker].sort((a, b) => a.seconds - b.seconds);
-    markerLabel.value = "";
-    markerSeconds = null;
-    markerLabel.blur();
-    find("marker-note").textContent = t("marker_set", {label: marker.label, time: formatTime(marker.seconds)});
-    drawLive();
-    drawSession();
-  }, find("marker-note")));
-
-  function onKey(event) {
-    if (event.key.toLowerCase() !== "m" || event.ctrlKey || event.metaKey || event.altKey || markerLabel.disabled) return;
-    if (element.offsetParent === null || event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
-    event.preventDefault();
-    markerSeconds = sessionNow();
-    markerLabel.focus();
-  }
-  document.addEventListener("keydown", onKey);
+      if (find("report").childElementCount) attempt(showReport)();
+    },
+  });
+  const markers = makeMarkers(find("marking"), {
+    session: () => session, gone,
+    now: () => origin === null ? points.at(-1)?.seconds ?? 0 : (performance.timeOrigin + performance.now() - origin) / 1000,
+    changed: (all) => curve.show({markers: all}),
+  });
 
   find("baseline").addEventListener("click", attempt(async () => {
     takeState(await session.baseline(true));
-    find("marker-note").textContent = t("look_neutral", {seconds: SETTINGS.baselineSeconds});
-  }, find("marker-note")));
+    markerNote.textContent = t("look_neutral", {seconds: SETTINGS.baselineSeconds});
+  }, markerNote));
   find("baseline-off").addEventListener("click", attempt(async () => {
     takeState(await session.baseline(false));
-    find("marker-note").textContent = t("baseline_forgotten");
-  }, find("marker-note")));
+    markerNote.textContent = t("baseline_forgotten");
+  }, markerNote));
 
   const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
     takeState(await session.weights(wanted));
@@ -489,34 +462,50 @@ export function mountLive(element) {
   // Report and end
 
   async function showReport() {
-    renderReport(find("report"), await session.report(), percent);
+    renderReport(find("report"), await session.report(), curve.percent);
   }
   find("report-show").addEventListener("click", attempt(async () => {
     await showReport();
-    note.textContent = "";
+    reportNote.textContent = "";
     find("report").scrollIntoView({behavior: CALM.matches ? "auto" : "smooth", block: "nearest"});
   }));
 
-  for (const button of element.querySelectorAll(".ifade-download")) {
-    button.addEventListener("click", attempt(() => saveReport(session, button.dataset.file)));
+  // What its files are called: the tab and when they are made.
+  function sourceName() {
+    const now = new Date(), two = (value) => String(value).padStart(2, "0");
+    return `live-${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}`;
   }
 
-  find("delete").addEventListener("click", attempt(async () => {
+  find("report-page").addEventListener("click", attempt(async () => {
+    const report = await session.report(), camera = stream?.getVideoTracks()[0]?.label;
+    savePage(sourceName(), report, curve.percent, [
+      ...camera ? [[t("camera"), camera]] : [],
+      [t("length"), formatLength((report.to ?? 0) - (report.from ?? 0))],
+      [t("age_gender"), t(find("age-gender").checked ? "yes" : "no")],
+      [t("baseline"), t(hasBaseline ? "baseline_of_everybody" : "no_baseline")],
+    ]);
+  }));
+
+  for (const button of element.querySelectorAll(".ifade-download")) {
+    button.addEventListener("click", attempt(() => saveReport(session, button.dataset.file, sourceName())));
+  }
+
+  askFirst(find("delete"), t("delete_really"), attempt(async () => {
     stopCamera();
     const answer = await session.delete().catch((error) => { if (error.status !== 404) throw error; });
     session.token = null;
     remember();
     points = [];
-    markers = [];
     lastRoom = null;
     weights.show({...SETTINGS.valence});
-    enable(false);
     find("report").replaceChildren();
-    find("marker-note").textContent = "";
+    for (const line of [markerNote, reportNote]) line.textContent = "";
     find("baseline-off").hidden = true;
-    drawLive();
-    drawSession();
+    markers.take([]);
+    curve.reset();
+    drawPoints();
     note.textContent = t(answer?.deleted === false ? "nothing_to_delete" : "session_deleted");
+    find("start").focus();
   }));
 
   function readStored() {
@@ -550,14 +539,13 @@ export function mountLive(element) {
   function end() {
     clearInterval(timer);
     stopCamera();
-    document.removeEventListener("keydown", onKey);
+    markers.end();
     window.removeEventListener("pagehide", leave);
     window.removeEventListener("pageshow", comeBackFromCache);
   }
 
   enable(false);
   offerAgeGender(find("age-gender"), find("apparent-note"));
-  drawLive();
-  drawSession();
+  drawPoints();
   comeBack();
 }

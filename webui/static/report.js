@@ -1,8 +1,8 @@
-// A session's report as a section of the page.
+// A session's report: a section of the page, and a page of its own that can be printed.
 
-import {formatIndex, formatLength, formatTime} from "./chart.js";
-import {make} from "./dom.js";
-import {number, percentOf, t} from "./language.js";
+import {drawCurve, emotionsView, formatDeviation, formatDifference, formatIndex, formatLength, formatTime, pointsWithin, prepareCanvas, satisfactionView} from "./chart.js";
+import {make, saveFile} from "./dom.js";
+import {language, number, percentOf, t} from "./language.js";
 import {SETTINGS} from "./settings.js";
 
 export function makeTable(caption, head, rows) {
@@ -27,6 +27,10 @@ export function renderReport(target, report, percent) {
   const head = ["", ...["mean", "highest", "lowest", "end", "positive", "neutral", "negative", "seen_for"].map((key) => t(key))];
   const people = report.people.filter((person) => person.mean !== null);
   const zone = (index) => percent ? String(50 * (1 + index)) : number(index, 1);
+  const over = (side) => side ? t("value_over", {value: index(side.mean), length: t("seconds", {seconds: number(side.seconds)})}) : "–";
+  const compared = ({before, after, difference}) => [
+    over(before), over(after), difference ? `${formatDifference(difference[0], percent)} ${formatDeviation(difference[1], percent)}` : "–",
+  ];
   const names = Object.keys(report.room.dwell);
   const dwell = (part) => names.map((name) => part.dwell[name] ? formatLength(part.dwell[name]) : "–");
   target.replaceChildren(
@@ -38,14 +42,65 @@ export function renderReport(target, report, percent) {
       [t("everybody"), ...dwell(report.room)],
       ...people.map((person) => [t("person", person), ...dwell(person)]),
     ]),
-    ...report.markers.length ? [makeTable(t("markers"), [t("time"), t("label"), t("room")], report.markers.map(
-      (marker) => [formatTime(marker.seconds), marker.label, marker.room ? index(marker.room[0]) : "–"]))] : [],
+    ...report.markers.length ? [makeTable(t("markers"), ["time", "label", "room", "before", "after", "difference"].map((key) => t(key)), report.markers.map(
+      (marker) => [formatTime(marker.seconds), marker.label, marker.room ? index(marker.room[0]) : "–", ...compared(marker)]))] : [],
+    ...report.markers.length ? [make("p", {class: "ifade-note", text: t("markers_explained")})] : [],
     make("p", {class: "ifade-note", text: [
       t("frames_analysed", {frames: report.frames, low: zone(-SETTINGS.neutralZone), high: zone(SETTINGS.neutralZone)}),
       ...report.people_forgotten ? [t("people_forgotten", {count: report.people_forgotten})] : [],
       ...report.rows_dropped ? [t("rows_dropped", {count: report.rows_dropped})] : [],
     ].join(" ")}),
   );
+}
+
+// The report as one file that needs nothing else, to be kept or printed. source: what it is of, which also names the file.
+// settings: [name, value] of what it was made with.
+export function savePage(source, report, percent, settings) {
+  const page = document.implementation.createHTMLDocument(t("report_of", {source})), body = make("main");
+  const date = new Intl.DateTimeFormat(language, {dateStyle: "long", timeStyle: "short"}).format(new Date());
+  const weights = SETTINGS.emotions.map((label) => `${t(`emotion_${label}`)} ${formatIndex(report.weights[label])}`).join(", ");
+  const tables = make("div");
+  renderReport(tables, report, percent);
+  const figures = report.curve.length < 2 ? [] : [
+    makeFigure(t("satisfaction"), satisfactionView(report.curve, percent), report),
+    makeFigure(t("emotions_of", {who: t("room_title")}), emotionsView("room"), report),
+  ];
+  body.append(
+    make("h1", {text: source}),
+    make("p", {text: t("report_made", {date})}),
+    make("dl", {}, ...[...settings, [t("weights"), weights]].flatMap(([name, value]) => [make("dt", {text: name}), make("dd", {text: value})])),
+    ...figures, tables,
+    make("p", {text: t("report_limits")}),
+  );
+  page.documentElement.lang = language;
+  page.head.prepend(make("meta", {charset: "utf-8"}));
+  page.head.append(make("meta", {name: "viewport", content: "width=device-width"}), make("style", {text: PAGE_STYLE}));
+  page.body.append(body);
+  saveFile(new Blob(["<!doctype html>\n", page.documentElement.outerHTML], {type: "text/html"}), `${source}-report.html`);
+}
+
+const PAGE_STYLE = `
+  body { margin: 2em auto; max-width: 60em; padding: 0 1em; color: #18181b; background: #fff; font: 14px/1.5 system-ui, sans-serif; }
+  h1 { margin: 0; font-size: 1.6em; overflow-wrap: anywhere; } h1 + p { margin-top: 0; color: #52525b; }
+  dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; } dt { color: #52525b; } dd { margin: 0; overflow-wrap: anywhere; }
+  figure { margin: 20px 0; break-inside: avoid; } figure img { width: 100%; height: auto; display: block; }
+  figcaption, caption { padding: 4px 0; font-weight: 600; text-align: left; }
+  figure ul { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 4px 0 0; padding: 0; list-style: none; font-size: 12px; }
+  figure li::before { content: ""; display: inline-block; width: 14px; height: 3px; margin-right: 6px; vertical-align: middle; background: var(--line); }
+  .ifade-table { margin: 16px 0; overflow-x: auto; break-inside: avoid; }
+  table { border-collapse: collapse; font-size: 12px; font-variant-numeric: tabular-nums; }
+  th, td { padding: 3px 12px 3px 0; border-bottom: 1px solid #d4d4d8; text-align: left; font-weight: 400; }
+  @page { size: A4 landscape; margin: 14mm; } @media print { body { margin: 0; max-width: none; padding: 0; print-color-adjust: exact; } }
+`;
+
+// A curve as a picture in the page itself, on white whatever the colors of the page are now.
+function makeFigure(caption, view, report) {
+  const canvas = document.createElement("canvas"), width = 960, height = 300, to = Math.max(report.to ?? 0, 2);
+  const ink = {text: "#27272a", paper: "#fff", grid: "#d4d4d8", accent: "#c2410c", font: "system-ui, sans-serif"};
+  const context = prepareCanvas(canvas, width, height, 2);
+  drawCurve(context, {width, height, view, points: pointsWithin(report.curve, 0, to), from: 0, to, markers: report.markers, ink});
+  return make("figure", {}, make("figcaption", {text: caption}), make("img", {src: canvas.toDataURL(), alt: caption, width, height}),
+    make("ul", {}, ...view.lines.map((line) => make("li", {text: line.name, style: `--line: ${line.color ?? ink.text}`}))));
 }
 
 // How the index is computed, in an open or folded <details>, with a slider for each weight. send(weights) is called with all

@@ -1,12 +1,14 @@
 // The Video tab: sends a file, follows the work on it, and shows what was found beside the visitor's own copy.
 
 import {answerOf, drawBox, fillCard, makeCard, offerAgeGender} from "./cards.js";
-import {LONGEST_LINE, drawCurve, formatLength, formatTime, prepareCanvas} from "./chart.js";
-import {CALM, make, setText, sleep} from "./dom.js";
+import {formatLength, formatTime, prepareCanvas} from "./chart.js";
+import {makeCurve} from "./curve.js";
+import {CALM, askFirst, make, setText, shrinkHead, sleep} from "./dom.js";
 import {ServerError, Session, makeAttempt, saveReport} from "./exchange.js";
 import {isPhoto} from "./files.js";
 import {percentOf, t, translate} from "./language.js";
-import {makeWeights, renderReport} from "./report.js";
+import {makeMarkers} from "./markers.js";
+import {makeWeights, renderReport, savePage} from "./report.js";
 import {SETTINGS} from "./settings.js";
 
 const POLL = 500, KEEP = 60000; // milliseconds between questions while there is work, and while results are looked at
@@ -18,16 +20,18 @@ export function mountVideo(element) {
   const find = (name) => element.querySelector(`.ifade-${name}`);
   const stage = find("stage"), player = find("player"), overlay = find("overlay"), invitation = find("invitation");
   const chooser = find("file"), progress = find("progress"), status = find("film-status"), problem = find("problem");
-  const rateSelect = find("rate"), ageGender = find("age-gender"), chart = find("film-chart"), people = find("people"), note = find("session-note"), markerLabel = find("marker-label");
+  const rateSelect = find("rate"), ageGender = find("age-gender"), people = find("people"), note = find("session-note");
+  const markerNote = find("marker-note"), reportNote = find("report-note"), results = find("results");
 
   let session = null, run = 0; // run tells old work that it is over
   let sending = null; // an AbortController while the file is sent
-  let points = [], markers = [], frames = []; // frames: {seconds, faces: Map by id of {box, shown, sure, issues, probabilities, index, apparent}}
+  let points = [], frames = []; // frames: {seconds, faces: Map by id of {box, shown, sure, issues, probabilities, index, apparent}}
   const cards = new Map(); // by id, of the people at this moment
-  let size = null, length = 60, percent = false, finished = false, keeper = null;
+  let size = null, length = 0, finished = false, hasBaseline = false, keeper = null;
+  let source = ""; // the file's name without its ending
 
   const say = (text) => setText(problem, text);
-  const attempt = makeAttempt(note);
+  const attempt = makeAttempt(reportNote);
   const lasting = (seconds) => seconds < 60 ? formatLength(seconds) : t("minutes", {minutes: formatTime(seconds)});
 
   setText(find("invitation-words"), t("video_invitation"));
@@ -36,15 +40,23 @@ export function mountVideo(element) {
   for (const rate of SETTINGS.video.rates) rateSelect.append(make("option", {value: rate, text: String(rate)}));
   rateSelect.value = SETTINGS.video.rate;
   offerAgeGender(ageGender, find("apparent-note"));
-  const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
-    const state = await session.weights(wanted);
+  const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => takeState(await session.weights(wanted)))());
+
+  // Other weights or another zero: everything that says an index.
+  async function takeState(state) {
     weights.show(state.weights);
     points = state.curve;
+    hasBaseline = Object.keys(state.baseline).length > 0;
+    find("baseline-off").hidden = !hasBaseline;
     drawChart();
-    renderReport(find("report"), await session.report(), percent);
     useCurve();
     drawMoment();
-  })());
+    await showReport();
+  }
+
+  async function showReport() {
+    renderReport(find("report"), await session.report(), curve.percent);
+  }
 
   // Sending and following the work
 
@@ -67,11 +79,13 @@ export function mountVideo(element) {
     await forget();
     if (mine !== run) return;
     reset();
+    source = file.name.replace(/\.[^.]*$/, "") || "video";
     showPlayer(file);
     if (file.size > SETTINGS.video.megabytes * 2 ** 20) {
       return say(t("too_large", SETTINGS.video));
     }
     working(true);
+    shrinkHead(element);
     setText(status, t("sending"));
     try {
       const opened = new Session();
@@ -113,7 +127,7 @@ export function mountVideo(element) {
 
   function showState(state, began) {
     const passed = (performance.now() - began) / 1000, all = state.duration;
-    length = all ? Math.max(all, state.position) : Math.max(state.position, 10);
+    length = all ? Math.max(all, state.position) : state.position;
     if (state.state === "waiting") {
       progress.removeAttribute("value");
       setText(status, !state.ahead ? t("starting") : t(state.ahead === 1 ? "one_ahead" : "many_ahead", {count: state.ahead}));
@@ -129,7 +143,6 @@ export function mountVideo(element) {
 
   function takeCurve(state, position) {
     points = state.curve;
-    markers = state.markers;
     length = Math.max(length, position);
     drawChart();
   }
@@ -138,12 +151,13 @@ export function mountVideo(element) {
     const report = await session.report();
     if (mine !== run) return;
     finished = true;
-    takeCurve({curve: report.curve, markers: report.markers}, state.position);
-    renderReport(find("report"), report, percent);
+    takeCurve(report, state.position);
+    renderReport(find("report"), report, curve.percent);
+    results.hidden = false;
     const ended = state.state === "stopped" && !state.error ? "stopped" : "finished";
     setText(status, t(ended, {frames: report.frames, length: lasting(state.position)}));
     say([state.error, state.state === "done" && state.incomplete].filter(Boolean).join(" "));
-    for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = false;
+    find("baseline").disabled = false;
     weights.enable(true);
     clearInterval(keeper);
     keeper = setInterval(() => session.progress().catch(() => {}), KEEP);
@@ -208,7 +222,7 @@ export function mountVideo(element) {
     invitation.hidden = true;
   }
   player.addEventListener("resize", () => {
-    if (player.videoWidth) stage.style.aspectRatio = `${player.videoWidth} / ${player.videoHeight}`;
+    if (player.videoWidth) find("screen").style.setProperty("--ratio", player.videoWidth / player.videoHeight);
   });
   player.addEventListener("error", () => {
     if (!player.getAttribute("src") || player.hidden) return;
@@ -244,10 +258,13 @@ export function mountVideo(element) {
     }
     for (const id of [...moment.faces.keys()].sort((a, b) => a - b).slice(0, MAX_CARDS)) {
       if (!cards.has(id)) cards.set(id, makeCard(id));
-      fillCard(cards.get(id), id, moment.faces.get(id), percent);
+      fillCard(cards.get(id), id, moment.faces.get(id), curve.percent);
     }
     const order = [...cards.keys()].sort((a, b) => a - b).map((id) => cards.get(id).root);
-    if (order.some((root, place) => people.children[place] !== root)) people.replaceChildren(...order);
+    const hint = order.length ? [] : [make("p", {class: "ifade-people-hint", text: t(finished && frames.length ? "nobody" : "people_hint")})];
+    const wanted = [...order, ...hint];
+    if (hint.length && people.children.length === 1) setText(people.firstChild, hint[0].textContent);
+    else if (wanted.some((root, place) => people.children[place] !== root)) people.replaceChildren(...wanted);
   }
 
   function drawBoxes({faces, next, part}) {
@@ -270,30 +287,39 @@ export function mountVideo(element) {
   }
   follow();
 
-  function drawChart() {
-    const spread = length / 300; // the server's points lie so far apart, at most twice
-    const here = player.hidden || !player.currentTime ? [] : [{seconds: player.currentTime, label: ""}];
-    drawCurve(chart, {name: t("video_chart"), points, markers: [...markers, ...here], from: 0, to: length, percent, longestLine: Math.max(LONGEST_LINE, 2.5 * spread)});
-  }
-
-  chart.addEventListener("click", ({offsetX}) => {
-    if (!points.length || player.hidden) return;
-    player.currentTime = Math.min(Math.max((offsetX - 38) / (chart.clientWidth - 46), 0), 1) * length; // the margins of drawCurve
-  });
-  new ResizeObserver(() => { drawChart(); drawMoment(); }).observe(stage);
-
-  for (const radio of element.querySelectorAll("[name=ifade-film-scale]")) {
-    radio.addEventListener("change", () => {
-      percent = radio.value === "percent";
-      drawChart();
+  const curve = makeCurve(find("curve"), {
+    name: "ifade-video", whole: t("whole_video"), seek,
+    onScale() {
       drawMoment();
-      if (finished) attempt(async () => renderReport(find("report"), await session.report(), percent))();
-    });
+      if (finished) attempt(showReport)();
+    },
+  });
+  const markers = makeMarkers(find("marking"), {
+    session: () => session, now, seek, gone() {},
+    changed(all) {
+      curve.show({markers: all});
+      if (finished) attempt(showReport)();
+    },
+  });
+
+  function seek(seconds) {
+    if (!player.hidden) player.currentTime = seconds;
   }
+
+  // The moment that is looked at: the player's, or of a file that it cannot play that under the chart's cursor.
+  function now() {
+    return player.hidden ? curve.cursor ?? 0 : player.currentTime;
+  }
+
+  function drawChart() {
+    curve.show({points, length, playhead: player.hidden ? null : player.currentTime});
+  }
+  new ResizeObserver(() => drawMoment()).observe(stage);
 
   function working(on) {
     progress.hidden = !on;
-    find("film-stop").disabled = !on;
+    find("film-stop").hidden = !on;
+    find("film-stop").disabled = false;
     find("again").hidden = on || !invitation.hidden;
     rateSelect.disabled = ageGender.disabled = on;
     if (on) {
@@ -304,17 +330,17 @@ export function mountVideo(element) {
 
   function reset() {
     points = [];
-    markers = [];
     frames = [];
     size = null;
-    length = 60;
-    finished = false;
-    for (const target of [problem, status, note, find("marker-note")]) setText(target, "");
+    length = 0;
+    finished = hasBaseline = false;
+    for (const target of [problem, status, note, markerNote, reportNote]) setText(target, "");
     find("report").replaceChildren();
-    for (const control of element.querySelectorAll(".ifade-download, .ifade-delete, .ifade-marker-label, .ifade-marker-set")) control.disabled = true;
+    results.hidden = find("baseline").disabled = find("baseline-off").hidden = true;
     weights.show({...SETTINGS.valence});
     weights.enable(false);
-    drawChart();
+    markers.take([]);
+    curve.reset();
     drawMoment();
   }
 
@@ -350,21 +376,32 @@ export function mountVideo(element) {
     }
   }));
 
-  find("marker").addEventListener("submit", attempt(async () => {
-    const label = markerLabel.value.trim() || t("unnamed_marker");
-    const marker = await session.mark(label, player.hidden ? 0 : player.currentTime);
-    markers = [...markers, marker].sort((a, b) => a.seconds - b.seconds);
-    markerLabel.value = "";
-    setText(find("marker-note"), t("marker_set", {label: marker.label, time: formatTime(marker.seconds)}));
-    drawChart();
-    renderReport(find("report"), await session.report(), percent);
-  }, find("marker-note")));
+  find("baseline").addEventListener("click", attempt(async () => {
+    const from = now();
+    await takeState(await session.baseline(true, from));
+    setText(markerNote, t("baseline_from", {from: formatTime(from), to: formatTime(from + SETTINGS.baselineSeconds)}));
+  }, markerNote));
+  find("baseline-off").addEventListener("click", attempt(async () => {
+    await takeState(await session.baseline(false));
+    setText(markerNote, t("baseline_forgotten"));
+  }, markerNote));
+
+  find("report-page").addEventListener("click", attempt(async () => {
+    const report = await session.report();
+    savePage(source, report, curve.percent, [
+      [t("length"), lasting(length)],
+      ...size ? [[t("frame_size"), t("pixels", {width: size[0], height: size[1]})]] : [],
+      [t("pictures_a_second"), rateSelect.dataset.used],
+      [t("age_gender"), t(ageGender.checked ? "yes" : "no")],
+      [t("baseline"), t(hasBaseline ? "baseline_of_everybody" : "no_baseline")],
+    ]);
+  }));
 
   for (const button of element.querySelectorAll(".ifade-download")) {
-    button.addEventListener("click", attempt(() => saveReport(session, button.dataset.file)));
+    button.addEventListener("click", attempt(() => saveReport(session, button.dataset.file, source)));
   }
 
-  find("delete").addEventListener("click", async () => {
+  askFirst(find("delete"), t("delete_really"), async () => {
     run++;
     await forget();
     reset();
@@ -375,6 +412,7 @@ export function mountVideo(element) {
     setText(find("invitation-words"), t("video_invitation"));
     working(false);
     note.textContent = t("results_deleted");
+    find("choose").focus();
   });
 
   const leave = () => session?.leave();
