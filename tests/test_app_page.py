@@ -251,7 +251,7 @@ def test_a_file_dropped_anywhere_does_not_make_the_browser_leave_the_page(page):
     expect(page.locator("#ifade-live .ifade-start")).to_be_visible()
     drop_file(page, EXAMPLES / "astronaut.jpg", 20, 20)
     expect(page.locator("#ifade-live .ifade-session-note")).to_contain_text(text("en", "file_in_live"))
-    box = page.locator("#ifade-live .ifade-marker-label").bounding_box()
+    box = page.locator("#ifade-live .ifade-start").bounding_box()
     drop_file(page, EXAMPLES / "astronaut.jpg", box["x"] + 5, box["y"] + 5)
     page.wait_for_timeout(500)
     assert page.url == address + "#live" and page.locator("#ifade-live .ifade-start").is_visible()
