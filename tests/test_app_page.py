@@ -487,7 +487,7 @@ def test_a_card_shows_the_consensus_and_its_reasons(show):
     assert notes(page) == [text("en", "two_answers")]
     assert "not sure" not in card.inner_text()
 
-    picture = card.get_by_alt_text(re.compile("tinted .* spoke for happy"))
+    picture = card.get_by_alt_text(text("en", "heat_alt", number=1, emotion="happy"))
     expect(picture).to_be_hidden()
     card.locator("summary").focus()
     page.keyboard.press("Enter")
