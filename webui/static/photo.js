@@ -1,18 +1,16 @@
 // The Photo tab: photos are sent one after the other, and each is shown with the boxes and cards of its faces.
 
-import {answerOf, drawBox, fillCard, makeCard, offerAgeGender} from "./cards.js";
+import {answerOf, fillCard, makeCard, offerAgeGender} from "./cards.js";
 import {prepareCanvas} from "./chart.js";
 import {make, saveFile, setText, sleep} from "./dom.js";
 import * as exchange from "./exchange.js";
 import {isVideo} from "./files.js";
 import {cameraProblem, number, percentOf, t, translate} from "./language.js";
+import {blurFaces, drawFaces, drawPhoto, drawSavedBoxes, fits, loadImage, shrunk, toBlob} from "./pictures.js";
 import {makeTable} from "./report.js";
 import {SETTINGS} from "./settings.js";
 
 const PATIENCE = [1000, 4000]; // milliseconds before a photo that found no server, or a busy one, is sent again
-const LABEL_WIDTH = 64; // CSS pixels of a box from which on its label says more than its number
-const THUMBNAIL = 72, SAVED_SIDE = 4096, DRAWN_SIDE = 1000; // pixels; DRAWN_SIDE: of a saved picture, by which its boxes are drawn
-const BLURRED_PARTS = 7; // of a blurred face: so many spots from side to side
 
 export function mountPhoto(element) {
   element.innerHTML = translate(element.innerHTML);
@@ -133,7 +131,10 @@ export function mountPhoto(element) {
     drawBoxes();
   });
 
-  const sayOf = (photo) => !photo.answer ? "" : t(["no_face_short", "one_face"][photo.answer.faces.length] ?? "faces_found", {count: photo.answer.faces.length});
+  function sayOf({answer}) {
+    const count = answer?.faces.length;
+    return answer ? t(["no_face_short", "one_face"][count] ?? "faces_found", {count}) : "";
+  }
 
   function render() {
     const busy = photos.find((photo) => photo.state === "working"), several = photos.length > 1;
@@ -175,8 +176,8 @@ export function mountPhoto(element) {
     people.scrollTop = 0;
     const faces = answer ? answer.faces.map((face, place) => cardOf(face, place + 1)) : [];
     people.replaceChildren(...faces, ...answer ? notesOf(answer.faces) : []);
-    const words = answer ? [t("photo_alt"), ...answer.faces.map((face, place) => t("face_answer", {id: place + 1, answer: answerOf(dataOf(face))}))] : [];
-    picture.alt = words.join(" ");
+    const said = answer?.faces.map((face, place) => t("face_answer", {id: place + 1, answer: wordsOf(face)}));
+    picture.alt = answer ? [t("photo_alt"), ...said].join(" ") : "";
   }
 
   function dataOf(face) {
@@ -185,6 +186,8 @@ export function mountPhoto(element) {
       issues: face.quality?.issues ?? [], apparent: ageGender.checked && face.age_range ? face : null,
     };
   }
+
+  const wordsOf = (face) => answerOf(dataOf(face));
 
   function cardOf(face, id) {
     const card = makeCard(id, "face");
@@ -210,18 +213,22 @@ export function mountPhoto(element) {
 
   function renderStrip(several) {
     strip.hidden = !shown;
-    const add = make("button", {type: "button", class: "ifade-thumbnail ifade-more", "aria-label": t("add_photos"), title: t("add_photos")},
-      make("span", {text: "+"}), make("span", {text: t("add_photos")}));
+    const words = t("add_photos");
+    const add = make("button", {type: "button", class: "ifade-thumbnail ifade-more", "aria-label": words, title: words},
+      make("span", {text: "+"}), make("span", {text: words}));
     add.addEventListener("click", () => chooser.click());
     strip.replaceChildren(...(several ? photos.map(thumbnailOf) : []).concat(add).map((button) => make("li", {}, button)));
   }
 
   function thumbnailOf(photo) {
     const answer = photo.state === "failed" ? photo.problem : sayOf(photo) || t("waiting");
-    const attributes = {type: "button", class: `ifade-thumbnail ifade-${photo.state}`, title: photo.name, "aria-label": t("photo_named", {name: photo.name, answer})};
-    const button = make("button", attributes,
-      photo.thumbnail ?? make("span", {class: "ifade-thumbnail-name", text: photo.name}),
-      make("span", {class: "ifade-badge", text: photo.state === "failed" ? "!" : photo.answer ? String(photo.answer.faces.length) : "…"}));
+    const attributes = {
+      type: "button", class: `ifade-thumbnail ifade-${photo.state}`, title: photo.name,
+      "aria-label": t("photo_named", {name: photo.name, answer}),
+    };
+    const count = photo.state === "failed" ? "!" : String(photo.answer?.faces.length ?? "…");
+    const button = make("button", attributes, photo.thumbnail ?? make("span", {class: "ifade-thumbnail-name", text: photo.name}),
+      make("span", {class: "ifade-badge", text: count}));
     if (photo === shown) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () => {
       show(photo);
@@ -235,11 +242,12 @@ export function mountPhoto(element) {
     const rows = photos.map((photo) => {
       const counts = new Map();
       for (const face of photo.answer?.faces ?? []) {
-        const words = answerOf(dataOf(face));
+        const words = wordsOf(face);
         counts.set(words, (counts.get(words) ?? 0) + 1);
       }
-      const words = [...counts].sort((a, b) => b[1] - a[1]).map(([answer, count]) => count > 1 ? `${answer} (${count})` : answer).join(", ");
-      return [photo.name, photo.answer ? String(photo.answer.faces.length) : "–", photo.problem || words || "–"];
+      const often = [...counts].sort((a, b) => b[1] - a[1]);
+      const words = often.map(([answer, count]) => count > 1 ? `${answer} (${count})` : answer).join(", ");
+      return [photo.name, String(photo.answer?.faces.length ?? "–"), photo.problem || words || "–"];
     });
     find("photo-table").replaceChildren(...several ? [makeTable(t("photos"), head, rows)] : []);
   }
@@ -256,7 +264,7 @@ export function mountPhoto(element) {
   function drawBoxes() {
     const context = prepareCanvas(overlay), {answer} = shown ?? {};
     if (!answer || picture.hidden) return;
-    drawFaces(context, answer, stage.clientWidth, stage.clientHeight, dataOf, lit);
+    drawFaces(context, answer, stage.clientWidth, stage.clientHeight, wordsOf, lit);
   }
 
   // The smallest face at a point of the stage: the one that is meant where boxes overlap.
@@ -293,7 +301,8 @@ export function mountPhoto(element) {
     setText(find("problem"), "");
     if (!navigator.mediaDevices?.getUserMedia) return setText(find("problem"), t("no_camera_here"));
     try {
-      stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: "user", width: {ideal: 1280}, height: {ideal: 960}}, audio: false});
+      const video = {facingMode: "user", width: {ideal: 1280}, height: {ideal: 960}};
+      stream = await navigator.mediaDevices.getUserMedia({video, audio: false});
     } catch (error) {
       return setText(find("problem"), cameraProblem(error));
     }
@@ -356,7 +365,8 @@ export function mountPhoto(element) {
 
   ageGender.addEventListener("change", () => {
     for (const photo of photos) {
-      if (ageGender.checked && photo.state === "done" && photo.answer.faces.some((face) => !face.age_range)) photo.state = "waiting";
+      const lacking = photo.answer?.faces.some((face) => !face.age_range);
+      if (ageGender.checked && photo.state === "done" && lacking) photo.state = "waiting";
     }
     render();
     work();
@@ -364,11 +374,12 @@ export function mountPhoto(element) {
 
   for (const button of element.querySelectorAll("[data-save]")) {
     button.addEventListener("click", async () => {
-      const kind = button.dataset.save, name = photos.length > 1 && (kind === "csv" || kind === "json") ? "ifade-photos" : stemOf(shown.name);
-      if (kind === "csv") return saveFile(csvOf(photos), `${name}.csv`);
-      if (kind === "json") return saveFile(jsonOf(photos), `${name}.json`);
-      const draw = kind === "boxes" ? (canvas) => drawSavedBoxes(canvas, shown.answer, dataOf) : (canvas) => blurFaces(canvas, shown.answer);
-      saveFile(await toBlob(await drawPhoto(shown, draw)), `${name}-${kind}.jpg`);
+      const kind = button.dataset.save, name = stemOf(shown.name), together = photos.length > 1 ? "ifade-photos" : name;
+      if (kind === "csv") return saveFile(csvOf(photos), `${together}.csv`);
+      if (kind === "json") return saveFile(jsonOf(photos), `${together}.json`);
+      const draw = kind === "boxes" ? drawSavedBoxes : blurFaces;
+      const canvas = await drawPhoto(shown, (drawn) => draw(drawn, shown.answer, wordsOf));
+      saveFile(await toBlob(canvas), `${name}-${kind}.jpg`);
     });
   }
 
@@ -400,14 +411,15 @@ function notesOf(faces) {
 // What the model gives beside the probabilities, folded away.
 function reasonsOf(face, id) {
   const parts = [], emotion = t(`emotion_${face.shown}`), side = Math.round(face.quality?.side ?? 0);
-  if (face.crop) parts.push(make("figure", {}, make("img", {src: face.crop, alt: t("crop_alt", {number: id})}), make("figcaption", {text: t("crop_caption", {side})})));
-  if (face.heat) parts.push(make("figure", {}, make("img", {src: face.heat, alt: t("heat_alt", {number: id, emotion})}), make("figcaption", {text: t("heat_caption", {emotion})})));
+  const figure = (src, alt, text) => make("figure", {}, make("img", {src, alt}), make("figcaption", {text}));
+  if (face.crop) parts.push(figure(face.crop, t("crop_alt", {number: id}), t("crop_caption", {side})));
+  if (face.heat) parts.push(figure(face.heat, t("heat_alt", {number: id, emotion}), t("heat_caption", {emotion})));
   if (face.crowd) {
     const rows = SETTINGS.emotions.map((label, place) => [label, face.probabilities[label], face.crowd[SETTINGS.crowd[place]]]);
     rows.push(["contempt", null, face.crowd.contempt]);
     const cell = (part) => part === null ? "–" : percentOf(part);
     parts.push(make("table", {},
-      make("thead", {}, make("tr", {}, make("td"), make("th", {scope: "col", text: t("one_person")}), make("th", {scope: "col", text: t("ten_people")}))),
+      make("thead", {}, make("tr", {}, make("td"), ...["one_person", "ten_people"].map((key) => make("th", {scope: "col", text: t(key)})))),
       make("tbody", {}, ...rows.map(([label, one, ten]) => make("tr", {},
         make("th", {scope: "row", text: t(`emotion_${label}`)}), make("td", {text: cell(one)}), make("td", {text: cell(ten)}))))));
   }
@@ -415,92 +427,9 @@ function reasonsOf(face, id) {
   return make("details", {class: "ifade-why"}, make("summary", {text: t("why")}), make("div", {}, ...parts));
 }
 
-// Pictures
-
-async function loadImage(url) {
-  const image = new Image();
-  image.src = url;
-  await image.decode();
-  return image;
-}
-
-function fits({naturalWidth, naturalHeight}, {width, height}) {
-  return Math.abs(naturalWidth * height / width - naturalHeight) <= Math.max(1, naturalHeight / 100);
-}
-
-function shrunk(image) {
-  const scale = THUMBNAIL * 2 / Math.min(image.naturalWidth, image.naturalHeight);
-  const canvas = make("canvas", {width: THUMBNAIL * 2, height: THUMBNAIL * 2});
-  const width = image.naturalWidth * scale, height = image.naturalHeight * scale;
-  canvas.getContext("2d").drawImage(image, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
-  return canvas;
-}
-
-const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
-const stemOf = (name) => name.replace(/\.\w+$/, "");
-
-// A canvas with the photo as large as it is shown at most, and what `draw` adds to that.
-async function drawPhoto(photo, draw) {
-  const image = await loadImage(photo.url);
-  const scale = Math.min(1, SAVED_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
-  const canvas = make("canvas", {width: Math.round(image.naturalWidth * scale), height: Math.round(image.naturalHeight * scale)});
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  draw(canvas);
-  return canvas;
-}
-
-function drawSavedBoxes(canvas, answer, dataOf) {
-  const context = canvas.getContext("2d"), scale = Math.max(canvas.width, canvas.height) / DRAWN_SIDE;
-  context.scale(scale, scale);
-  drawFaces(context, answer, canvas.width / scale, canvas.height / scale, dataOf, null);
-}
-
-// The boxes of all faces in a picture of width x height CSS pixels; where one is lit, the others pale.
-function drawFaces(context, answer, width, height, dataOf, lit) {
-  const faces = answer.faces.map((face, place) => [place + 1, face]);
-  faces.sort(([a], [b]) => (a === lit) - (b === lit)); // the lit one above the others
-  for (const [id, face] of faces) {
-    const box = face.box.map((value, i) => i % 2 ? value / answer.height * height : value / answer.width * width);
-    context.globalAlpha = lit && id !== lit ? 0.35 : 1;
-    const words = id === lit || box[2] - box[0] >= LABEL_WIDTH ? `${id}  ${answerOf(dataOf(face))}` : String(id);
-    drawBox(context, box, id, [words], width, height);
-  }
-  context.globalAlpha = 1;
-}
-
-// Each face and what is around it, in so few spots that nobody is known by them.
-function blurFaces(canvas, answer) {
-  const context = canvas.getContext("2d"), scale = canvas.width / answer.width;
-  const source = make("canvas", {width: canvas.width, height: canvas.height});
-  source.getContext("2d").drawImage(canvas, 0, 0);
-  for (const {box: [x1, y1, x2, y2]} of answer.faces) {
-    const width = 1.4 * (x2 - x1) * scale, height = 1.6 * (y2 - y1) * scale;
-    const left = (x1 + x2) / 2 * scale - width / 2, top = (y1 + y2) / 2 * scale - height / 2;
-    const spots = make("canvas", {width: BLURRED_PARTS, height: BLURRED_PARTS}), small = spots.getContext("2d");
-    small.imageSmoothingQuality = "high";
-    small.drawImage(averaged(source, left, top, width, height), 0, 0, BLURRED_PARTS, BLURRED_PARTS);
-    context.save();
-    context.beginPath();
-    context.ellipse(left + width / 2, top + height / 2, width / 2, height / 2, 0, 0, 2 * Math.PI);
-    context.clip();
-    context.drawImage(spots, 0.5, 0.5, BLURRED_PARTS - 1, BLURRED_PARTS - 1, left, top, width, height);
-    context.restore();
-  }
-}
-
-// A part of a canvas in halves of halves, because browsers look at few of its pixels when they shrink a picture at once.
-function averaged(source, left, top, width, height) {
-  let part = make("canvas", {width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height))});
-  part.getContext("2d").drawImage(source, left, top, width, height, 0, 0, part.width, part.height);
-  while (Math.min(part.width, part.height) > 2 * BLURRED_PARTS) {
-    const half = make("canvas", {width: part.width >> 1, height: part.height >> 1});
-    half.getContext("2d").drawImage(part, 0, 0, half.width, half.height);
-    part = half;
-  }
-  return part;
-}
-
 // Files
+
+const stemOf = (name) => name.replace(/\.\w+$/, "");
 
 function jsonOf(photos) {
   const entries = photos.map(({name, answer, problem}) => answer ?
@@ -513,7 +442,8 @@ function csvOf(photos) {
   const rows = photos.flatMap(({name, answer, problem}) => {
     if (!answer) return [{file: name, error: problem}];
     const count = answer.faces.length;
-    return count ? answer.faces.map((face, place) => ({file: name, faces: count, face: place + 1, ...valuesOf(face)})) : [{file: name, faces: 0}];
+    const found = answer.faces.map((face, place) => ({file: name, faces: count, face: place + 1, ...valuesOf(face)}));
+    return count ? found : [{file: name, faces: 0}];
   });
   const comma = number(0.5, 1).includes(","), separator = comma ? ";" : ",";
   const cell = (value, digits) => {
