@@ -18,6 +18,7 @@ from inference.alignment import align_face
 from inference.detector import FaceDetector
 from inference.images import load_image
 from inference.model_files import MODELS
+from webui import card
 
 FINDERS = {search.FILE, face_check.FILE}
 """What finds faces and says nothing of them."""
@@ -113,3 +114,17 @@ def test_what_it_names_is_there():
     assert tests and all((ROOT / test).is_file() for test in tests)
     links = re.findall(r"\]\((?!http)([^)#]+)\)", TEXT)
     assert links and all((ROOT / link).exists() for link in links)
+
+
+def test_the_page_shows_it_without_front_matter_and_links_that_lead_nowhere(tmp_path):
+    words = "---\nlicense: other\n---\n# A card\n\n| a | b |\n|---|---|\n| 1 | <b>2</b> |\n\n[x](docs/x.md) [y](https://y.org)\n"
+    (tmp_path / "CARD.md").write_text(words)
+    page = card.model_card(tmp_path / "CARD.md")
+    assert "license: other" not in page and "<h1>A card</h1>" in page and "<td>1</td>" in page and "<b>" not in page
+    assert "docs/x.md" not in page and '<a href="https://y.org">y</a>' in page and "<p>x " in page
+
+
+def test_the_page_shows_every_part_of_the_real_one():
+    page = card.model_card(ROOT / "MODEL_CARD.md")
+    parts = [line.lstrip("#").strip() for line in TEXT.splitlines() if line.startswith("## ")]
+    assert parts and all(f"<h2>{part}</h2>" in page for part in parts) and page.count("<table>") >= 3

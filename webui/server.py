@@ -6,7 +6,7 @@ from functools import partial
 from gradio import http_server
 from pathlib import Path
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse
+from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from inference.age_gender import find_estimator
@@ -20,6 +20,7 @@ from inference.stream import Stream
 from webui.address import Address, listen, start_server
 from webui.api import Api
 from webui.bodies import Bodies, BodyMiddleware
+from webui.card import model_card
 from webui.client import (
     I18N,
     MODEL_CARD,
@@ -99,8 +100,8 @@ def launch(
     servers = (photos, Api(photos, bodies, limits), sessions, LiveServer(sessions), video, lifetime)
     routes = [route for server in servers for route in server.routes()]
     routes += module_routes() + example_routes() + api_routes(page, EXAMPLE)
-    if MODEL_CARD.is_file():  # shown as it is, and not offered for download
-        card = FileResponse(MODEL_CARD, media_type="text/plain; charset=utf-8")
+    if MODEL_CARD.is_file():
+        card = HTMLResponse(model_card(MODEL_CARD))
         routes.append(Route("/model-card", lambda request: card))
 
     @contextlib.asynccontextmanager
