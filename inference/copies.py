@@ -142,5 +142,5 @@ def blur_all(
         if not left:
             return copy
         blur_boxes(copy, [face.box for face in left])
-    copy[:] = copy.mean(axis=(0, 1))
+    copy[:] = copy.mean(axis=(0, 1)).astype(np.uint8)
     return copy
