@@ -288,15 +288,16 @@ def test_a_process_that_ends_costs_one_photo(album):
     paths = [
         album / name for name in ("00.jpg", "empty.png", "broken.jpg", "01.jpg", "clip.mp4", "video.webp", "02.jpg")
     ]
-    first, fatal, broken, second, *videos, third = photos_ahead(paths, Deadly(), 2)
+    first, fatal, broken, second, *videos, third = photos_ahead(paths, Deadly(), 1)
     assert [len(photo.result.faces) for photo in (first, second, third)] == [1, 1, 1]
     assert isinstance(fatal, WorkerError) and "for want of memory" in str(fatal)
     assert isinstance(broken, ImageError) and videos == [None, None]
 
 
-def test_processes_that_always_end_end_the_run(album):
+def test_processes_that_always_end_end_the_run(album, monkeypatch):
+    monkeypatch.setattr("inference.workers.MAX_ENDED", 2)
     with pytest.raises(WorkerError, match="Use fewer --workers"):
-        list(photos_ahead([album / f"{number:02}.jpg" for number in range(8)], Deadly(everything=True), 2))
+        list(photos_ahead([album / f"{number:02}.jpg" for number in range(8)], Deadly(everything=True), 1))
 
 
 def test_no_more_is_read_ahead_than_has_its_turn_soon(album):
