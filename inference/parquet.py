@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import IO, Any
 
 from .model_files import CHECKSUMS
 from .outputs import OutputError
@@ -133,15 +134,16 @@ class ParquetReport:
         self._path, self._in_parts = path, not is_one_file(path)
         self._schema = arrow_schema().with_metadata({SETTINGS: json.dumps(asked)})
         earlier = parts(path) if self._in_parts else []
-        self._number = int(PART.fullmatch(earlier[-1].name)[1]) + 1 if earlier else 0
+        self._number = int(earlier[-1].stem.removeprefix("part-")) + 1 if earlier else 0
         self._failed = False
-        self._video = None  # a file with the rows of the video that is being read
+        self._video: IO[bytes] | None = None  # a file with the rows of the video that is being read
         self._begin()
         if not self._in_parts:
             self._open()
 
     def _begin(self) -> None:
-        self._file = self._writer = None
+        self._file: Any = None
+        self._writer: Any = None
         self._rows: dict[str, list] = {name: [] for name in NAMES}
         self._files, self._began = 0, time.monotonic()
 
@@ -245,7 +247,7 @@ class ParquetReport:
             raise
 
 
-def _whole_frames(file) -> Iterator[np.ndarray]:
+def _whole_frames(file: IO[bytes]) -> Iterator[np.ndarray]:
     """Rows of STORED that were written one after the other, some at a time, never less than all of a frame."""
     file.seek(0)
     rest, seconds = np.empty((0, len(STORED))), STORED.index("seconds")

@@ -85,8 +85,8 @@ class Run:
         stream = Stream(self.analyzer)
         with contextlib.ExitStack() as stack:
             stack.enter_context(reader)
-            if self.json:
-                stack.callback(lambda: self.json.add(str(path), video_entry(reader, stream)))
+            if report := self.json:
+                stack.callback(lambda: report.add(str(path), video_entry(reader, stream)))
             stack.push(lambda *error: self.end_video(stream.timeline, error == (None, None, None)))
             writers = [(copies, self.writer(copies, name, reader, stack)) for copies in self.job.copies]
             progress = stack.enter_context(

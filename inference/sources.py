@@ -2,6 +2,7 @@
 
 import numpy as np
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -59,7 +60,9 @@ def _files_below(folder: Path, found: Found) -> list[Path]:
     def note(error: OSError) -> None:
         found.unread.append((Path(error.filename), f"cannot be read ({error.strerror})."))
 
-    unread, files, left_out = len(found.unread), [], []
+    unread = len(found.unread)
+    files: list[Path] = []
+    left_out: list[Path] = []
     for parent, folders, names in os.walk(folder, onerror=note):
         for path in (Path(parent, name) for name in sorted(folders)):
             if path.is_symlink():
@@ -114,7 +117,7 @@ def open_file(path: Path, rate: float = video.RATE) -> np.ndarray | VideoReader:
     """
     if not os.path.isfile(path):
         return load_image(path)  # says why not; a pipe must not even be opened
-    attempts = [load_image, partial(VideoReader, rate=rate)]
+    attempts: list[Callable] = [load_image, partial(VideoReader, rate=rate)]
     if is_video(path):
         attempts.reverse()
     try:

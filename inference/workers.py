@@ -92,7 +92,7 @@ def photos_ahead(paths: Iterable[Path], job: Job, workers: int) -> Iterator[Phot
                 return
             path, future = waiting.popleft()
             try:
-                yield future and future.result()
+                yield future.result() if future else None
                 ended = 0
                 continue
             except BrokenProcessPool:
@@ -104,7 +104,7 @@ def photos_ahead(paths: Iterable[Path], job: Job, workers: int) -> Iterator[Phot
                 try:
                     if future and (not future.done() or future.exception()):
                         future = pool.submit(_work, path, job)
-                    outcome, ended = future and future.result(), 0
+                    outcome, ended = future.result() if future else None, 0
                 except BrokenProcessPool:
                     pool.restart()
                     outcome, ended = WorkerError("worker_ended", path=path), ended + 1
@@ -178,7 +178,8 @@ def _prepare() -> None:
 
 def _end_with_parent() -> None:
     """A parent that is killed says nothing to its processes, which would wait for it for ever."""
-    multiprocessing.parent_process().join()
+    if parent := multiprocessing.parent_process():
+        parent.join()
     os._exit(1)
 
 
