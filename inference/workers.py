@@ -107,7 +107,7 @@ def photos_ahead(paths: Iterable[Path], job: Job, workers: int) -> Iterator[Phot
                     outcome, ended = future.result() if future else None, 0
                 except BrokenProcessPool:
                     pool.restart()
-                    outcome, ended = WorkerError("worker_ended", path=path), ended + 1
+                    outcome, ended = WorkerError("worker_ended"), ended + 1
                     if ended == MAX_ENDED:
                         raise WorkerError("workers_end") from None
                 yield outcome
