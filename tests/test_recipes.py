@@ -33,6 +33,7 @@ def test_a_recipe_gives_what_the_function_gives(tmp_path, name, module):
     photos[2].write_bytes(b"no photo")
     (tmp_path / "recipe.py").write_text(RECIPES[name])
     environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", "DAFT_ANALYTICS_ENABLED": "0"}
+    environment["PYSPARK_PYTHON"] = sys.executable  # of the workers
     done = subprocess.run(
         [sys.executable, "recipe.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600
     )
