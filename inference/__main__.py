@@ -1,17 +1,15 @@
 """Emotions of all faces in photos and videos, from the command line.
 
-python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FILE [--decimal-comma]] [--annotate DIR|FILE.mp4] [--rate N]
+python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FILE [--decimal-comma]] [--parquet FILE|DIR [--resume]]
+    [--annotate DIR|FILE.mp4] [--blur DIR|FILE.mp4] [--rate N] [--workers N]
 """
 
 import argparse
 import contextlib
-import errno
+import importlib.util
+import itertools
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
-from io import BytesIO
 from pathlib import Path
 
 from .start import (
@@ -28,275 +26,80 @@ if __name__ == "__main__":
 require_system_libraries()
 require_temporary_folder()
 
-import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
-from . import images, video
+from . import video
 from .analyzer import FaceAnalyzer
+from .copies import Copies
 from .detector import DetectorError
-from .drawing import annotate
-from .images import ImageError, load_image
+from .images import ImageError
 from .model_files import INSTALLED, ModelError
-from .outputs import Output, OutputError, check_outputs, check_room, create, same_name
-from .report import CsvReport, JsonReport, video_entry
-from .satisfaction import Timeline
-from .stream import Stream
-from .types import Analysis
-from .video import VideoError, VideoReader, VideoWriter
+from .outputs import Output, OutputError, check_outputs, check_room
+from .parquet import (
+    ParquetReport,
+    ResumeError,
+    check_folder,
+    files_done,
+    is_one_file,
+    is_table,
+    as_text,
+    settings,
+)
+from .report import CsvReport, JsonReport
+from .run import Run
+from .sources import SUFFIXES, Found, find_files, printable
+from .video import VideoError
+from .workers import Job, WorkerError, photos_ahead
 
-SUFFIXES = (*images.SUFFIXES, *video.SUFFIXES)
-
-COPY_COMMENT = "Annotated copy by python -m inference"
-"""Stands in every annotated copy, which no other file is overwritten for."""
-
-
-@dataclass
-class Found:
-    """What the sources hold.
-
-    Attributes:
-        files: photos and videos as (path, name for the annotated copy, without a suffix): files themselves, and what folders
-            hold at any depth, each once. Names are relative to their folder and differ from one another, also where upper and
-            lower case are one, so that no copy overwrites another.
-        unread: folders that cannot be read, and why not.
-        notes: what else is left out, as sentences.
-    """
-
-    files: list[tuple[Path, Path]] = field(default_factory=list)
-    unread: list[tuple[Path, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def find_files(sources: list[Path]) -> Found:
-    """Look into the sources."""
-    found = Found()
-    paths: set[Path] = set()
-    names: set[str] = set()
-    for source in sources:
-        folder = os.path.isdir(source)
-        for file in _files_below(source, found) if folder else [source]:
-            if file.absolute() in paths:
-                continue
-            paths.add(file.absolute())
-            name = Path(source.resolve().name, file.relative_to(source)) if folder else Path(source.name)
-            name = name.with_suffix("") if name.suffix in (".jpg", ".mp4") else name
-            stem, count = name.name, 1
-            while same_name(name) in names:
-                count += 1
-                name = name.with_name(f"{stem}_{count}")
-            names.add(same_name(name))
-            found.files.append((file, name))
-    return found
-
-
-def _files_below(folder: Path, found: Found) -> list[Path]:
-    """What has a photo's or a video's name in a folder; `found` is told what cannot be read or is left out."""
-
-    def note(error: OSError) -> None:
-        found.unread.append((Path(error.filename), f"cannot be read ({error.strerror})."))
-
-    unread, files, left_out = len(found.unread), [], []
-    for parent, folders, names in os.walk(folder, onerror=note):
-        for path in (Path(parent, name) for name in sorted(folders)):
-            if path.is_symlink():
-                found.notes.append(f"{path}: a link to a folder is not followed; name it to have it read.")
-        for path in (Path(parent, name) for name in names):
-            if path.suffix.lower() in SUFFIXES:
-                (left_out if _is_apple_double(path) else files).append(path)
-    if left_out:
-        found.notes.append(f"{folder}: left out as macOS's notes on files, not pictures: {some_names(left_out)}.")
-    if not files and len(found.unread) == unread:
-        found.notes.append(f"{folder}: no photo or video in it.")
-    return sorted(files)
-
-
-def some_names(paths: list[Path], most: int = 3) -> str:
-    """The first few names, and how many more there are."""
-    names = ", ".join(path.name for path in sorted(paths)[:most])
-    return f"{names} and {len(paths) - most:,} more" if len(paths) > most else names
-
-
-def _is_apple_double(path: Path) -> bool:
-    """Whether this is what macOS keeps of a file on disks of others, under the file's name with ._ before it."""
-    if not path.name.startswith("._") or not os.path.isfile(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            return file.read(4) == b"\0\5\x16\7"
-    except OSError:
-        return False
-
-
-def printable(path: Path | str) -> str:
-    """A path without line breaks, other control characters and bytes that are no text, for the terminal."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
-
-
-def open_file(path: Path, rate: float) -> np.ndarray | VideoReader:
-    """A photo's pixels, or a video: what the name says is tried first, then the other.
-
-    Raises:
-        ImageError, VideoError: it is neither.
-    """
-    if not os.path.isfile(path):
-        return load_image(path)  # says why not; a pipe must not even be opened
-    attempts = [load_image, partial(VideoReader, rate=rate)]
-    if path.suffix.lower() in video.SUFFIXES:
-        attempts.reverse()
-    try:
-        return attempts[0](path)
-    except (ImageError, VideoError) as error:
-        try:
-            return attempts[1](path)
-        except (ImageError, VideoError):
-            raise error from None
-
-
-class Run:
-    """What the command is to do with each file.
-
-    Attributes:
-        photos, videos: how many were analysed.
-        faces: of the photos.
-        problems: what went wrong with the last file without ending it, as sentences.
-    """
-
-    def __init__(
-        self,
-        analyzer: FaceAnalyzer,
-        json: JsonReport | None,
-        table: CsvReport | None,
-        annotated: Path | None,
-        age_gender: bool = False,
-    ):
-        self.analyzer, self.json, self.table, self.annotated = analyzer, json, table, annotated
-        self.age_gender = age_gender
-        self.photos = self.videos = self.faces = 0
-        self.problems: list[str] = []
-
-    def file(self, path: Path, name: Path, rate: float) -> str:
-        """Analyse a photo or a video and write what is asked for; gives the line for the terminal.
-
-        Raises:
-            ImageError, VideoError, DetectorError: it cannot be read, or not analysed.
-            OSError: there is no room for what is to be written, or another reason why nothing more can be.
-        """
-        self.problems = []
-        source = open_file(path, rate)
-        return (self.video if isinstance(source, VideoReader) else self.photo)(path, name, source)
-
-    def photo(self, path: Path, name: Path, image: np.ndarray) -> str:
-        result = self.analyzer.analyze(image, self.age_gender)
-        if self.annotated and is_one_video(self.annotated):
-            self.problems.append(f"no annotated copy: this is a photo, and {printable(self.annotated)} names a video.")
-        elif self.annotated:
-            copy = BytesIO()
-            Image.fromarray(annotate(image, result.faces)).save(copy, "JPEG", quality=92, comment=COPY_COMMENT)
-            with self.copy(name, ".jpg") as target:
-                create(target, copy.getvalue()).close()
-        if self.json:
-            self.json.add(str(path), result.to_dict())
-        if self.table:
-            self.table.add(str(path), result)
-        self.photos += 1
-        self.faces += len(result.faces)
-        return summary(result)
-
-    def video(self, path: Path, name: Path, reader: VideoReader) -> str:
-        """The same for a video; what was written is complete also when it is interrupted."""
-        stream = Stream(self.analyzer)
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(reader)
-            if self.json:
-                stack.callback(lambda: self.json.add(str(path), video_entry(reader, stream)))
-            stack.callback(self.end_video, stream.timeline)
-            writer = None
-            if self.annotated:
-                with self.copy(name, ".mp4") as target:
-                    create(target).close()
-                    writer = stack.enter_context(VideoWriter(target, reader.width, reader.height, COPY_COMMENT))
-            progress = stack.enter_context(
-                tqdm(
-                    total=reader.duration and round(reader.duration),
-                    desc=printable(path.name),
-                    unit=" s of video",
-                    disable=None,
-                    leave=False,
-                )
-            )
-            for frame in reader:
-                try:
-                    moment = stream.add(frame.image, frame.seconds, age_gender=self.age_gender)
-                except DetectorError:
-                    continue
-                if writer:  # first, so that an interrupt leaves no row in the table whose frame the copy lacks
-                    writer.write(annotate(frame.image, moment.faces, moment.ids), moment.seconds)
-                if self.table:
-                    self.table.add_moment(str(path), moment)
-                progress.update(round(reader.position) - progress.n)
-        if reader.incomplete:
-            self.problems.append(f"not read to its end: {reader.incomplete}")
-        if stream.lost:
-            self.problems.append(f"the face detector failed on {stream.lost} of the frames; they are left out")
-        self.videos += 1
-        return video_summary(stream.timeline)
-
-    def end_video(self, timeline: Timeline) -> None:
-        """No frame comes any more: report and table look back from the end."""
-        timeline.finished = True
-        if self.table:
-            self.table.end_video(timeline)
-
-    @contextlib.contextmanager
-    def copy(self, name: Path, suffix: str) -> Iterator[Path]:
-        """Where the annotated copy goes. A name that the disk does not take is a problem of this file alone."""
-        path = self.annotated if is_one_video(self.annotated) else self.annotated / f"{name}{suffix}"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield path
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            self.problems.append(f"no annotated copy: {printable(path)} cannot be written ({error.strerror}).")
-
-    def totals(self, failed: int) -> str:
-        """One line for the terminal."""
-        counts = ((self.photos, "photo"), (self.faces, "face"), (self.videos, "video"))
-        return ", ".join(
-            [*(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts), f"{failed} failed"]
-        )
-
-
-def is_one_video(annotated: Path) -> bool:
-    """Whether --annotate names the copy of one video, not a folder."""
-    return annotated.suffix.lower() == ".mp4" and not annotated.is_dir()
+MAX_WORKERS = 256
 
 
 def planned_outputs(
-    json: Path | None, table: Path | None, annotated: Path | None, files: list[tuple[Path, Path]]
+    args: argparse.Namespace, copies: tuple[Copies, ...], files: list[tuple[Path, Path]]
 ) -> list[Output]:
     """All files that may be written.
 
     Raises:
-        OutputError: a name is not for what the option writes.
+        OutputError: a name is not for what the option writes, or the options do not go together.
     """
     outputs = []
-    for option, path, report in (("--json", json, JsonReport), ("--csv", table, CsvReport)):
+    for option, path, report in (("--json", args.json, JsonReport), ("--csv", args.csv, CsvReport)):
         if path and path.suffix.lower() in SUFFIXES:
             raise OutputError("output_named_like_source", option=option, path=path, suffix=option[2:])
         if path:
             outputs.append(Output(option, path, report.is_earlier))
-    if annotated:
-        copies = [annotated]
-        if not is_one_video(annotated):
-            if annotated.suffix.lower() in (*SUFFIXES, ".csv", ".json") and not annotated.is_dir():
-                raise OutputError("annotate_names_file", path=annotated)
-            copies = [annotated / f"{name}{suffix}" for _, name in files for suffix in (".jpg", ".mp4")]
-        elif len(files) > 1 or any(path.suffix.lower() in images.SUFFIXES for path, _ in files):
-            raise OutputError("annotate_several")
-        outputs += [Output("--annotate", copy, lambda head: COPY_COMMENT.encode() in head) for copy in copies]
+    if args.resume and (args.parquet is None or is_one_file(args.parquet)):
+        raise OutputError("resume_needs_parts")
+    if args.resume and (args.json or args.csv):
+        raise OutputError("resume_alone")
+    if args.parquet:
+        if importlib.util.find_spec("pyarrow") is None:
+            raise OutputError("parquet_missing")
+        if args.parquet.suffix.lower() in (*SUFFIXES, ".csv", ".json") and not args.parquet.is_dir():
+            raise OutputError("parquet_named_like_other", path=args.parquet)
+        if is_one_file(args.parquet):
+            outputs.append(Output("--parquet", args.parquet, lambda head: is_table(args.parquet)))
+        else:
+            check_folder(args.parquet, args.resume)
+    for kind in copies:
+        outputs += kind.outputs(files)
     return outputs
+
+
+def without_done(found: Found, folder: Path, asked: dict) -> int:
+    """Take out of `found` what a folder's parts have rows of; gives how many that are.
+
+    Raises:
+        ResumeError: the parts are not of such a run.
+    """
+    done = files_done(folder, asked)
+    files = [entry for entry in found.files if as_text(str(entry[0])) not in done]
+    unread = [entry for entry in found.unread if as_text(str(entry[0])) not in done]
+    skipped = len(found.files) + len(found.unread) - len(files) - len(unread)
+    if done and not skipped:
+        raise ResumeError("resume_other_names", count=len(done), path=folder)
+    found.files, found.unread = files, unread
+    return skipped
 
 
 def cannot_write(error: OSError) -> str:
@@ -305,38 +108,19 @@ def cannot_write(error: OSError) -> str:
     return f"error: cannot write {path}: {error.strerror}. What was written before is complete; free or name another place."
 
 
-def summary(result: Analysis) -> str:
-    """One line for the terminal."""
-    faces = [
-        "; ".join(
-            [
-                f"{number} {face.shown} {face.consensus.max():.0%}{'' if face.sure else ' (not sure)'}",
-                *face.issue_words,
-                *face.apparent,
-            ]
-        )
-        for number, face in enumerate(result.faces, 1)
-    ]
-    return ", ".join(faces) or "no face found"
-
-
-def video_summary(timeline: Timeline) -> str:
-    """One line for the terminal."""
-    report = timeline.report()
-    frames = f"{report['frames']} frames up to {report['to'] or 0:.1f} s"
-    if report["room"]["mean"] is None:
-        return f"{frames}, no face found"
-    people = "1 person" if len(report["people"]) == 1 else f"{len(report['people'])} people"
-    dwell = sorted(report["room"]["dwell"].items(), key=lambda item: -item[1])
-    longest = ", ".join(f"{emotion} {seconds:.1f} s" for emotion, seconds in dwell[:3] if seconds)
-    return f"{frames}, {people}, satisfaction {report['room']['mean']:+.2f}; {longest}"
-
-
 def rate(text: str) -> float:
     """Frames a second, at least one: with fewer nobody is the same from one to the next."""
     value = float(text)
     if not 1 <= value <= 1000:
         raise argparse.ArgumentTypeError(f"{text} is not from 1 to 1000 frames a second")
+    return value
+
+
+def worker_count(text: str) -> int:
+    """Processes for the photos."""
+    value = int(text)
+    if not 1 <= value <= MAX_WORKERS:
+        raise argparse.ArgumentTypeError(f"{text} is not from 1 to {MAX_WORKERS} processes")
     return value
 
 
@@ -354,7 +138,7 @@ def file_path(text: str) -> Path:
     return named_path(text)
 
 
-def main() -> int:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ifade" if INSTALLED else "python -m inference",
         description="Find all faces in photos and videos and give the seven emotion probabilities of each.",
@@ -374,10 +158,25 @@ def main() -> int:
         help="write the CSV as spreadsheets open it where numbers have a decimal comma, with semicolons between the cells",
     )
     parser.add_argument(
+        "--parquet",
+        type=named_path,
+        metavar="FILE.parquet|DIR",
+        help="write the same table as Parquet, in one file or, into a folder, in parts",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the parts of --parquet DIR: what they have is not done again"
+    )
+    parser.add_argument(
         "--annotate",
         type=named_path,
         metavar="DIR|FILE.mp4",
         help="write copies with numbered boxes; of one video, FILE.mp4",
+    )
+    parser.add_argument(
+        "--blur",
+        type=named_path,
+        metavar="DIR|FILE.mp4",
+        help="write copies in which every face is blurred until none is found any more; of one video, FILE.mp4",
     )
     parser.add_argument(
         "--rate",
@@ -386,6 +185,17 @@ def main() -> int:
         metavar="N",
         help="video frames a second to analyse (default: %(default)g)",
     )
+    parser.add_argument(
+        "--workers",
+        type=worker_count,
+        metavar="N",
+        help="analyse photos by so many processes at once; the order of what is written stays",
+    )
+    return parser
+
+
+def main() -> int:
+    parser = build_parser()
     args = parser.parse_args()
     if args.decimal_comma and not args.csv:
         parser.error("--decimal-comma says how --csv FILE is written; name that file too")
@@ -397,53 +207,75 @@ def main() -> int:
     if not found.files and not found.unread:
         print(f"error: nothing to read. Of folders this is read: {', '.join(SUFFIXES)}", file=sys.stderr)
         return 1
+    places = (("annotated", args.annotate), ("blurred", args.blur))
+    copies = tuple(Copies(kind, place) for kind, place in places if place)
+    asked = settings(args.age_gender, args.rate)
     try:
-        outputs = planned_outputs(args.json, args.csv, args.annotate, found.files)
-        check_outputs(outputs, [path for path, _ in found.files])
-    except OutputError as error:
+        check_outputs(planned_outputs(args, copies, found.files), [path for path, _ in found.files])
+        skipped = without_done(found, args.parquet, asked) if args.resume else 0
+    except (OutputError, ResumeError) as error:
         parser.error(printable(error))
     except OSError as error:
         print(cannot_write(error), file=sys.stderr)
         return 1
-    total, failed = len(found.files) + len(found.unread), 0
-    with contextlib.ExitStack() as stack:
-        try:
-            analyzer = FaceAnalyzer()
-            if args.age_gender and analyzer.estimator is None:
-                raise ModelError("age_gender_missing")
+    if skipped:
+        print(f"{skipped} of {skipped + len(found.files) + len(found.unread)} files are done already.", file=sys.stderr)
+    try:
+        analyzer = FaceAnalyzer()
+        if args.age_gender and analyzer.estimator is None:
+            raise ModelError("age_gender_missing")
+        with contextlib.ExitStack() as stack:
             for path in filter(None, (args.json, args.csv)):
                 check_room(path)
-            if args.annotate:
-                check_room(args.annotate, args.annotate.parent if is_one_video(args.annotate) else args.annotate)
+            for kind in copies:
+                check_room(kind.place, kind.place.parent if kind.of_one_video else kind.place)
+            if args.parquet:
+                check_room(args.parquet, None if is_one_file(args.parquet) else args.parquet)
             json_report = JsonReport(args.json) if args.json else None
-            table = CsvReport(args.csv, args.decimal_comma) if args.csv else None
-        except ModelError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-        except OSError as error:
-            print(cannot_write(error), file=sys.stderr)
-            return 1
-        for report in filter(None, (json_report, table)):
-            stack.callback(report.close)
-        run = Run(analyzer, json_report, table, args.annotate, args.age_gender)
+            tables: list[CsvReport | ParquetReport] = []
+            if args.csv:
+                tables.append(CsvReport(args.csv, args.decimal_comma))
+            if args.parquet:
+                tables.append(ParquetReport(args.parquet, asked))
+            for report in filter(None, (json_report, *tables)):
+                stack.callback(report.close)
+            run = Run(analyzer, Job(args.age_gender, copies), json_report, tables, args.rate)
+            return work(run, found, args.workers)
+    except (ModelError, WorkerError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(cannot_write(error), file=sys.stderr)
+        return 1
 
-        def not_read(path: Path, why: str) -> None:
-            if run.json:
-                run.json.add(str(path), {"error": why})
-            why = why.removeprefix(f"{path}: ")
-            if run.table:
-                run.table.add_error(str(path), why)
-            tqdm.write(f"{printable(path)}: not read: {printable(why)}", file=sys.stderr)
 
+def work(run: Run, found: Found, workers: int | None) -> int:
+    """Do what there is to do with each file, and tell it on the terminal; gives the exit status.
+
+    Raises:
+        OSError: something cannot be written.
+        WorkerError: nothing can be analysed.
+    """
+    total, failed = len(found.files) + len(found.unread), 0
+
+    def not_read(path: Path, why: str) -> None:
+        run.not_read(path, why)
+        tqdm.write(f"{printable(path)}: not read: {printable(why.removeprefix(f'{path}: '))}", file=sys.stderr)
+
+    with contextlib.ExitStack() as stack:
         progress = stack.enter_context(tqdm(found.files, unit="file", disable=None if total > 1 else True))
+        outcomes = itertools.repeat(None)
+        if workers:
+            ahead = photos_ahead((path for path, _ in found.files), run.job, workers)
+            outcomes = stack.enter_context(contextlib.closing(ahead))
         try:
             for path, why in found.unread:
                 failed += 1
                 not_read(path, why)
-            for path, name in progress:
+            for (path, name), outcome in zip(progress, outcomes):
                 try:
-                    line = run.file(path, name, args.rate)
-                except (ImageError, VideoError, DetectorError) as error:
+                    line = run.file(path, name, outcome)
+                except (ImageError, VideoError, DetectorError, WorkerError) as error:
                     failed += 1
                     not_read(path, str(error))
                     continue
@@ -451,12 +283,11 @@ def main() -> int:
                 failed += bool(run.problems)
                 for problem in run.problems:
                     progress.write(f"{printable(path)}: {problem}", file=sys.stderr)
-        except OSError as error:
+        except (OSError, WorkerError):
             progress.close()
             if run.photos or run.videos:
                 print(run.totals(failed), file=sys.stderr)
-            print(cannot_write(error), file=sys.stderr)
-            return 1
+            raise
         except KeyboardInterrupt:
             progress.close()
             print(f"\nInterrupted; what was written so far is complete.\n{run.totals(failed)}", file=sys.stderr)

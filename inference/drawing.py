@@ -71,9 +71,14 @@ def blur_faces(image: Picture, faces: Sequence[Face]) -> np.ndarray:
         A new uint8 (H, W, 3), RGB.
     """
     scene = to_rgb(image).copy()
+    blur_boxes(scene, [face.detection.box for face in faces])
+    return scene
+
+
+def blur_boxes(scene: np.ndarray, boxes: Sequence[tuple[float, float, float, float]]) -> None:
+    """The same of boxes xyxy in pixels, in the array itself, uint8 (H, W, 3)."""
     height, width = scene.shape[:2]
-    for face in faces:
-        x1, y1, x2, y2 = face.detection.box
+    for x1, y1, x2, y2 in boxes:
         x, y, reach = (x1 + x2) / 2, (y1 + y2) / 2, BLURRED_SIDE * max(x2 - x1, y2 - y1) / 2
         left, right = (int(np.clip(round(value), 0, width)) for value in (x - reach, x + reach))
         top, bottom = (int(np.clip(round(value), 0, height)) for value in (y - reach, y + reach))
@@ -81,7 +86,6 @@ def blur_faces(image: Picture, faces: Sequence[Face]) -> np.ndarray:
         if part.size:
             means = cv2.resize(part, (BLURRED_CELLS, BLURRED_CELLS), interpolation=cv2.INTER_AREA)
             part[:] = cv2.resize(means, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    return scene
 
 
 def shrink(image: np.ndarray, longest: int) -> np.ndarray:

@@ -141,10 +141,11 @@ class CsvReport:
     def _append(self, table: Mapping[str, list]) -> None:
         self._file.append(csv_lines(table, self._decimal_comma))
 
-    def end_video(self, timeline: Timeline) -> None:
+    def end_video(self, timeline: Timeline, whole: bool = True) -> None:
         """The video is over: put the figures of its finished curve into its rows, in place of what was known in each frame.
 
-        The rows keep their lengths, so that the table is complete and valid at every moment. What went into a pipe stays.
+        The rows keep their lengths, so that the table is complete and valid at every moment. What went into a pipe stays, and
+        so do the rows of a video of which not the whole was read.
         """
         start, self._video = self._video, None
         if start is None:

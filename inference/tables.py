@@ -334,6 +334,12 @@ class FrameTable:
         return itertools.chain([csv_header(decimal_comma)], lines)
 
 
+def with_curves(rows: np.ndarray, curves: Mapping[int, np.ndarray]) -> np.ndarray:
+    """Rows of whole frames of one video, in order, with the figures of `Timeline.curves` for those of INDEX."""
+    seconds, people = (rows[:, STORED.index(name)] for name in ("seconds", "person"))
+    return _with_readings(rows, read_off(curves, seconds, people, rows[:, READINGS][:, :2]))
+
+
 def _with_readings(rows: np.ndarray, figures: np.ndarray) -> np.ndarray:
     rows = rows.copy()
     rows[:, READINGS] = figures
@@ -341,8 +347,8 @@ def _with_readings(rows: np.ndarray, figures: np.ndarray) -> np.ndarray:
 
 
 def arrow_schema():
-    """COLUMNS as a pyarrow.Schema, for Parquet: `pyarrow.Table.from_pydict(columns(rows), arrow_schema())`. Unit, range and meaning
-    of each column are its field's metadata."""
+    """COLUMNS as a pyarrow.Schema: `pyarrow.Table.from_pydict(columns(rows), arrow_schema())`. Unit, range and meaning of each
+    column are its field's metadata."""
     import pyarrow  # which nothing else needs
 
     types = {

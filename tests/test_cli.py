@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from PIL import Image
 
-from inference.__main__ import summary
+from inference.run import summary
 from inference.report import CsvReport
 from inference.satisfaction import Timeline
 from inference.stream import Moment

@@ -79,7 +79,7 @@ def test_a_key_says_one_thing():
 
 def test_the_turkish_sentences_are_turkish():
     english = re.compile(r"\b(?:the|is|are|was|not|again|choose|try|most|file|picture|frames?)\b", re.IGNORECASE)
-    names = ("annotate_names_file", "annotate_several")  # FILE.mp4 is what the command's help calls it
+    names = ("copies_name_file", "copies_several")  # FILE.mp4 is what the command's help calls it
     assert [
         key for key, words in TEXTS["tr"].items() if english.search(re.sub(r"{.*?}", "", words)) and key not in names
     ] == []

@@ -1,0 +1,199 @@
+"""Photos analysed by several processes at once, and handed over in their order.
+
+Processes and not threads: they take as much processor time, have no lock of the interpreter's in common however many they are,
+and where a decoder ends one, or the system does for want of memory, that costs one photo and not the run. `python -m
+benchmarks.batch` measures both.
+"""
+
+import cv2
+import functools
+import multiprocessing
+import numpy as np
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .analyzer import FaceAnalyzer
+from .copies import Copies
+from .detector import DetectorError
+from .images import MAX_BYTES, ImageError
+from .sentences import IfadeError
+from .sources import is_video, open_file
+from .types import Analysis
+from .video import VideoError, VideoReader
+
+AHEAD = 8
+"""So many photos for each process are read ahead, or wait for their turn to be handed over."""
+MAX_ENDED = 5
+"""After so many photos in a row whose process ended it is not the photos."""
+
+
+class WorkerError(IfadeError, RuntimeError):
+    """A process ended while it analysed a photo."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo that was analysed.
+
+    Attributes:
+        result: what was found.
+        copies: as `Copies.photo` gives them, for each of `Job.copies`.
+    """
+
+    result: Analysis
+    copies: list[bytes | None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with each photo.
+
+    Attributes:
+        age_gender: estimate age and gender too.
+        copies: that are asked for.
+    """
+
+    age_gender: bool = False
+    copies: tuple[Copies, ...] = ()
+
+    def do(self, image: np.ndarray, analyzer: FaceAnalyzer) -> Photo:
+        """Analyse a picture, uint8 (H, W, 3), RGB."""
+        result = analyzer.analyze(image, self.age_gender)
+        return Photo(result, [copies.photo(image, result, analyzer) for copies in self.copies])
+
+
+def photos_ahead(paths: Iterable[Path], job: Job, workers: int) -> Iterator[Photo | IfadeError | None]:
+    """What becomes of each file, in order: the photo, why there is none, or None, which says that it is a video, and not read.
+
+    Args:
+        paths: are asked for AHEAD * workers in advance.
+        workers: processes, each with one thread for its networks.
+
+    Raises:
+        WorkerError: the processes end whatever the photo is.
+    """
+    waiting: deque[tuple[Path, Future | None]] = deque()
+    left, ended = iter(paths), 0
+    with _Pool(workers) as pool, ThreadPoolExecutor(workers) as readers:
+        while True:
+            while len(waiting) < AHEAD * workers and (path := next(left, None)) is not None:
+                if not is_video(path):
+                    readers.submit(_read, path)
+                waiting.append((path, None if is_video(path) else pool.submit(_work, path, job)))
+            if not waiting:
+                return
+            path, future = waiting.popleft()
+            try:
+                yield future.result() if future else None
+                ended = 0
+                continue
+            except BrokenProcessPool:
+                pool.restart()
+            # All that were under way are lost with the process; one by one it shows with which of them it ends.
+            alone = [(path, future), *waiting]
+            waiting.clear()
+            for path, future in alone:
+                try:
+                    if future and (not future.done() or future.exception()):
+                        future = pool.submit(_work, path, job)
+                    outcome, ended = future.result() if future else None, 0
+                except BrokenProcessPool:
+                    pool.restart()
+                    outcome, ended = WorkerError("worker_ended"), ended + 1
+                    if ended == MAX_ENDED:
+                        raise WorkerError("workers_end") from None
+                yield outcome
+
+
+class _Pool:
+    """A ProcessPoolExecutor that can be put in place of one whose process ended; a context manager.
+
+    The processes are new ones (spawn): forked ones would have the memory of MediaPipe and ONNX Runtime but not their threads.
+    """
+
+    def __init__(self, workers: int):
+        self._workers = workers
+        self._open()
+
+    def _open(self) -> None:
+        self._pool = ProcessPoolExecutor(self._workers, multiprocessing.get_context("spawn"), _prepare)
+
+    def submit(self, *call) -> Future:
+        with _without_interrupts():
+            try:
+                return self._pool.submit(*call)
+            except BrokenProcessPool as error:  # since the last answer
+                future: Future = Future()
+                future.set_exception(error)
+                return future
+
+    def restart(self) -> None:
+        self._pool.shutdown()
+        self._open()
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes that are started within never hear of Ctrl-C, which is for the one that started them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _read(path: Path) -> None:
+    """Have the system fetch a file, so that it is at hand when a process asks for it."""
+    with suppress(OSError):
+        if os.path.isfile(path):  # a pipe must not even be opened
+            with open(path, "rb") as file:
+                file.read(MAX_BYTES)
+
+
+# In the processes.
+
+
+def _prepare() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    cv2.setNumThreads(1)
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed says nothing to its processes, which would wait for it for ever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+    os._exit(1)
+
+
+@functools.cache
+def _analyzer() -> FaceAnalyzer:
+    return FaceAnalyzer(threads=1)
+
+
+def _work(path: Path, job: Job) -> Photo | IfadeError | None:
+    try:
+        source = open_file(path)
+        if isinstance(source, VideoReader):
+            source.close()
+            return None
+        return job.do(source, _analyzer())
+    except (ImageError, VideoError, DetectorError) as error:
+        return error
