@@ -110,7 +110,7 @@ export function mountVideo(element) {
           }
           failures = 0;
         } catch (error) {
-          if (error.status || ++failures > 20) throw error; // a short break of the line is waited out
+          if (error.status && error.status !== 503 || ++failures > 20) throw error; // a short break of the line, or of the server, is waited out
         }
       }
       if (mine !== run) return;
@@ -391,7 +391,7 @@ export function mountVideo(element) {
     savePage(source, report, curve.percent, [
       [t("length"), lasting(length)],
       ...size ? [[t("frame_size"), t("pixels", {width: size[0], height: size[1]})]] : [],
-      [t("pictures_a_second"), rateSelect.dataset.used],
+      [t("frames_a_second"), rateSelect.dataset.used],
       [t("age_gender"), t(ageGender.checked ? "yes" : "no")],
       [t("baseline"), t(hasBaseline ? "baseline_of_everybody" : "no_baseline")],
     ]);
