@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.camera import camera_arguments
 from synthetic import make_faces, write_csv, write_fairface, write_folders, write_utkface
 from training.data import Faces, load_fer2013
-from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
+from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, forbid_real_time, served_page
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -186,6 +186,7 @@ def playwright() -> Iterator:
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=30_000)  # there may be one busy core
+    forbid_real_time()
     with sync_playwright() as playwright:
         yield playwright
 
