@@ -6,7 +6,6 @@ Needs Playwright for Python and Chromium (from CHROMIUM, or found on the PATH).
 """
 
 import argparse
-import ctypes
 import os
 import shutil
 import socket
@@ -21,23 +20,12 @@ from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
-PR_CAPBSET_DROP, CAP_SYS_NICE = 24, 23  # of linux/prctl.h and linux/capability.h
 
 
 def find_chromium() -> str | None:
     """The Chromium or Chrome to drive, or None."""
     names = ("chromium", "chromium-browser", "google-chrome")
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-
-
-def forbid_real_time() -> None:
-    """Let no process that is started from now on claim real-time priority, where this one is root's on Linux.
-
-    Chromium does for its camera and sound where it may, and its threads, which wait for each other by turns, then keep two
-    processors from everybody for minutes.
-    """
-    if sys.platform == "linux" and os.geteuid() == 0:
-        ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_NICE, 0, 0, 0)
 
 
 def free_port() -> int:
