@@ -4,6 +4,7 @@ import json
 import os
 import pytest
 import shutil
+from argparse import Namespace
 from pathlib import Path
 from PIL import Image
 
@@ -112,7 +113,8 @@ def test_two_reports_of_one_name_are_refused(refused, names):
 
 def test_two_reports_into_a_device_are_not(folder):
     device = Path(os.devnull)
-    command_line.check_outputs(command_line.planned_outputs(device, device, None, []), [])
+    arguments = Namespace(json=device, csv=device, parquet=None, resume=False)
+    command_line.check_outputs(command_line.planned_outputs(arguments, (), []), [])
 
 
 class TestCopies:
