@@ -273,7 +273,7 @@ def test_work_ends_where_no_picture_is_due(server, visitor, end, decodable, stor
 def test_a_broken_file_says_where_it_ends(visitor, clip):
     assert visitor.send(clip[: int(len(clip) * 0.6)]).status_code == 200
     state = visitor.wait("done")
-    assert re.match(r"The file ends after 2\.\d of 4\.0 seconds", state["incomplete"]) and state["frames"] > 15
+    assert re.match(r"The file ends after 2(\.\d)? of 4 seconds", state["incomplete"]) and state["frames"] > 15
 
 
 @pytest.mark.parametrize(
