@@ -553,10 +553,10 @@ def test_files_dropped_and_pasted_in_the_page(page, page_address, clips, tmp_pat
     expect(status).to_contain_text("Finished: 40 frames", timeout=60_000)
     drop_file(page, EXAMPLE, 20, 20)
     expect(problem).to_have_text(text("en", "photo_in_video"))
-    assert page.url == page_address and page.locator(".ifade-film .ifade-report table").count() > 0
+    assert page.url == f"{page_address}#video" and page.locator(".ifade-film .ifade-report table").count() > 0
     shutil.copy(EXAMPLE, tmp_path / "clip.mp4")
     choose(page, tmp_path / "clip.mp4")
-    expect(problem).to_have_text("This is a photo, not a video. Open it in the Photo tab.")
+    expect(problem).to_have_text(text("en", "photo_in_video"))
     page.evaluate(
         """(data) => {
           const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0)), transfer = new DataTransfer();
