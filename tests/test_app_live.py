@@ -24,7 +24,7 @@ from inference.types import EMOTIONS
 from webui.address import listen
 from webui.limits import Limits
 from benchmarks.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
-from webui.server import build_sessions, build_video_server
+from webui.server import LIVE_MODEL, build_sessions, build_video_server
 from webui.server import launch as serve
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -257,7 +257,7 @@ def test_two_moving_people_are_followed_and_their_rows_are_true(visit):
         probabilities = np.array([[float(line[name + label]) for label in EMOTIONS] for line in lines])
         assert np.abs(probabilities.sum(axis=1) - 1).max() < 1e-3
     # And they say what the network says of the camera's frames.
-    analyzer = FaceAnalyzer(classifier=EmotionClassifier(app.LIVE_MODEL))
+    analyzer = FaceAnalyzer(classifier=EmotionClassifier(LIVE_MODEL))
     faces = [face for frame in list(moving_faces(2))[::15] for face in analyzer.analyze(frame).faces]
     truth = np.mean([face.consensus for face in faces], axis=0)
     measured = np.mean([[float(line[label]) for label in EMOTIONS] for line in lines], axis=0)
