@@ -58,7 +58,7 @@ SNIPPETS = {"python": PYTHON, "javascript": JAVASCRIPT, "bash": CURL, "cli": CLI
 def analyze(photo: FileData, age_gender: bool = False) -> dict:
     """All faces of a photo: width, height, faces (box, score, emotion, probabilities, shown, sure, consensus, crowd; with
     age_gender also age, age_range, age_sure, age_distribution, apparent_gender, gender_sure, gender), provider, milliseconds."""
-    raise NotImplementedError("webui.api answers in Gradio's place")
+    # Gradio reads the signature and the words above; webui.api answers, and the guard lets no call through to here.
 
 
 def declare_api() -> None:
