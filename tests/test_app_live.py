@@ -553,7 +553,7 @@ def test_it_pauses_where_nobody_looks_and_stops_when_told(visit):
 def test_each_trouble_with_a_camera_says_what_to_do(visit, launch):
     page = visit(launch(["--use-fake-device-for-media-stream"]), camera=False, permissions=())
     page.click("#ifade-live .ifade-start")
-    expect(page.locator("#ifade-live .ifade-problem")).to_contain_text("Allow it by the camera or lock sign")
+    expect(page.locator("#ifade-live .ifade-problem")).to_contain_text("Allow it at the camera or lock icon")
     assert page.locator("#ifade-live .ifade-start").is_visible() and page.requests[-1] != f"{page.url}live/frame"
 
     page = visit(launch([]), camera=False)
