@@ -24,13 +24,15 @@ KNOTS = (1, 6, 14, 24, 34, 44, 54, 64, 78)
 """Years between which weights and sharpness run straight; beyond the ends they stay."""
 
 KNOWN_BIAS = 2.0
-"""Years by which an age group may be judged too young or too old before it counts in `fit`."""
+"""Years by which an undisturbed age group may be judged too young or too old before it counts in `fit`."""
 COVERAGE_UNIT = 0.04
 """How far the part that the range holds may be off for as much as a year of bias."""
 FEW = 40
 """Faces of which an age group counts half as much as one of very many."""
-ERROR_WEIGHT = 10.0
+ERROR_WEIGHT = 5.0
 """Of a year of mean absolute error beside an age group's square of a year of bias."""
+UNDISTURBED_WEIGHT = 20.0
+"""Of the faces as they are beside the same under one disturbance."""
 STEPS = (0.5, 0.25, 0.12, 0.06, 0.03)
 
 RAW, PREFIX = "uncalibrated_age_distribution", "calibration/"
@@ -73,11 +75,17 @@ def calibrated(distribution: np.ndarray, calibration: AgeCalibration) -> np.ndar
 
 
 class Answered(NamedTuple):
-    """Age distributions (N, AGES), the faces (N) that they are of, and how much they count."""
+    """What was answered to some faces.
+
+    Attributes:
+        distribution: (N, AGES), of their ages.
+        faces: (N).
+        disturbed: whether their pictures were; then it is no matter of calibration if they are all judged too old.
+    """
 
     distribution: np.ndarray
     faces: Portraits
-    weight: float = 1.0
+    disturbed: bool = False
 
 
 def fit(views: Sequence[Answered]) -> AgeCalibration:
@@ -125,15 +133,21 @@ class _Measured:
         view = np.repeat(np.arange(len(views)), list(map(len, unseen)))
         cells = (view * len(SOURCES) + self.faces.sources) * len(AGE_GROUPS) + self.faces.age_groups
         _, self.cell, self.count = np.unique(cells, return_inverse=True, return_counts=True)
-        weights = np.array([view.weight for view in views]) / sum(view.weight for view in views)
+        weights = np.array([1.0 if view.disturbed else UNDISTURBED_WEIGHT for view in views])
+        weights /= weights.sum()
         self.of_face = (weights / np.bincount(view, minlength=len(views)))[view]
         self.of_cell = np.bincount(self.cell, weights[view]) / (self.count + FEW)
+        undisturbed = np.array([not each.disturbed for each in views])
+        self.bias_counts = np.bincount(self.cell, undisturbed[view]) > 0
 
     def loss(self, values: np.ndarray) -> float:
         answer = calibrated(self.distribution, _calibration(values))
         difference = central_age(answer) - ages_of_labels(self.faces)
         bias, held = (np.bincount(self.cell, each) / self.count for each in (difference, covered(answer, self.faces)))
-        squares = np.maximum(np.abs(bias) - KNOWN_BIAS, 0) ** 2 + ((held - AGE_COVERAGE) / COVERAGE_UNIT) ** 2
+        squares = (
+            self.bias_counts * np.maximum(np.abs(bias) - KNOWN_BIAS, 0) ** 2
+            + ((held - AGE_COVERAGE) / COVERAGE_UNIT) ** 2
+        )
         return float(ERROR_WEIGHT * self.of_face @ np.abs(difference) + self.of_cell @ squares)
 
 

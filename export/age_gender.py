@@ -2,6 +2,10 @@
 
     python -m export.age_gender MODEL.keras [MODEL.keras ...] models/age_gender.onnx --fairface DIR --utkface DIR
 
+With `--mean` one network is made of several that began with the same: its weights are the mean of theirs, which keeps most
+of what each does well (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903). Of a
+checkpoint.keras the running average of the weights is taken.
+
 The graph answers with the mean of all networks over a face and its mirror image, or over other views of it: `--views
 48,52m 64` shows the first network the face at 48 pixels and its mirror image at 52, the second the face at 64.
 `python -m benchmarks.age_gender_views` helps to choose them. The gender's temperature is fitted on the validation faces of
@@ -70,6 +74,9 @@ EXACT_CONVOLUTIONS = 2
 LARGEST_FILE = 10_000_000
 """Bytes; a Space's repository takes larger files only into a storage of its own."""
 
+VERIFIED = 1000
+"""Validation faces on which the file is compared with Keras."""
+
 SMALLEST_LOOK = 16
 """Pixels that four poolings leave one of."""
 
@@ -96,6 +103,27 @@ def parse_views(text: str) -> list[View]:
             f"{text!r} does not name views like 48,52m: pixels from {SMALLEST_LOOK} to {SIZE}, and m for the mirror image."
         )
     return [View(int(match[1]), bool(match[2])) for match in matches]
+
+
+def averaged(path: Path) -> keras.Model:
+    """A trained network, of a checkpoint with the running average of its weights."""
+    network = keras.models.load_model(path)
+    if getattr(network, "optimizer", None) is not None:
+        network.optimizer.finalize_variable_values(network.trainable_variables)
+    return network
+
+
+def mean_of(networks: list[keras.Model]) -> keras.Model:
+    """The first network with the mean of the weights of all.
+
+    Raises:
+        ValueError: they have other layers.
+    """
+    weights = [network.get_weights() for network in networks]
+    if any([each.shape for each in other] != [each.shape for each in weights[0]] for other in weights):
+        raise ValueError("--mean: the networks have other layers; there is no mean of them.")
+    networks[0].set_weights([np.mean(each, axis=0) for each in zip(*weights)])
+    return networks[0]
 
 
 def both_sides(network: keras.Model) -> list[View]:
@@ -192,10 +220,6 @@ def at_look(network: keras.Model, look: int) -> keras.Model:
     return other
 
 
-UNDISTURBED = 5.0
-"""How much the faces as they are count in the calibration beside the same under one disturbance."""
-
-
 def calibrate(graph: onnx.ModelProto, candidate: Path, validation: Portraits) -> dict:
     """Append the calibration of the ages to an exported graph.
 
@@ -211,10 +235,7 @@ def calibrate(graph: onnx.ModelProto, candidate: Path, validation: Portraits) ->
     onnx.save(graph, candidate)
     views = album_views(predictor(candidate), validation)
     calibration = fit(
-        [
-            Answered(view.answers["age_distribution"], view.faces, UNDISTURBED if view.name == "undisturbed" else 1.0)
-            for view in views
-        ]
+        [Answered(view.answers["age_distribution"], view.faces, view.name != "undisturbed") for view in views]
     )
     append(graph, calibration)
     onnx.save(graph, candidate)
@@ -247,6 +268,7 @@ def main() -> int:
     parser.add_argument(
         "--int8", action="store_true", help="in 8-bit integers: faster, smaller, a little less accurate"
     )
+    parser.add_argument("--mean", action="store_true", help="one network, whose weights are the mean of those named")
     parser.add_argument("--again", action="store_true", help="measure OUT.onnx, which was exported before, once more")
     parser.add_argument("--calibrate", action="store_true", help="with --again: calibrate its ages anew first")
     add_demographics_arguments(parser)
@@ -255,8 +277,9 @@ def main() -> int:
         parser.error("name the networks, or with --again the exported file alone")
     if args.calibrate and not args.again:
         parser.error("--calibrate is for --again: what is exported is calibrated anyway")
-    if args.views and len(args.views) != len(args.models):
-        parser.error(f"--views names those of {len(args.views)} networks, and there are {len(args.models)}")
+    count = 1 if args.mean else len(args.models)
+    if args.views and len(args.views) != count:
+        parser.error(f"--views names those of {len(args.views)} networks, and there are {count}")
     try:
         settings = [read_settings(model) for model in args.models]
         portraits, _ = load_portraits(args.fairface, args.utkface, args.crops)
@@ -274,7 +297,9 @@ def main() -> int:
             options = " --again" + " --calibrate" * args.calibrate
             write_measured(graph, metadata, predict, portraits, args.out, options, found)
             return 0
-        networks = [keras.models.load_model(model, compile=False) for model in args.models]
+        networks = [averaged(model) for model in args.models]
+        if args.mean:
+            networks = [mean_of(networks)]
     except (DemographicsError, ModelError, DecodeError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -295,7 +320,7 @@ def main() -> int:
         "coverage": str(AGE_COVERAGE),
         "dataset": " and ".join(data),
         "terms": "; ".join(TERMS[name] for name in data),
-        "runs": " + ".join(model.parent.name for model in args.models),
+        "runs": (" and " if args.mean else " + ").join(model.parent.name for model in args.models),
         "views": " + ".join(",".join(map(str, shown)) for shown in views),
         "weights": "int8" if args.int8 else "float16" if half else "float32",
         "parameters": str(parameters),
@@ -308,7 +333,7 @@ def main() -> int:
         candidate = Path(folder) / "candidate.onnx"
         onnx.save(graph, candidate)
         try:
-            print(verify(serving, candidate, validation.images))
+            print(verify(serving, candidate, validation.images[:VERIFIED]))
         except VerificationError as error:
             print(f"error: not exported: {error}", file=sys.stderr)
             return 1
@@ -324,7 +349,15 @@ def main() -> int:
             onnx.helper.set_model_props(graph, metadata)
         found = calibrate(graph, candidate, validation)
         metadata = {entry.key: entry.value for entry in graph.metadata_props}
-        write_measured(graph, metadata, predictor(candidate), portraits, args.out, " --int8" * args.int8, found)
+        write_measured(
+            graph,
+            metadata,
+            predictor(candidate),
+            portraits,
+            args.out,
+            " --mean" * args.mean + " --int8" * args.int8,
+            found,
+        )
     return 0
 
 

@@ -323,6 +323,7 @@ class TestTraining:
         ]
 
     def test_kept_answers_go_to_their_faces(self, portraits, tmp_path):
+        portraits = portraits.part("training")  # the test part has pictures of the same names
         names = names_of(portraits)
         order = np.random.default_rng(0).permutation(len(names))
         source, name = np.array([names[index].split("/") for index in order]).T
@@ -513,6 +514,23 @@ class TestExport:
         for name in ("age_distribution", "gender"):
             np.testing.assert_allclose(both[name], (one[name] + other[name]) / 2, atol=1e-5)
         assert np.abs(one["gender"] - other["gender"]).max() > 0.01
+
+    def test_the_mean_of_weights(self, trained_run, portraits):
+        """A checkpoint gives the running average, which is what its run measured last."""
+        run = AgeGenderRun.__new__(AgeGenderRun)
+        found = []
+        for load in (export_age_gender.averaged, keras.models.load_model):
+            run.model = load(trained_run / "checkpoint.keras")
+            found.append(run.validate(portraits.part("validation"))["val_loss"])
+        measured = read_history(trained_run)[-1]["val_loss"]
+        assert found[0] == pytest.approx(measured, abs=1e-4) and abs(found[1] - measured) > 1e-4
+        networks = [export_age_gender.averaged(trained_run / "model.keras") for _ in range(2)]
+        weights = networks[0].get_weights()
+        networks[1].set_weights([3 * weight for weight in weights])
+        for mean, weight in zip(export_age_gender.mean_of(networks).get_weights(), weights):
+            np.testing.assert_allclose(mean, 2 * weight, rtol=1e-5)
+        with pytest.raises(ValueError, match="--mean: the networks have other layers"):
+            export_age_gender.mean_of([networks[0], age_gender.age_gender_cnn()])
 
     def test_each_network_has_its_views(self, trained_run, portraits):
         faces = portraits.images[:8].astype(np.float32)
