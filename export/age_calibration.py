@@ -23,17 +23,17 @@ from training.demographics import AGE_GROUPS, SOURCES, Portraits
 KNOTS = (1, 6, 14, 24, 34, 44, 54, 64, 78)
 """Years between which weights and sharpness run straight; beyond the ends they stay."""
 
-KNOWN_BIAS = 2.0
+KNOWN_BIAS = 2.5
 """Years by which an undisturbed age group may be judged too young or too old before it counts in `fit`."""
 COVERAGE_UNIT = 0.04
 """How far the part that the range holds may be off for as much as a year of bias."""
 FEW = 40
 """Faces of which an age group counts half as much as one of very many."""
-ERROR_WEIGHT = 5.0
+ERROR_WEIGHT = 10.0
 """Of a year of mean absolute error beside an age group's square of a year of bias."""
 UNDISTURBED_WEIGHT = 20.0
 """Of the faces as they are beside the same under one disturbance."""
-STEPS = (0.5, 0.25, 0.12, 0.06, 0.03)
+STEPS = (0.5, 0.25, 0.12)
 
 RAW, PREFIX = "uncalibrated_age_distribution", "calibration/"
 

@@ -17,6 +17,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from benchmarks import age_gender_views
+from export import age_calibration
 from export import age_gender as export_age_gender
 from export import restore as export_restore
 from export.age_calibration import AgeCalibration, Answered, append, calibrated, fit, from_metadata
@@ -196,6 +197,7 @@ def small_recipes():
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(age_gender, "RECIPES", small)
+        patch.setattr(age_calibration, "STEPS", (0.5,))  # an export shall not take long
         yield
 
 
@@ -673,23 +675,27 @@ def normal(centers: np.ndarray, deviation: float) -> np.ndarray:
 
 
 class TestCalibration:
+    @pytest.fixture
+    def steps(self, monkeypatch):
+        monkeypatch.setattr(age_calibration, "STEPS", (0.5, 0.1, 0.03))
+
     @pytest.mark.parametrize("claimed", (4, 14))
-    def test_the_range_holds_what_it_is_to(self, claimed):
+    def test_the_range_holds_what_it_is_to(self, claimed, steps):
         """Of a network that is too sure, or too unsure, of ages that it tells with a deviation of 8 years."""
         rng = np.random.default_rng(0)
-        true = rng.integers(25, 75, 3000)
-        answer, faces = normal(true + rng.normal(0, 8, 3000), claimed), portraits_of(true, true)
+        true = rng.integers(25, 75, 1000)
+        answer, faces = normal(true + rng.normal(0, 8, 1000), claimed), portraits_of(true, true)
         before = covered(answer, faces).mean()
         assert abs(before - AGE_COVERAGE) > 0.1
         after = covered(calibrated(answer, fit([Answered(answer, faces)])), faces)
         for group in range(3, 7):
             assert after[faces.age_groups == group].mean() == pytest.approx(AGE_COVERAGE, abs=0.04)
 
-    def test_the_old_are_no_longer_taken_for_younger(self):
+    def test_the_old_are_no_longer_taken_for_younger(self, steps):
         """A network that draws all ages a third of the way toward 35, as an unsure one does."""
         rng = np.random.default_rng(0)
-        true = rng.integers(20, 90, 3000)
-        answer, faces = normal(35 + (true + rng.normal(0, 5, 3000) - 35) * 2 / 3, 8), portraits_of(true, true)
+        true = rng.integers(20, 90, 1000)
+        answer, faces = normal(35 + (true + rng.normal(0, 5, 1000) - 35) * 2 / 3, 8), portraits_of(true, true)
         found = calibrated(answer, fit([Answered(answer, faces)]))
         before, after = (by_band({"age_distribution": each}, faces) for each in (answer, found))
         assert before["60-69"]["bias"] < -9 and before["more than 70"]["bias"] < -12
