@@ -9,6 +9,7 @@ settings of the runs that are named are added to those in docs/results/age_gende
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -78,11 +79,11 @@ def runs_table(runs: dict[str, dict]) -> list[str]:
 
 
 def speed(report: dict, repeats: int = 30) -> str:
-    """Milliseconds a face at several batch sizes, on one thread."""
+    """Milliseconds of processor time a face at several batch sizes, on one thread, whatever else the processor does."""
     estimator = AgeGenderEstimator(report["model"], threads=1, cuda=False)
     faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), *[estimator.input_size] * 2, 3), np.uint8)
     return ", ".join(
-        f"{median_milliseconds(lambda: estimator.answers(faces[:batch]), repeats) / batch:.2f} in a batch of {batch}"
+        f"{median_milliseconds(lambda: estimator.answers(faces[:batch]), repeats, time.thread_time) / batch:.2f} in a batch of {batch}"
         for batch in BATCHES
     )
 
@@ -117,7 +118,7 @@ def section(reports: list[dict], runs: dict[str, dict]) -> str:
             f"(../../models/{served['model'].replace('.onnx', '_metrics.json')}). An age group is right where the age that is "
             "shown lies in it.",
             "",
-            f"Median milliseconds a face on one thread of {processor()}: {speed(served)}.",
+            f"Median milliseconds of processor time a face on one thread of {processor()}: {speed(served)}.",
             "",
             *(line for report in reports for line in (f"## {report['model']}", "", *_groups(report), "")),
             "## The runs",

@@ -2,20 +2,25 @@
 
     python -m export.age_gender MODEL.keras [MODEL.keras ...] models/age_gender.onnx --fairface DIR --utkface DIR
 
+With `--mean` one network is made of several that began with the same: its weights are the mean of theirs, which keeps most
+of what each does well (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903). Of a
+checkpoint.keras the running average of the weights is taken.
+
 The graph answers with the mean of all networks over a face and its mirror image, or over other views of it: `--views
 48,52m 64` shows the first network the face at 48 pixels and its mirror image at 52, the second the face at 64.
-`python -m benchmarks.age_gender_views` helps to choose them. The two temperatures are fitted on the validation faces
-of the data sets that the networks were trained on: the age's so that the range shown holds AGE_COVERAGE of the ages, the
-gender's by the cross-entropy. Where the file would be larger than LARGEST_FILE, the convolutions' weights are rounded to
-float16 before all that. With `--int8` the network is calibrated and compared as it is and then quantized to 8-bit
-integers, which take two thirds of the time (`export.quantize`). The file is compared with Keras on real faces and measured
+`python -m benchmarks.age_gender_views` helps to choose them. The gender's temperature is fitted on the validation faces of
+the data sets that the networks were trained on by the cross-entropy, and the ages are calibrated on these faces, as they
+are and as old photographs show them (`export.age_calibration`), in the file as it is served. Where the file would be larger
+than LARGEST_FILE, the convolutions' weights are rounded to float16 before all that. With `--int8` the network is compared
+as it is and then quantized to 8-bit integers, which take two thirds of the time (`export.quantize`). The file is compared with Keras on real faces and measured
 on the test faces, and the figures go into its metadata and into a file beside it: age_gender.onnx and
 age_gender_metrics.json, say. Nothing is written where the comparison fails, or where the integers cost more than half a
 point of accuracy on the validation faces.
 
     python -m export.age_gender --again models/age_gender.onnx --fairface DIR --utkface DIR
 
-measures a file that was exported before once more, where what is measured has changed.
+measures a file that was exported before once more, where what is measured has changed; with `--calibrate` its ages are
+calibrated anew before that.
 """
 
 import argparse
@@ -36,13 +41,14 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
+from export.age_calibration import AgeCalibration, Answered, append, calibrated, fit
 from export.quantize import LARGEST_LOSS, quantize
 from export.to_onnx import convert, fold_batch_norm
 from export.verify import VerificationError, verify
 from inference.model_files import MODELS, ModelError, write_checksums
 from inference.types import AGE_COVERAGE, AGES, GENDERS
 from training.age_gender import AreaResize, look_of, read_settings
-from training.demographic_report import Predictor, covered, disturbed, evaluate, predictor, score
+from training.demographic_report import Predictor, album_views, bands, disturbed, evaluate, predictor, score
 from training.demographics import (
     SIZE,
     SOURCES,
@@ -51,7 +57,7 @@ from training.demographics import (
     add_demographics_arguments,
     load_portraits,
 )
-from training.evaluate import at_temperature, fit_temperature
+from training.evaluate import fit_temperature
 
 TERMS = {
     "FairFace": "FairFace: CC BY 4.0",
@@ -67,6 +73,9 @@ EXACT_CONVOLUTIONS = 2
 
 LARGEST_FILE = 10_000_000
 """Bytes; a Space's repository takes larger files only into a storage of its own."""
+
+VERIFIED = 1000
+"""Validation faces on which the file is compared with Keras."""
 
 SMALLEST_LOOK = 16
 """Pixels that four poolings leave one of."""
@@ -94,6 +103,27 @@ def parse_views(text: str) -> list[View]:
             f"{text!r} does not name views like 48,52m: pixels from {SMALLEST_LOOK} to {SIZE}, and m for the mirror image."
         )
     return [View(int(match[1]), bool(match[2])) for match in matches]
+
+
+def averaged(path: Path) -> keras.Model:
+    """A trained network, of a checkpoint with the running average of its weights."""
+    network = keras.models.load_model(path)
+    if getattr(network, "optimizer", None) is not None:
+        network.optimizer.finalize_variable_values(network.trainable_variables)
+    return network
+
+
+def mean_of(networks: list[keras.Model]) -> keras.Model:
+    """The first network with the mean of the weights of all.
+
+    Raises:
+        ValueError: they have other layers.
+    """
+    weights = [network.get_weights() for network in networks]
+    if any([each.shape for each in other] != [each.shape for each in weights[0]] for other in weights):
+        raise ValueError("--mean: the networks have other layers; there is no mean of them.")
+    networks[0].set_weights([np.mean(each, axis=0) for each in zip(*weights)])
+    return networks[0]
 
 
 def both_sides(network: keras.Model) -> list[View]:
@@ -190,22 +220,28 @@ def at_look(network: keras.Model, look: int) -> keras.Model:
     return other
 
 
-def fit_age_temperature(distribution: np.ndarray, validation: Portraits) -> float:
-    """The temperature at which the range that is shown holds AGE_COVERAGE of the ages of each data set, in the mean.
-
-    Searched between 1/2 and 2 in steps of one percent.
+def calibrate(graph: onnx.ModelProto, candidate: Path, validation: Portraits) -> dict:
+    """Append the calibration of the ages to an exported graph.
 
     Args:
-        distribution: (N, AGES), uncalibrated.
-        validation: the faces (N) that it is of.
+        graph: it gets the calibration.
+        candidate: the file in which the graph is written.
+        validation: the faces on which it is fitted, as they are and under each of ALBUM.
+
+    Returns:
+        `bands` of these faces, as the calibrated graph answers.
     """
-
-    def miss(temperature: float) -> float:
-        inside = covered(at_temperature(distribution, temperature), validation)
-        return abs(np.mean([inside[validation.sources == source].mean() for source in sources]) - AGE_COVERAGE)
-
-    sources = np.unique(validation.sources)
-    return float(min(np.exp(np.arange(-np.log(2), np.log(2), 0.01)), key=miss))
+    append(graph, AgeCalibration())
+    onnx.save(graph, candidate)
+    views = album_views(predictor(candidate), validation)
+    calibration = fit(
+        [Answered(view.answers["age_distribution"], view.faces, view.name != "undisturbed") for view in views]
+    )
+    append(graph, calibration)
+    onnx.save(graph, candidate)
+    for view in views:
+        view.answers["age_distribution"] = calibrated(view.answers["age_distribution"], calibration)
+    return bands(views)
 
 
 def score_part(predict: Predictor, faces: Portraits) -> dict:
@@ -232,30 +268,43 @@ def main() -> int:
     parser.add_argument(
         "--int8", action="store_true", help="in 8-bit integers: faster, smaller, a little less accurate"
     )
+    parser.add_argument("--mean", action="store_true", help="one network, whose weights are the mean of those named")
     parser.add_argument("--again", action="store_true", help="measure OUT.onnx, which was exported before, once more")
+    parser.add_argument("--calibrate", action="store_true", help="with --again: calibrate its ages anew first")
     add_demographics_arguments(parser)
     args = parser.parse_args()
     if args.again == bool(args.models):
         parser.error("name the networks, or with --again the exported file alone")
-    if args.views and len(args.views) != len(args.models):
-        parser.error(f"--views names those of {len(args.views)} networks, and there are {len(args.models)}")
+    if args.calibrate and not args.again:
+        parser.error("--calibrate is for --again: what is exported is calibrated anyway")
+    count = 1 if args.mean else len(args.models)
+    if args.views and len(args.views) != count:
+        parser.error(f"--views names those of {len(args.views)} networks, and there are {count}")
     try:
         settings = [read_settings(model) for model in args.models]
         portraits, _ = load_portraits(args.fairface, args.utkface, args.crops)
         if args.again:
             graph, predict = onnx.load(args.out), predictor(args.out)
+            names = next((entry.value for entry in graph.metadata_props if entry.key == "dataset"), "")
+            validation = _of(portraits.part("validation"), [name for name in SOURCES if name in names])
+            if args.calibrate:
+                with tempfile.TemporaryDirectory() as folder:
+                    found = calibrate(graph, Path(folder) / "candidate.onnx", validation)
+                    predict = predictor(Path(folder) / "candidate.onnx")
+            else:
+                found = bands(album_views(predict, validation))
             metadata = {entry.key: entry.value for entry in graph.metadata_props if entry.key != "metrics"}
-            write_measured(graph, metadata, predict, portraits, args.out, " --again")
+            options = " --again" + " --calibrate" * args.calibrate
+            write_measured(graph, metadata, predict, portraits, args.out, options, found)
             return 0
-        networks = [keras.models.load_model(model, compile=False) for model in args.models]
+        networks = [averaged(model) for model in args.models]
+        if args.mean:
+            networks = [mean_of(networks)]
     except (DemographicsError, ModelError, DecodeError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     data = [name for name in SOURCES if any(name in each["data"] for each in settings)]
-    training, validation = (
-        faces.select(np.isin(faces.sources, [SOURCES.index(name) for name in data]))
-        for faces in (portraits.part("training"), portraits.part("validation"))
-    )
+    training, validation = (_of(portraits.part(part), data) for part in ("training", "validation"))
     if not len(validation):
         print(f"error: there are no validation faces of {' and '.join(data)}.", file=sys.stderr)
         return 1
@@ -263,30 +312,28 @@ def main() -> int:
     parameters = sum(network.count_params() for network in networks)
     half = not args.int8 and parameters * 4 > LARGEST_FILE
     answers = serving_network(networks, views=views, half=half).predict(validation.images, batch_size=256, verbose=0)
-    temperature = fit_age_temperature(answers["age_distribution"], validation)
     gender_temperature = fit_temperature(answers["gender"], validation.genders)
-    calibrated = serving_network(networks, temperature, gender_temperature, views, half)
+    serving = serving_network(networks, gender_temperature=gender_temperature, views=views, half=half)
     metadata = {
         **CONTRACT,
-        "temperature": f"{temperature:.4f}",
         "gender_temperature": f"{gender_temperature:.4f}",
         "coverage": str(AGE_COVERAGE),
         "dataset": " and ".join(data),
         "terms": "; ".join(TERMS[name] for name in data),
-        "runs": " + ".join(model.parent.name for model in args.models),
+        "runs": (" and " if args.mean else " + ").join(model.parent.name for model in args.models),
         "views": " + ".join(",".join(map(str, shown)) for shown in views),
         "weights": "int8" if args.int8 else "float16" if half else "float32",
         "parameters": str(parameters),
         "version": datetime.date.today().isoformat(),
     }
-    graph = convert(calibrated, metadata)
+    graph = convert(serving, metadata)
     if half:
         store_halves(graph)
     with tempfile.TemporaryDirectory() as folder:
         candidate = Path(folder) / "candidate.onnx"
         onnx.save(graph, candidate)
         try:
-            print(verify(calibrated, candidate, validation.images))
+            print(verify(serving, candidate, validation.images[:VERIFIED]))
         except VerificationError as error:
             print(f"error: not exported: {error}", file=sys.stderr)
             return 1
@@ -299,12 +346,34 @@ def main() -> int:
                 print("error: not exported: the integers cost too much accuracy.", file=sys.stderr)
                 return 1
             graph = onnx.load(candidate)
-        write_measured(graph, metadata, predictor(candidate), portraits, args.out, " --int8" * args.int8)
+            onnx.helper.set_model_props(graph, metadata)
+        found = calibrate(graph, candidate, validation)
+        metadata = {entry.key: entry.value for entry in graph.metadata_props}
+        write_measured(
+            graph,
+            metadata,
+            predictor(candidate),
+            portraits,
+            args.out,
+            " --mean" * args.mean + " --int8" * args.int8,
+            found,
+        )
     return 0
 
 
+def _of(portraits: Portraits, sources: list[str]) -> Portraits:
+    """The faces of some data sets."""
+    return portraits.select(np.isin(portraits.sources, [SOURCES.index(name) for name in sources]))
+
+
 def write_measured(
-    graph: onnx.ModelProto, metadata: dict[str, str], predict: Predictor, portraits: Portraits, out: Path, options: str
+    graph: onnx.ModelProto,
+    metadata: dict[str, str],
+    predict: Predictor,
+    portraits: Portraits,
+    out: Path,
+    options: str,
+    found: dict,
 ) -> None:
     """Write an exported network with its metadata and its figures, and the report beside it.
 
@@ -315,6 +384,7 @@ def write_measured(
         portraits: the faces on which it is measured.
         out: the file.
         options: of this command, for the report.
+        found: `bands` of the validation faces, for the report.
     """
     chosen_on = {source: score_part(predict, portraits.part("validation", source)) for source in SOURCES}
     results, disturbances = evaluate(predict, portraits), disturbed(predict, portraits)
@@ -324,10 +394,9 @@ def write_measured(
     if out.resolve().parent == MODELS:
         write_checksums()
     report = {"model": out.name, "command": f"python -m export.age_gender{options}", **metadata, "labels": GENDERS}
-    report |= {"validation": chosen_on, "metrics": results, "disturbed": disturbances}
+    report |= {"validation": chosen_on, "metrics": results, "disturbed": disturbances, "bands": found}
     out.with_name(f"{out.stem}_metrics.json").write_text(json.dumps(report, indent=2) + "\n")
-    temperatures = " and ".join(metadata[name] for name in ("temperature", "gender_temperature"))
-    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB, temperatures {temperatures}")
+    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
     for source, figures in results.items():
         print(f"{source}: " + ", ".join(f"{name} {value}" for name, value in figures["all"].items()))
 

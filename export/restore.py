@@ -24,6 +24,7 @@ import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
 
+from export.age_calibration import calibrated, from_metadata
 from export.age_gender import View, parse_views, serving_network
 from inference.types import central_age
 from training.age_gender import age_gender_cnn
@@ -165,9 +166,13 @@ def main() -> int:
     except DemographicsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    temperatures = float(metadata["temperature"]), float(metadata["gender_temperature"])
+    # Files of before `export.age_calibration` have a temperature for the ages instead.
+    temperatures = float(metadata.get("temperature", 1)), float(metadata["gender_temperature"])
     again = serving_network([network], *temperatures, [views_of(graph)])
     wanted, got = predictor(args.model)(validation.images), again.predict(validation.images, verbose=0)
+    if "age_calibration" in metadata:
+        calibration = from_metadata(metadata["age_calibration"])
+        got["age_distribution"] = calibrated(got["age_distribution"], calibration)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     replace_file(args.out, network.save)
     digest = hashlib.sha256(args.model.read_bytes()).hexdigest()

@@ -17,18 +17,30 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from benchmarks import age_gender_views, results
+from export import age_calibration
 from export import age_gender as export_age_gender
 from export import restore as export_restore
-from export.age_gender import View, fit_age_temperature, parse_views
+from export.age_calibration import AgeCalibration, Answered, append, calibrated, fit, from_metadata
+from export.age_gender import View, parse_views
 from inference.age_gender import AgeGenderEstimator
 from inference.analyzer import FaceAnalyzer
 from inference.images import load_image
 from inference.model_files import CHECKSUMS, MODELS, ModelError
-from inference.types import AGE_COVERAGE, AGES, GENDERS, Detection, Face, age_range, central_age
+from inference.types import AGE_COVERAGE, AGES, GENDERS, MINOR_DOUBT, Detection, Face, age_range, central_age
 from training import age_gender, demographic_report, evaluate
 from training.age_gender import COMPONENTS, RECIPES, AgeDistribution, AgeGenderRun, AreaResize, draw, interval_loss
-from training.demographic_report import by_groups, covered, disturbed, likeliest_group, score, shown_group
-from training.demographics import AGE_GROUPS, PARTS, RACES, SIZE, SOURCES, Portraits, load_portraits
+from training.demographic_report import by_band, by_groups, covered, disturbed, likeliest_group, score, shown_group
+from training.demographics import (
+    AGE_GROUPS,
+    PARTS,
+    RACES,
+    SIZE,
+    SOURCES,
+    DemographicsError,
+    Portraits,
+    load_portraits,
+)
+from training.further import names_of
 from training.train import read_history
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -121,6 +133,11 @@ class TestAgesOfADistribution:
         assert age_range(tails).tolist() == [40, 40]
         assert age_range(tails, coverage=0.9).tolist() == [20, 60]
 
+    @pytest.mark.parametrize("minor, first", [(MINOR_DOUBT - 0.01, 20), (MINOR_DOUBT + 0.01, 17)])
+    def test_a_range_lies_from_adult_up_only_where_a_minor_is_improbable(self, minor, first):
+        distribution = minor * years(10)[0] + (1 - minor) * years(*range(20, 30)).mean(axis=0)
+        assert MINOR_DOUBT < 0.1 and age_range(distribution).tolist() == [first, 28]
+
     def test_averages_give_consistent_answers(self):
         """A tracker averages distributions: the range of the average is not the average of the ranges."""
         average = (years(20) + years(40)) / 2
@@ -180,6 +197,7 @@ def small_recipes():
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(age_gender, "RECIPES", small)
+        patch.setattr(age_calibration, "STEPS", (0.5,))  # an export shall not take long
         yield
 
 
@@ -306,6 +324,34 @@ class TestTraining:
             str(tmp_path / "wrong.keras")
         ]
 
+    def test_kept_answers_go_to_their_faces(self, portraits, tmp_path):
+        portraits = portraits.part("training")  # the test part has pictures of the same names
+        names = names_of(portraits)
+        order = np.random.default_rng(0).permutation(len(names))
+        source, name = np.array([names[index].split("/") for index in order]).T
+        np.savez(tmp_path / "names.npz", source=source, name=name)
+        ages = np.repeat(order[:, None], AGES, axis=1)
+        np.savez(tmp_path / "age_gender.npz", age_distribution=ages, gender=ages[:, :2])
+        chosen = np.array([5, 2, 9])
+        answers = age_gender.kept_answers(tmp_path, portraits.select(chosen))
+        assert answers["gender"][:, 0].tolist() == answers["age_distribution"][:, 7].tolist() == chosen.tolist()
+        np.savez(tmp_path / "names.npz", source=source[1:], name=name[1:])
+        missing = re.escape(names[order[0]])
+        with pytest.raises(DemographicsError, match=f"1 faces have no answer, {missing} for one"):
+            age_gender.kept_answers(tmp_path, portraits)
+        with pytest.raises(DemographicsError, match="holds no answers"):
+            age_gender.kept_answers(tmp_path / "none", portraits)
+
+    def test_epochs_of_fewer_faces(self, trained_run, demographics_arguments, tmp_path, call):
+        """An epoch shows as many as asked for, and a run that is resumed knows how many it has done."""
+        arguments = ("--recipe", "both", *demographics_arguments, "--faces", 40, "--epochs", 2, "--out", tmp_path)
+        start = ("--start", trained_run / "model.keras")
+        assert call(age_gender.main, *arguments, *start) == 0
+        assert len(read_history(tmp_path)) == 2
+        steps = keras.models.load_model(tmp_path / "checkpoint.keras").optimizer.iterations
+        assert int(steps) == 2 * -(-40 // age_gender.RECIPES["both"].batch_size)
+        assert call(age_gender.main, *arguments, *start) == 0 and len(read_history(tmp_path)) == 2
+
     @pytest.mark.parametrize("option", ("--start", "--teacher"))
     def test_what_is_no_network(self, demographics_arguments, tmp_path, call, option):
         arguments = ("--recipe", "both", *demographics_arguments, "--epochs", 1, "--out", tmp_path / "run")
@@ -348,7 +394,11 @@ class TestTraining:
         prepared = AgeGenderRun.__new__(AgeGenderRun)
         recipe = age_gender.RECIPES["fairface"]
         prepared.recipe = replace(recipe, augmentation=replace(recipe.augmentation, tint=0.0, saturation=0.0))
-        prepared.settings, prepared.model, prepared.teaching = {"seed": 0, "epochs": 2}, recipe.build(), {}
+        prepared.settings, prepared.model, prepared.teaching = (
+            {"seed": 0, "epochs": 2, "training_faces": 180},
+            recipe.build(),
+            {},
+        )
         images, targets = prepared.epoch_data(portraits.part("training"), 0)
         assert images.shape[1:] == (SIZE, SIZE, 3) and images.dtype == np.uint8
         upper = images[:, 6:12].mean(axis=(1, 2))
@@ -440,7 +490,7 @@ class TestExport:
         assert AgeGenderEstimator(exported_file).metrics == report["metrics"]
 
     def test_the_file_answers_as_keras_does(self, exported_file, trained_run, portraits):
-        """The mean over a face and its mirror image at the fitted temperatures, computed here from the network alone."""
+        """The mean over a face and its mirror image, calibrated, computed here from the network alone."""
         faces = portraits.images[:24]
         network = keras.models.load_model(trained_run / "model.keras", compile=False)
         metadata = {entry.key: entry.value for entry in onnx.load(exported_file).metadata_props}
@@ -448,10 +498,13 @@ class TestExport:
         names = ("age_distribution", "gender", "age")
         found = dict(zip(names, session.run(names, {"image": faces.astype(np.float32)})))
         both = [network.predict(view.astype(np.float32), verbose=0) for view in (faces, faces[:, :, ::-1])]
-        for name, key in (("age_distribution", "temperature"), ("gender", "gender_temperature")):
-            mean = (both[0][name] + both[1][name]) / 2
-            expected = evaluate.at_temperature(mean, float(metadata[key]))
-            np.testing.assert_allclose(found[name], expected, atol=1e-4)
+        means = {name: (both[0][name] + both[1][name]) / 2 for name in both[0]}
+        expected = evaluate.at_temperature(means["gender"], float(metadata["gender_temperature"]))
+        np.testing.assert_allclose(found["gender"], expected, atol=1e-4)
+        calibration = from_metadata(metadata["age_calibration"])
+        assert calibration != AgeCalibration()
+        expected = calibrated(means["age_distribution"], calibration)
+        np.testing.assert_allclose(found["age_distribution"], expected, atol=1e-4)
         np.testing.assert_allclose(found["age"], central_age(found["age_distribution"]), atol=1e-3)
         mirrored = dict(zip(names, session.run(names, {"image": faces[:, :, ::-1].astype(np.float32)})))
         np.testing.assert_allclose(found["gender"], mirrored["gender"], atol=1e-5)
@@ -467,6 +520,23 @@ class TestExport:
         for name in ("age_distribution", "gender"):
             np.testing.assert_allclose(both[name], (one[name] + other[name]) / 2, atol=1e-5)
         assert np.abs(one["gender"] - other["gender"]).max() > 0.01
+
+    def test_the_mean_of_weights(self, trained_run, portraits):
+        """A checkpoint gives the running average, which is what its run measured last."""
+        run = AgeGenderRun.__new__(AgeGenderRun)
+        found = []
+        for load in (export_age_gender.averaged, keras.models.load_model):
+            run.model = load(trained_run / "checkpoint.keras")
+            found.append(run.validate(portraits.part("validation"))["val_loss"])
+        measured = read_history(trained_run)[-1]["val_loss"]
+        assert found[0] == pytest.approx(measured, abs=1e-4) and abs(found[1] - measured) > 1e-4
+        networks = [export_age_gender.averaged(trained_run / "model.keras") for _ in range(2)]
+        weights = networks[0].get_weights()
+        networks[1].set_weights([3 * weight for weight in weights])
+        for mean, weight in zip(export_age_gender.mean_of(networks).get_weights(), weights):
+            np.testing.assert_allclose(mean, 2 * weight, rtol=1e-5)
+        with pytest.raises(ValueError, match="--mean: the networks have other layers"):
+            export_age_gender.mean_of([networks[0], age_gender.age_gender_cnn()])
 
     def test_each_network_has_its_views(self, trained_run, portraits):
         faces = portraits.images[:8].astype(np.float32)
@@ -594,39 +664,76 @@ class TestExport:
         assert call(export_age_gender.main, trained_run / "model.keras", target, *demographics_arguments) == 1
         assert "not exported" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
-    def test_temperature(self):
-        """Too narrow distributions are widened until the range holds the stated part of the ages, and the reverse."""
-        rng = np.random.default_rng(0)
-        true = rng.integers(30, 70, 1000)
-        for claimed in (5, 20):
-            grid = np.arange(AGES)
-            centers = true[:, None] + rng.normal(0, 10, (1000, 1))
-            distribution = np.exp(-((grid - centers) ** 2) / (2 * claimed**2))
-            distribution /= distribution.sum(axis=1, keepdims=True)
-            faces = portraits_of(true, true)
-            temperature = fit_age_temperature(distribution, faces)
-            assert (temperature > 1) == (claimed == 5)
-            if claimed == 20:  # within the searched range: a deviation of 10 needs a quarter
-                assert temperature == pytest.approx(0.5, abs=0.01)
-
-    def test_fitted_coverage(self):
-        rng = np.random.default_rng(1)
-        true = rng.integers(20, 80, 1500)
-        centers = true[:, None] + rng.normal(0, 6, (1500, 1))
-        distribution = np.exp(-((np.arange(AGES) - centers) ** 2) / (2 * 8.0**2))
-        distribution /= distribution.sum(axis=1, keepdims=True)
-        faces = portraits_of(true, true)
-        temperature = fit_age_temperature(distribution, faces)
-        inside = covered(evaluate.at_temperature(distribution, temperature), faces).mean()
-        assert inside == pytest.approx(AGE_COVERAGE, abs=0.03)
-        assert covered(distribution, faces).mean() > inside + 0.05
-
 
 def _export_of_a_brighter_face(model, metadata, factor):
     from export.to_onnx import convert
 
     image = keras.Input(model.input_shape[1:], name="image")
     return convert(keras.Model(image, model(image * factor)), metadata)
+
+
+def normal(centers: np.ndarray, deviation: float) -> np.ndarray:
+    """Age distributions about centers (N,), in years."""
+    values = np.exp(-((np.arange(AGES) - centers[:, None]) ** 2) / (2 * deviation**2))
+    return values / values.sum(axis=1, keepdims=True)
+
+
+class TestCalibration:
+    @pytest.fixture
+    def steps(self, monkeypatch):
+        monkeypatch.setattr(age_calibration, "STEPS", (0.5, 0.1, 0.03))
+
+    @pytest.mark.parametrize("claimed", (4, 14))
+    def test_the_range_holds_what_it_is_to(self, claimed, steps):
+        """Of a network that is too sure, or too unsure, of ages that it tells with a deviation of 8 years."""
+        rng = np.random.default_rng(0)
+        true = rng.integers(25, 75, 1000)
+        answer, faces = normal(true + rng.normal(0, 8, 1000), claimed), portraits_of(true, true)
+        before = covered(answer, faces).mean()
+        assert abs(before - AGE_COVERAGE) > 0.1
+        after = covered(calibrated(answer, fit([Answered(answer, faces)])), faces)
+        for group in range(3, 7):
+            assert after[faces.age_groups == group].mean() == pytest.approx(AGE_COVERAGE, abs=0.04)
+
+    def test_the_old_are_no_longer_taken_for_younger(self, steps):
+        """A network that draws all ages a third of the way toward 35, as an unsure one does."""
+        rng = np.random.default_rng(0)
+        true = rng.integers(20, 90, 5000)
+        answer, faces = normal(35 + (true + rng.normal(0, 5, 5000) - 35) * 2 / 3, 8), portraits_of(true, true)
+        found = calibrated(answer, fit([Answered(answer, faces)]))
+        before, after = (by_band({"age_distribution": each}, faces) for each in (answer, found))
+        assert before["60-69"]["bias"] < -9 and before["more than 70"]["bias"] < -12
+        assert abs(after["60-69"]["bias"]) < 3.5 and abs(after["more than 70"]["bias"]) < 5
+        assert after["all"]["mae"] < before["all"]["mae"]
+
+    def test_the_graph_computes_it(self, exported_file, portraits, tmp_path):
+        """Its ages are those of the calibrated distribution, and another calibration takes the place of the first."""
+        graph, file = onnx.load(exported_file), tmp_path / "file.onnx"
+        answers = []
+        count = len(graph.graph.node)
+        other = AgeCalibration(weights=tuple(np.linspace(-1, 2, 9)), sharpness=tuple(np.linspace(0.3, -0.4, 9)))
+        for calibration in (AgeCalibration(), other):
+            append(graph, calibration)
+            onnx.save(graph, file)
+            answers.append(AgeGenderEstimator(file).answers(portraits.images[:16]))
+            assert len(graph.graph.node) == count
+            metadata = {entry.key: entry.value for entry in graph.metadata_props}
+            assert from_metadata(metadata["age_calibration"]) == calibration
+        raw, found = answers
+        expected = calibrated(raw["age_distribution"], other)
+        assert np.abs(expected - raw["age_distribution"]).max() > 0.01
+        np.testing.assert_allclose(found["age_distribution"], expected, atol=1e-5)
+        np.testing.assert_allclose(found["age"], central_age(expected), atol=1e-3)
+        np.testing.assert_array_equal(found["gender"], raw["gender"])
+
+    def test_a_file_is_calibrated_anew(self, exported_file, demographics_arguments, tmp_path, call):
+        """What was fitted is found again, whatever stood in its place."""
+        graph, file = onnx.load(exported_file), tmp_path / "age_gender.onnx"
+        wanted = {entry.key: entry.value for entry in graph.metadata_props}["age_calibration"]
+        append(graph, AgeCalibration())
+        onnx.save(graph, file)
+        assert call(export_age_gender.main, "--again", "--calibrate", file, *demographics_arguments) == 0
+        assert {entry.key: entry.value for entry in onnx.load(file).metadata_props}["age_calibration"] == wanted
 
 
 class TestChoiceOfViews:
@@ -724,6 +831,23 @@ class TestReport:
         assert (figures["exact_group"], figures["within_one_group"]) == (pytest.approx(1 / 3, abs=1e-4), 1)
         edges = np.concatenate([years(first) for first, _ in AGE_GROUPS.values()])
         assert shown_group(edges).tolist() == list(range(len(AGE_GROUPS)))
+
+    def test_bands_by_hand(self):
+        """Years too old and too young, what the range holds, and minors whose range is that of an adult."""
+        faces = portraits_of([10, 17, 15, 20, 60], [10, 17, 15, 29, 60])
+        distribution = np.concatenate([years(12, 24), years(10, 14, 15, 16), years(58)])
+        distribution = np.stack([distribution[0], distribution[1], distribution[2:6].mean(axis=0), *years(22, 58)])
+        rows = by_band({"age_distribution": distribution}, faces)
+        young = rows["10-19"]
+        assert young["faces"] == young["minors"] == 3 and young["adult_range"] == pytest.approx(1 / 3, abs=1e-4)
+        assert young["bias"] == pytest.approx((2 + 7 - 0.5) / 3, abs=0.02)
+        assert young["coverage"] == pytest.approx(1 / 3, abs=1e-4)
+        assert rows["20-29"]["bias"] == -2.5 and rows["20-29"]["coverage"] == 0.1 and "minors" not in rows["20-29"]
+        assert (
+            rows["60-69"]["bias"] == -2
+            and rows["all"]["faces"] == 5
+            and set(rows) == {*("10-19", "20-29", "60-69", "all")}
+        )
 
     def test_gap_counts_large_groups_only(self):
         ages = [25] * 130

@@ -5,15 +5,19 @@ import pytest
 
 from training.augment import (
     Augmentation,
+    add_grain,
     add_noise,
     augment,
+    bleach,
     blur,
     compress,
     fade,
     light_from_a_side,
     pixelate,
+    scratch,
     shrink,
     tone,
+    without_color,
 )
 
 SIDE, COUNT = 48, 400
@@ -277,3 +281,46 @@ class TestColor:
         assert 0.49 < spread.min() < 0.6 and 1.4 < spread.max() < 1.51
         brightness = result @ np.array([0.299, 0.587, 0.114])
         assert np.abs(brightness - brightness.mean()).max() < 1.5
+
+
+class TestOldPhotographs:
+    colors = np.random.default_rng(3).integers(0, 256, (100, 100, 3), np.uint8)
+
+    def test_without_color(self):
+        grey = without_color(self.colors)
+        assert np.ptp(grey, axis=2).max() == 0 and grey.std() > 30
+        brown = without_color(self.colors, 1.0).reshape(-1, 3).mean(axis=0)
+        assert brown[0] > brown[1] + 10 > brown[2] + 20
+
+    def test_bleached(self):
+        """Black becomes as light as it is said, and white no darker than the paper."""
+        black, white = bleach(np.zeros((1, 1, 3), np.uint8), 0.5), bleach(np.full((1, 1, 3), 255, np.uint8), 0.5)
+        assert black.ravel().tolist() == [122, 114, 98] and (white > 220).all() and white[0, 0, 2] < white[0, 0, 0]
+        np.testing.assert_array_equal(bleach(self.colors, 0.0), self.colors)
+
+    def test_grain_spreads_over_pixels(self):
+        """Of the stated deviation and the same in all colors; neighbours have much in common, unlike those of a sensor's noise."""
+        flat = np.full((300, 300, 3), 128, np.uint8)
+        grain = add_grain(flat, 10, np.random.default_rng(0)).astype(float)[..., 0] - 128
+        noise = add_noise(flat, 10, np.random.default_rng(0)).astype(float)[..., 0] - 128
+        assert grain.std() == pytest.approx(10, rel=0.05)
+        together = [np.corrcoef(each[:, 1:].ravel(), each[:, :-1].ravel())[0, 1] for each in (grain, noise)]
+        assert together[0] > 0.8 and abs(together[1]) < 0.05
+        assert np.ptp(add_grain(flat, 10, np.random.default_rng(0)), axis=2).max() == 0
+
+    def test_scratches_leave_most_of_it(self):
+        flat = np.full((100, 100, 3), 128, np.uint8)
+        changed = (scratch(flat, 5, np.random.default_rng(0)) != flat).any(axis=2).mean()
+        assert 0 < changed < 0.1 and (flat == 128).all()
+
+    def test_as_many_faces_as_stated(self):
+        faces = np.repeat(self.colors[None, :48, :48], 400, axis=0)
+        result = augment(faces, Augmentation(grey=0.25), np.random.default_rng(0))
+        changed = (result != faces).any(axis=(1, 2, 3))
+        colorless = np.ptp(result.astype(int), axis=3).max(axis=(1, 2)) == 0
+        assert changed.mean() == pytest.approx(0.25, abs=0.06)
+        assert colorless.mean() == pytest.approx(0.125, abs=0.05) and (changed | ~colorless).all()
+        for range_ in ({"bleached": (0.3, 0.5)}, {"grain": (10, 20)}, {"scratches": (2, 6)}):
+            off = {"bleached": (0, 0), "grain": (0, 0), "scratches": (0, 0)}
+            result = augment(faces, Augmentation(old=0.25, **off | range_), np.random.default_rng(0))
+            assert (result != faces).any(axis=(1, 2, 3)).mean() == pytest.approx(0.25, abs=0.06), range_

@@ -33,6 +33,7 @@ from training.demographics import (
     add_demographics_arguments,
     load_portraits,
 )
+from training.further import names_of
 from training.model import Recipe, convolutions, sgd
 from training.train import Run, add_run_arguments, load_network, replace_file, run_settings
 
@@ -178,6 +179,20 @@ CAMERA = Augmentation(
     jpeg=(25.0, 80.0),
 )
 
+# Photographs of private albums as well: framed tighter, wider and askew, grey, faded, grainy, scanned, of few pixels.
+ALBUM = replace(
+    CAMERA,
+    scale=(0.78, 1.25),
+    shift=0.1,
+    rotation=14,
+    grey=0.2,
+    old=0.12,
+    strange=0.06,
+    faint=(0.2, 0.7),
+    gamma=(0.5, 2.0),
+    lamp=(0.2, 0.6),
+)
+
 RECIPES = {
     "fairface": Recipe(
         build=age_gender_cnn,
@@ -199,6 +214,8 @@ RECIPES["both-wide-64"] = replace(RECIPES["both"], build=lambda: age_gender_cnn(
 RECIPES["both-wide-64-finish"] = replace(RECIPES["both-wide-64"], optimizer=sgd(0.03, average=0.1), epochs=8)
 # Goes on from what export.restore made: its kernels are small, so that the rate above would move them by 4 % a step.
 RECIPES["both-wide-64-further"] = replace(RECIPES["both-wide-64"], optimizer=sgd(0.008, average=0.1), epochs=16)
+# The same with such photographs.
+RECIPES["both-wide-64-album"] = replace(RECIPES["both-wide-64-further"], augmentation=ALBUM)
 
 
 def widened(narrow: list[np.ndarray], wide: list[np.ndarray]) -> list[np.ndarray]:
@@ -224,16 +241,16 @@ def admitted_years(portraits: Portraits) -> np.ndarray:
     return ((years >= portraits.first_years[:, None]) & (years <= portraits.last_years[:, None])).astype(np.float32)
 
 
-def draw(portraits: Portraits, rng: np.random.Generator) -> np.ndarray:
-    """Indices (N,) of the faces of one epoch: of each data set in proportion to the root of its size, and in it the rare cells
-    more often than once, the common ones less; see BALANCE and HARD."""
+def draw(portraits: Portraits, rng: np.random.Generator, count: int | None = None) -> np.ndarray:
+    """Indices (count,) of the faces of one epoch, by default as many as there are: of each data set in proportion to the root
+    of its size, and in it the rare cells more often than once, the common ones less; see BALANCE and HARD."""
     cells = portraits.sources.astype(int)
-    for values, count in (
-        (portraits.age_groups, len(AGE_GROUPS)),
-        (portraits.races, len(RACES)),
-        (portraits.genders, 2),
+    for values, names in (
+        (portraits.age_groups, AGE_GROUPS),
+        (portraits.races, RACES),
+        (portraits.genders, GENDERS),
     ):
-        cells = cells * count + values
+        cells = cells * len(names) + values
     _, cell, size = np.unique(cells, return_inverse=True, return_counts=True)
     weights = (size.astype(float) ** -BALANCE)[cell]
     source, race, factor = HARD
@@ -243,7 +260,8 @@ def draw(portraits: Portraits, rng: np.random.Generator) -> np.ndarray:
     order = rng.permutation(len(portraits))
     # Systematic sampling: a face of twice the mean weight is drawn exactly twice.
     ends = np.cumsum(weights[order])
-    points = (np.arange(len(order)) + rng.random()) * ends[-1] / len(order)
+    count = count or len(order)
+    points = (np.arange(count) + rng.random()) * ends[-1] / count
     return rng.permutation(order[np.minimum(np.searchsorted(ends, points), len(order) - 1)])
 
 
@@ -303,6 +321,28 @@ def taught(models: list[Path], images: np.ndarray, folder: Path) -> dict[str, np
         return {name: answers[name] for name in answers.files}
 
 
+def kept_answers(folder: Path, portraits: Portraits) -> dict[str, np.ndarray]:
+    """What strong teachers said of each face, from a folder with names.npz (as `training.further` writes it) and
+    age_gender.npz, the answers in the same order: float16 (N, ...) by output.
+
+    Raises:
+        DemographicsError: there are none in the folder, or some of the faces have no answer.
+    """
+    try:
+        with np.load(folder / "names.npz") as names, np.load(folder / "age_gender.npz") as answers:
+            row = {
+                f"{source}/{name}": index for index, (source, name) in enumerate(zip(names["source"], names["name"]))
+            }
+            kept = {name: answers[name] for name in ("age_distribution", "gender")}
+    except (OSError, KeyError, ValueError) as error:
+        raise DemographicsError(f"{folder}: holds no answers about age and gender ({error}).") from None
+    wanted = names_of(portraits)
+    if missing := [name for name in wanted if name not in row]:
+        raise DemographicsError(f"{folder}: {len(missing)} faces have no answer, {missing[0]} for one.")
+    index = np.array([row[name] for name in wanted])
+    return {name: values[index] for name, values in kept.items()}
+
+
 class AgeGenderRun(Run):
     """A run on Portraits; the best network is the one with the best mean of the accuracies of group and gender.
 
@@ -343,7 +383,7 @@ class AgeGenderRun(Run):
 
     def epoch_data(self, training: Portraits, epoch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         rng = np.random.default_rng((self.settings["seed"], epoch))
-        index = draw(training, rng)
+        index = draw(training, rng, self.settings["training_faces"])
         faces = training.select(index)
         images = augment(faces.images, self.recipe.augmentation, rng)
         self._seed_dropout(int(rng.integers(2**31)))
@@ -398,19 +438,27 @@ def main() -> int:
         metavar="MODEL.keras",
         help="learn from what these trained networks say of the training faces, too",
     )
+    parser.add_argument(
+        "--answers", type=Path, metavar="DIR", help="learn from the answers in this folder instead, see kept_answers"
+    )
+    parser.add_argument("--faces", type=int, help="drawn for each epoch (default: as many as there are for training)")
     parser.set_defaults(precision="float32")
     args = parser.parse_args()
+    if args.teacher and args.answers:
+        parser.error("--teacher and --answers are two ways to the same; name one")
     recipe = RECIPES[args.recipe]
     both = args.recipe.startswith("both")
     try:
         if both and args.utkface is None:
             raise DemographicsError(f"The recipe {args.recipe} needs --utkface or UTKFACE_DIR.")
         portraits, skipped = load_portraits(args.fairface, args.utkface if both else None, args.crops)
+        teaching = kept_answers(args.answers, portraits.part("training")) if args.answers else {}
     except DemographicsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     training, validation = portraits.part("training"), portraits.part("validation")
     settings = run_settings(args.recipe, recipe, args, training, validation) | {
+        "training_faces": args.faces or len(training),
         "data": [name for index, name in enumerate(SOURCES) if (portraits.sources == index).any()],
         "balance": BALANCE,
         "gender_weight": GENDER_WEIGHT,
@@ -419,7 +467,9 @@ def main() -> int:
     }
     del portraits
     print(f"{len(skipped)} pictures skipped")
-    teaching = {}
+    if args.answers:
+        digest = hashlib.sha256((args.answers / "age_gender.npz").read_bytes()).hexdigest()
+        settings["teacher"] = {"teachers": {"answers": digest}, "weight": TEACHER_WEIGHT}
     if args.teacher:
         teaching = taught(args.teacher, training.images, args.out)
         hashes = {str(model): hashlib.sha256(model.read_bytes()).hexdigest() for model in args.teacher}

@@ -35,6 +35,11 @@ class Augmentation:
         faint: differences from the face's mean grey are multiplied by this before they are rounded to whole grey values.
         gamma: exponent of a tone curve; equally often below and above 1 where the range is (1 / g, g).
         lamp: the light falls by this part from one side of the face to the other, in any direction.
+        grey: the part of the faces that loses its colors; half of these become brown instead of grey.
+        old: the part that gets each of the following three: what old prints and their scans show. For RGB faces.
+        bleached: the print's black becomes lighter by this part of the way to its yellowish white, see `bleach`.
+        grain: standard deviation of noise that spreads over some pixels, in grey values.
+        scratches: how many scratches and specks lie on the print.
     """
 
     flip: bool = False
@@ -57,6 +62,11 @@ class Augmentation:
     faint: Range = (0.06, 0.5)
     gamma: Range = (0.4, 2.5)
     lamp: Range = (0.2, 0.8)
+    grey: float = 0.0
+    old: float = 0.0
+    bleached: Range = (0.1, 0.6)
+    grain: Range = (4.0, 20.0)
+    scratches: Range = (1.0, 6.0)
 
 
 def augment(
@@ -78,6 +88,8 @@ def augment(
         result = _relight(result, augmentation, rng)
     if augmentation.saturation or augmentation.tint:
         result = _recolor(result, augmentation, rng)
+    if augmentation.grey or augmentation.old:
+        _age(result, augmentation, rng)
     if augmentation.degraded:
         _degrade(result, augmentation, rng)
     if augmentation.erased:
@@ -132,6 +144,19 @@ def _recolor(images: np.ndarray, augmentation: Augmentation, rng: np.random.Gene
     for image, matrix, out in zip(images, matrices, result):
         cv2.transform(image, matrix, dst=out)
     return result
+
+
+def _age(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> None:
+    """Grey or brown, bleached, grainy, scratched, in the order from the film to the scan; RGB faces in place."""
+    count, part = len(images), augmentation.old
+    for index, brown in _drawn(count, augmentation.grey, (-1.0, 1.0), rng):
+        images[index] = without_color(images[index], max(brown, 0.0))
+    for index, amount in _drawn(count, part, augmentation.bleached, rng):
+        images[index] = bleach(images[index], amount)
+    for index, deviation in _drawn(count, part, augmentation.grain, rng):
+        images[index] = add_grain(images[index], deviation, rng)
+    for index, scratches in _drawn(count, part, augmentation.scratches, rng):
+        images[index] = scratch(images[index], round(scratches), rng)
 
 
 def _degrade(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> None:
@@ -222,6 +247,44 @@ def light_from_a_side(image: np.ndarray, fall: float, direction: float) -> np.nd
     along = (columns / (width - 1) - 0.5) * np.cos(direction) + (rows / (height - 1) - 0.5) * np.sin(direction)
     light = np.clip(1 - fall * (0.5 + along), 0, 1)
     return (image * light.reshape(*light.shape, *[1] * (image.ndim - 2))).round().astype(np.uint8)
+
+
+BROWN = np.array([1.0, 0.86, 0.67])
+"""Of RGB, what a grey becomes in a print that has gone fully brown."""
+YELLOWED = np.array([245.0, 228.0, 196.0])
+"""RGB of the paper of an old print."""
+
+
+def without_color(image: np.ndarray, brown: float = 0.0) -> np.ndarray:
+    """An RGB uint8 image (H, W, 3) in grey, or tinted toward BROWN, 0 to 1."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+    return (grey * (1 - brown + brown * BROWN)).round().astype(np.uint8)
+
+
+def bleach(image: np.ndarray, amount: float) -> np.ndarray:
+    """An RGB uint8 image (H, W, 3) whose colors have gone a part of the way to those of yellowed paper, 0 to 1."""
+    return ((1 - amount) * image + amount * YELLOWED).round().astype(np.uint8)
+
+
+def add_grain(image: np.ndarray, deviation: float, rng: np.random.Generator) -> np.ndarray:
+    """A uint8 image, (H, W) or (H, W, 3), with the grain of a film: grey noise that spreads over a hundredth of the width."""
+    height, width = image.shape[:2]
+    noise = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), max(width / 100, 0.3))
+    noise *= deviation / max(float(noise.std()), 1e-9)
+    return (image + noise.reshape(height, width, *[1] * (image.ndim - 2))).round().clip(0, 255).astype(np.uint8)
+
+
+def scratch(image: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """A uint8 image, (H, W) or (H, W, 3), with bright or dark scratches and specks, a hundredth of the width thick."""
+    result = image.copy()
+    height, width = image.shape[:2]
+    for _ in range(count):
+        x, y = rng.integers(width), rng.integers(height)
+        length, angle = width * rng.choice((0.02, 0.6)) * rng.random(), rng.uniform(0, 2 * np.pi)
+        end = round(x + length * np.cos(angle)), round(y + length * np.sin(angle))
+        grey = int(rng.choice((rng.integers(0, 70), rng.integers(190, 256))))
+        cv2.line(result, (int(x), int(y)), end, (grey,) * 3, max(round(width / 100), 1), cv2.LINE_AA)
+    return result
 
 
 def _erase(images: np.ndarray, part: float, rng: np.random.Generator) -> None:

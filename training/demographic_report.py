@@ -8,11 +8,11 @@ nothing is chosen on them.
 import cv2
 import numpy as np
 from pathlib import Path
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from inference.alignment import AGE_GENDER_FRAMING, align_face, crop_geometry
 from inference.types import ADULT, AGE_COVERAGE, AGES, GENDER_SURE, GENDERS, age_range, central_age
-from training.augment import blur
+from training.augment import add_grain, add_noise, bleach, blur, compress, scratch, shrink, without_color
 from training.data import near_duplicates
 from training.demographics import AGE_GROUPS, FIRST_YEARS, PARTS, RACES, SOURCES, Portraits, read_picture, to_detection
 
@@ -24,6 +24,8 @@ GENDER_THRESHOLDS = (0.5, 0.6, 0.7, GENDER_SURE, 0.9, 0.95)
 SMALL_FACE = 32
 """Side in pixels to which a face is shrunk in `disturbed`."""
 DISTURBED_FACES = 1500
+ALBUM_FACES = 1000
+"""Of each data set, under each of ALBUM."""
 SEED = 0
 
 
@@ -113,6 +115,12 @@ def covered(distribution: np.ndarray, faces: Portraits) -> np.ndarray:
     return np.maximum(inside, 0) / (high - low + 1)
 
 
+def ages_of_labels(faces: Portraits) -> np.ndarray:
+    """The age, or the middle of the age group: (N,), in years. The last group is taken to span ten years."""
+    first, last = faces.first_years.astype(float), faces.last_years.astype(float)
+    return (first + np.where((first < last) & (last == AGES - 1), first + 9, last)) / 2
+
+
 def by_groups(answers: dict[str, np.ndarray], faces: Portraits) -> dict[str, dict]:
     """The figures of `score` over all and by group.
 
@@ -195,6 +203,15 @@ def _shifted(values: np.ndarray, part: float, angle: float) -> np.ndarray:
     return values + part * side * np.tile([np.cos(angle), np.sin(angle)], 4)
 
 
+def _turned(values: np.ndarray, degrees: float) -> np.ndarray:
+    """The eyes turned about the point between them, as a detector misplaces them; the crop turns with them."""
+    eyes = values[4:].reshape(2, 2)
+    middle, half = eyes.mean(axis=0), (eyes[1] - eyes[0]) / 2
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    half = np.array([cos * half[0] - sin * half[1], sin * half[0] + cos * half[1]])
+    return np.concatenate([values[:4], middle - half, middle + half])
+
+
 def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
     center = np.tile([(values[0] + values[2]) / 2, (values[1] + values[3]) / 2], 4)
     return center + (values - center) * factor
@@ -210,12 +227,48 @@ DISTURBANCES: dict[str, Callable] = {
     f"face of {SMALL_FACE} pixels": lambda image, values, rng: _shrunk(image, values),
 }
 
+# The same, of what photographs of private albums have, old ones not least.
+ALBUM: dict[str, Callable] = {
+    "box shifted by 2 %": lambda image, values, rng: (image, _shifted(values, 0.02, rng.uniform(0, 2 * np.pi))),
+    "framed tight, 25 %": lambda image, values, rng: (image, _scaled(values, 0.75)),
+    "framed wide, 25 %": lambda image, values, rng: (image, _scaled(values, 1.25)),
+    "turned by 12 degrees": lambda image, values, rng: (image, _turned(values, 12 * rng.choice((-1, 1)))),
+    "grey": lambda image, values, rng: (without_color(image), values),
+    "faded and yellow": lambda image, values, rng: (bleach(image, 0.5), values),
+    "grainy": lambda image, values, rng: (add_grain(image, 14, rng), values),
+    "scanned": lambda image, values, rng: (_scanned(image, rng), values),
+    "JPEG of quality 20": lambda image, values, rng: (compress(image, 20), values),
+    "half the pixels": lambda image, values, rng: (shrink(image, 0.5), values),
+}
+
+
+def _scanned(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A scan of a brown print: soft, faded, grainy, scratched, compressed."""
+    soft = blur(bleach(without_color(image, 0.7), 0.25), 0.008 * image.shape[0])
+    return compress(scratch(add_noise(add_grain(soft, 8, rng), 3, rng), 4, rng), 60)
+
 
 def _shrunk(image: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The picture in which the side of the crop is SMALL_FACE pixels; it is enlarged again where it is cut out."""
     factor = min(SMALL_FACE / crop_geometry(to_detection(values), **AGE_GENDER_FRAMING)[1], 1.0)
     size = [max(round(side * factor), 1) for side in (image.shape[1], image.shape[0])]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA), values * factor
+
+
+def some_found(faces: Portraits, count: int) -> Portraits:
+    """So many at most of those that the detector found; the same at every call."""
+    found = np.random.default_rng(SEED).permutation(np.flatnonzero(faces.found))
+    return faces.select(np.sort(found[:count]))
+
+
+def disturbed_crops(pictures: list[np.ndarray], detections: np.ndarray, disturb: Callable, size: int) -> np.ndarray:
+    """The faces uint8 (N, size, size, 3) that one of DISTURBANCES or ALBUM makes of pictures and detections (N, 8)."""
+    rng = np.random.default_rng(SEED)
+    crops = []
+    for image, values in zip(pictures, detections):
+        picture, moved = disturb(image, values, rng)
+        crops.append(align_face(picture, to_detection(moved), size, **AGE_GENDER_FRAMING))
+    return np.stack(crops)
 
 
 def disturbed(predict: Predictor, portraits: Portraits) -> dict[str, dict]:
@@ -227,21 +280,14 @@ def disturbed(predict: Predictor, portraits: Portraits) -> dict[str, dict]:
     """
     results = {}
     for source in SOURCES:
-        faces = portraits.part("test", source)
-        found = np.random.default_rng(SEED).permutation(np.flatnonzero(faces.found))
-        faces = faces.select(np.sort(found[:DISTURBED_FACES]))
+        faces = some_found(portraits.part("test", source), DISTURBED_FACES)
         if not len(faces):
             continue
         size, pictures = faces.images.shape[1], [read_picture(path) for path in faces.paths]
         untouched = predict(faces.images)
         rows = {"undisturbed": score(untouched, faces)}
         for name, disturb in DISTURBANCES.items():
-            rng = np.random.default_rng(SEED)
-            crops = []
-            for image, values in zip(pictures, faces.detections):
-                picture, moved = disturb(image, values, rng)
-                crops.append(align_face(picture, to_detection(moved), size, **AGE_GENDER_FRAMING))
-            answers = predict(np.stack(crops))
+            answers = predict(disturbed_crops(pictures, faces.detections, disturb, size))
             change = central_age(answers["age_distribution"]) - central_age(untouched["age_distribution"])
             other = answers["gender"].argmax(axis=1) != untouched["gender"].argmax(axis=1)
             rows[name] = {
@@ -251,6 +297,70 @@ def disturbed(predict: Predictor, portraits: Portraits) -> dict[str, dict]:
             }
         results[source] = rows
     return results
+
+
+class View(NamedTuple):
+    """Some faces of a data set under one of ALBUM, or "undisturbed", and what was answered to them."""
+
+    source: str
+    name: str
+    faces: Portraits
+    answers: dict[str, np.ndarray]
+
+
+def album_views(predict: Predictor, portraits: Portraits) -> list[View]:
+    """For each data set: all faces undisturbed, and of ALBUM_FACES that the detector found each of ALBUM."""
+    views = []
+    for index, source in enumerate(SOURCES):
+        faces = portraits.select(portraits.sources == index)
+        if not len(faces):
+            continue
+        views.append(View(source, "undisturbed", faces, predict(faces.images)))
+        some = some_found(faces, ALBUM_FACES)
+        pictures = [read_picture(path) for path in some.paths]
+        for name, disturb in ALBUM.items():
+            if len(some):
+                crops = disturbed_crops(pictures, some.detections, disturb, faces.images.shape[1])
+                views.append(View(source, name, some, predict(crops)))
+    return views
+
+
+def bands(views: list[View]) -> dict[str, dict[str, dict]]:
+    """`by_band` by data set and by name of the view."""
+    results: dict[str, dict[str, dict]] = {}
+    for view in views:
+        results.setdefault(view.source, {})[view.name] = by_band(view.answers, view.faces)
+    return results
+
+
+def by_band(answers: dict[str, np.ndarray], faces: Portraits) -> dict[str, dict]:
+    """What is told of each age group of some faces, and of all.
+
+    Returns:
+        By name of the group, and for "all": faces; bias and mae, the mean difference and mean absolute difference of
+        `central_age` and `ages_of_labels` in years; coverage, the part that `age_range` holds. Where there are faces whose
+        age is surely below ADULT also minors, how many, and adult_range, the part of them that is shown a range wholly from
+        ADULT up.
+    """
+    distribution = answers["age_distribution"]
+    difference, inside = central_age(distribution) - ages_of_labels(faces), covered(distribution, faces)
+    minor, adult = faces.last_years < ADULT, age_range(distribution)[:, 0] >= ADULT
+    rows = {}
+    for name, mask in (
+        *((name, faces.age_groups == index) for index, name in enumerate(AGE_GROUPS)),
+        ("all", np.ones(len(faces), bool)),
+    ):
+        if not mask.any():
+            continue
+        rows[name] = {
+            "faces": int(mask.sum()),
+            "bias": round(float(difference[mask].mean()), 2),
+            "mae": round(float(np.abs(difference[mask]).mean()), 2),
+            "coverage": _share(inside[mask]),
+        }
+        if (mask & minor).any():
+            rows[name] |= {"minors": int((mask & minor).sum()), "adult_range": _share(adult[mask & minor])}
+    return rows
 
 
 def to_markdown(results: dict[str, dict], disturbances: dict[str, dict] | None = None) -> list[str]:

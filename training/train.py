@@ -276,7 +276,7 @@ class Run:
         Raises:
             KeyboardInterrupt: `interrupt` was called; between two steps.
         """
-        done = int(self.model.optimizer.iterations) // self.steps(len(training))
+        done = int(self.model.optimizer.iterations) // self.steps(self.settings["training_faces"])
         if len(self.history) < done:
             raise _damaged(self.out / "history.csv", f"{len(self.history)} rows, but {done} epochs were done")
         # A kill between the two writes below leaves one row more than the checkpoint has epochs: that epoch is redone.
