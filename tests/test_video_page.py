@@ -324,6 +324,41 @@ def test_limits(server, client, visitor, clip, long_clip, tmp_path):
     until(lambda: not server._jobs)
 
 
+def test_visitors_share_the_places_of_videos_and_take_turns(server, clip, long_clip):
+    server = limited(server, videos=2, turn_seconds=0.05)
+    app = Starlette(routes=server._sessions.routes() + server.routes(), lifespan=server.lifespan)
+    with TestClient(app, client=("203.0.113.1", 1)) as client:
+        other = TestClient(app, client=("203.0.113.2", 1))
+        other.portal = client.portal
+        greedy = [Visitor(client) for _ in range(3)]
+        assert [one.send(long_clip).status_code for one in greedy] == [200, 200, 503]
+        polite = Visitor(other)
+        assert polite.send(clip).status_code == 200
+        assert polite.wait("done")["error"] is None
+        assert greedy[0].get("/video/progress").json()["state"] == "reading"
+        evicted = greedy[1].get("/video/progress").json()
+        assert evicted["state"] == "stopped" and evicted["error"].startswith("Another visitor needed the place")
+        greedy[0].post("/video/stop")
+        greedy[0].wait("stopped")
+
+
+def test_a_video_is_no_longer_than_may_be(server, clip, monkeypatch):
+    server = limited(server, video_minutes=1 / 60)
+    with served(server) as client:
+        answer = Visitor(client).send(clip)
+        assert answer.status_code == 422 and answer.json()["code"] == "video_too_long"
+        # Where a file does not say how long it is, or says too little, what comes later is left out.
+        monkeypatch.setattr(video_module, "VideoReader", WithoutDuration)
+        visitor = Visitor(client)
+        assert visitor.send(clip).status_code == 200
+        state = visitor.wait("done")
+        assert state["frames"] == 11 and "first" in state["error"]
+
+
+class WithoutDuration(inference.video.VideoReader):
+    duration = property(lambda self: None, lambda self, value: None)
+
+
 def test_an_upload_that_stands_still_is_given_up(server):
     server = limited(server, silent_seconds=0.05)
 
@@ -334,31 +369,36 @@ def test_an_upload_that_stands_still_is_given_up(server):
 
     # In a thread of its own: Playwright keeps an event loop running in this one.
     with ThreadPoolExecutor(1) as pool, pytest.raises(Refusal, match="stood still"):
-        pool.submit(lambda: asyncio.run(server._receive(Request(), io.BytesIO()))).result(timeout=20)
+        pool.submit(lambda: asyncio.run(server._receive(Request(), io.BytesIO(), VideoJob("", False)))).result(
+            timeout=20
+        )
 
 
-def test_a_slow_upload_keeps_its_session(server, visitor, monkeypatch):
+def test_a_slow_upload_keeps_its_session_until_it_has_taken_too_long(server, visitor, monkeypatch):
     """At 25 kB/s, of which 16 MB take longer than a session that nobody uses is kept."""
     clock = SimpleNamespace(now=time.monotonic())
     clock.monotonic = lambda: clock.now
     for module in (video_module, sessions_module):
         monkeypatch.setattr(module, "time", clock)
     session = server._sessions.store.get(visitor.headers["X-Session"])
-    session.video = VideoJob(False)  # as `analyze` does
+    session.video = VideoJob("", False)  # as `analyze` does
     session.live_on()
 
     class Request:
         headers = {"x-session": session.token}
 
         async def stream(self):
-            for _ in range(9):
+            for _ in range(9 if file.tell() == 0 else 30):
                 clock.now += 100
                 yield bytes(2_500_000)
 
     file = io.BytesIO()
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: asyncio.run(server._receive(Request(), file))).result(timeout=20)
-    assert len(file.getbuffer()) == 9 * 2_500_000 and server._sessions.store.holds(session)
+        pool.submit(lambda: asyncio.run(server._receive(Request(), file, session.video))).result(timeout=20)
+        assert len(file.getbuffer()) == 9 * 2_500_000 and server._sessions.store.holds(session)
+        file.seek(1)
+        with pytest.raises(Refusal, match="longer than 30 minutes"):
+            pool.submit(lambda: asyncio.run(server._receive(Request(), file, session.video))).result(timeout=20)
 
 
 def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkeypatch):

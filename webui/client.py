@@ -5,6 +5,7 @@ import gradio as gr
 import hashlib
 import json
 import re
+import secrets
 from html import escape
 from pathlib import Path
 from starlette.datastructures import MutableHeaders
@@ -18,6 +19,7 @@ from inference.drawing import shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
 from inference.types import ADULT, AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE
 from webui.limits import Limits
+from webui.policy import content_policy
 from webui.texts import LANGUAGES, language_of, text, texts
 from webui.video import RATES
 
@@ -171,8 +173,13 @@ class DocumentMiddleware:
             document += message.get("body", b"")
             if message.get("more_body"):
                 return
-            document = _with_modules(document, language, self._settings)
-            MutableHeaders(scope=start)["content-length"] = str(len(document))
+            nonce = secrets.token_urlsafe(16)
+            document = _with_modules(document, language, self._settings).replace(
+                b"<script", f'<script nonce="{nonce}"'.encode()
+            )
+            headers = MutableHeaders(scope=start)
+            headers["content-length"] = str(len(document))
+            headers["content-security-policy"] = content_policy([f"'nonce-{nonce}'", "'unsafe-eval'"])
             await send(start)
             await send({"type": "http.response.body", "body": document})
 
