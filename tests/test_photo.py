@@ -158,9 +158,11 @@ def test_two_at_a_time_the_rest_in_order_and_no_more_than_there_is_room_for(anal
         answers = []
         try:
             for width in range(40, 45):
-                answers.append(pool.submit(client.post, "/analyze", content=blank(width)))
+                answers.append(pool.submit(client.post, f"/analyze?turn=photo-{width}", content=blank(width)))
                 wait_until(lambda: len(server._pool) == len(answers))
             assert sorted(held.seen) == [40, 41]
+            turns = [client.get(f"/analyze/turn?turn=photo-{width}").json() for width in range(40, 46)]
+            assert [turn["ahead"] for turn in turns] == [0, 0, 1, 2, 3, None]
             response = client.post("/analyze", content=blank(50))
             assert response.status_code == 503 and "busy: 3 photos are waiting" in response.json()["error"]
         finally:
@@ -168,6 +170,7 @@ def test_two_at_a_time_the_rest_in_order_and_no_more_than_there_is_room_for(anal
         assert [answer.result(60).json()["width"] for answer in answers] == [40, 41, 42, 43, 44]
         assert set(held.seen[2:]) == {42, 43, 44} and held.seen[2] in (42, 43)
         assert client.post("/analyze", content=blank(50)).status_code == 200
+        assert client.get("/analyze/turn?turn=photo-44").json() == {"ahead": None}
 
 
 def test_large_photos_that_wait_are_bounded_by_their_size(analyzer):

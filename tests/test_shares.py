@@ -86,13 +86,14 @@ def pool():
 def test_visitors_have_turns_and_each_keeps_the_order_of_asking(pool):
     pool, go_on = pool()
     done: list[str] = []
-    for name in ("a1", "a2", "a3", "b1", "b2", "c1"):
-        last = pool.submit(name[0], done.append, name)
-    pool.submit("a", done.append, "a0", next=True)
-    last = pool.submit("a", done.append, "a4")
+    calls = {name: pool.submit(name[0], done.append, name) for name in ("a1", "a2", "a3", "b1", "b2", "c1")}
+    calls["a0"] = pool.submit("a", done.append, "a0", next=True)
+    calls["a4"] = pool.submit("a", done.append, "a4")
+    order = ["a0", "b1", "c1", "a1", "b2", "a2", "a3", "a4"]
+    assert [pool.ahead(calls[name]) for name in order] == list(range(8))
     go_on.set()
-    last.result(20)
-    assert done == ["a0", "b1", "c1", "a1", "b2", "a2", "a3", "a4"]
+    calls["a4"].result(20)
+    assert done == order and pool.ahead(calls["a4"]) is None
 
 
 def test_the_newest_call_of_who_waits_for_most_makes_room_and_others_are_done(pool):

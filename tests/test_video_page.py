@@ -22,6 +22,7 @@ from types import SimpleNamespace
 
 import inference.video
 from clips import face_at, write_clip, write_face_clip
+from inference.stream import Stream
 from inference.tables import AGE_GENDER, NAMES
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from test_app_page import VIEWS, drop_file
@@ -58,7 +59,18 @@ def served(server: VideoServer) -> TestClient:
 def limited(server: VideoServer, **limits: float) -> VideoServer:
     """The same within other limits."""
     store = SessionStore(server._sessions.store.new_stream, Limits(**limits))
-    return VideoServer(SessionServer(store), server._new_follower)
+    return VideoServer(SessionServer(store), server._new_stream)
+
+
+def follow_by(monkeypatch, server: VideoServer, follower: type) -> None:
+    """Its videos are followed by something else."""
+
+    def new_stream(make=server._new_stream) -> Stream:
+        stream = make()
+        stream.follower = follower()
+        return stream
+
+    monkeypatch.setattr(server, "_new_stream", new_stream)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +171,7 @@ def test_the_curve_looks_back_when_the_video_is_over(server, visitor, clip, monk
         def analyze(self, image, seconds, width, age_gender):
             return [person(sure_of("sad" if seconds < 2 else "happy", 0.6))]
 
-    monkeypatch.setattr(server, "_new_follower", Turning)
+    follow_by(monkeypatch, server, Turning)
     visitor.send(clip)
     visitor.wait("done")
     for weights in ({"happy": 1.0, "sad": -1.0}, {"happy": 0.9, "sad": -0.9}):
@@ -408,7 +420,7 @@ def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkey
                 raise RuntimeError("broken on purpose")
             return []
 
-    monkeypatch.setattr(server, "_new_follower", Faulty)
+    follow_by(monkeypatch, server, Faulty)
     visitor.send(clip)
     state = visitor.wait("stopped")
     assert state["error"].startswith("Something went wrong") and state["frames"] == 11
@@ -484,7 +496,7 @@ def test_a_video_in_the_page(page, clips):
     box.check()
     choose(page, clips / "clip.mp4")
     status = page.locator(".ifade-film-status")
-    expect(status).to_contain_text("Finished: 40 frames analysed (4.0 s)", timeout=60_000)
+    expect(status).to_contain_text("Finished. Frames analysed: 40 (4.0 s)", timeout=60_000)
     report = section(page, "Report of the video")
     expect(report.get_by_role("table", name="Satisfaction")).to_contain_text("person 1")
     expect(page.locator(".ifade-progress")).to_be_hidden()
@@ -556,7 +568,7 @@ def test_a_video_in_the_page(page, clips):
     page.locator(".ifade-film").get_by_role("radio", name="Satisfaction").check(force=True)
     # The face's own neutral, from what was seen, and back.
     page.locator(".ifade-film .ifade-baseline").click()
-    expect(card.locator(".ifade-card-index")).to_have_text(re.compile(r"[+−]0\.0\d"))
+    expect(card.locator(".ifade-card-index")).to_have_text(re.compile(r"[+−]?0\.0\d"))
     expect(page.locator(".ifade-film .ifade-marker-note")).to_contain_text("from 0:00 to 0:05")
     page.locator(".ifade-film .ifade-baseline-off").click()
     expect(card.locator(".ifade-card-index")).to_contain_text("+0.7")
@@ -590,7 +602,7 @@ def test_files_dropped_and_pasted_in_the_page(page, page_address, clips, tmp_pat
     """A picture is told where it belongs, by its name and by its content, and what was found stays until a video comes."""
     status, problem = page.locator(".ifade-film-status"), page.locator(".ifade-film .ifade-problem")
     drop_file(page, clips / "clip.mp4", 20, 20)
-    expect(status).to_contain_text("Finished: 40 frames", timeout=60_000)
+    expect(status).to_contain_text("Frames analysed: 40", timeout=60_000)
     drop_file(page, EXAMPLE, 20, 20)
     expect(problem).to_have_text(text("en", "photo_in_video"))
     assert page.url == f"{page_address}#video" and page.locator(".ifade-film .ifade-report table").count() > 0
@@ -606,7 +618,7 @@ def test_files_dropped_and_pasted_in_the_page(page, page_address, clips, tmp_pat
         }""",
         base64.b64encode((clips / "clip.mp4").read_bytes()).decode(),
     )
-    expect(status).to_contain_text("Finished: 40 frames", timeout=60_000)
+    expect(status).to_contain_text("Frames analysed: 40", timeout=60_000)
     expect(problem).to_be_hidden()
 
 

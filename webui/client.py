@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference import images, tables, video
-from inference.drawing import shrink
+from inference.drawing import PERSON_COLORS, shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
 from inference.types import ADULT, AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE
 from webui.limits import Limits
@@ -98,6 +98,7 @@ def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
     """
     return {
         "emotions": EMOTIONS,
+        "personColors": PERSON_COLORS,
         "crowd": [CROWD[column] for column in COLUMNS_IN_CROWD],
         "notSure": NOT_SURE,
         "genders": GENDERS,
@@ -139,8 +140,9 @@ def held_ages(metrics: dict) -> dict[str, float]:
 
 
 def tab(name: str) -> gr.HTML:
-    """The markup of a tab, static/NAME.html, which its module brings to life."""
-    markup = (STATIC / f"{name}.html").read_text("utf-8")
+    """The markup of a tab, static/NAME.html, which its module brings to life; Live and Video have static/session.html in it."""
+    markup, session = ((STATIC / f"{file}.html").read_text("utf-8") for file in (name, "session"))
+    markup = markup.replace("SESSION", session.replace("TAB", name))
     return gr.HTML(html_template=markup, apply_default_css=False, elem_id=f"ifade-{name}")
 
 

@@ -11,6 +11,7 @@ import contextlib
 import cv2
 import functools
 import numpy as np
+from concurrent.futures import Future
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -49,10 +50,14 @@ class PhotoServer:
             size=limits.held_bytes,
             too_large="large_photos_waiting",
         )
+        self._turns: dict[str, Future] = {}  # the photos that have a name
 
     def routes(self) -> list[Route]:
         """For Starlette or FastAPI, with `lifespan`."""
-        return [Route("/analyze", guarded(self.analyze), methods=["POST"])]
+        return [
+            Route("/analyze", guarded(self.analyze), methods=["POST"]),
+            Route("/analyze/turn", guarded(self.turn), methods=["GET"]),
+        ]
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app):
@@ -70,13 +75,16 @@ class PhotoServer:
         photo as JPEG, upright and at most SHOWN_PIXELS a side, which browsers show whatever its format was; boxes are in
         pixels of `width` and `height` all the same. With ?why=1 each face has also `crop` and `heat`, data URLs of the grey
         face that the network saw (PNG) and of the same, tinted where what spoke for the answer was found (JPEG; None where
-        the network does not say). Where the graphics processor has failed there is `gpu_failed`, true.
+        the network does not say). Where the graphics processor has failed there is `gpu_failed`, true. With ?turn=NAME, any
+        name that its sender makes up, `turn` tells about it until it is answered.
         """
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise Refusal(415, "photo_in_a_form")
         data = await self._bodies.read(request, self._limits.photo_bytes)
         asked = {name: request.query_params.get(name) == "1" for name in ("age_gender", "picture", "why")}
-        answer, gone = self.submit(visitor(request), data, **asked), asyncio.create_task(_disconnected(request))
+        name = request.query_params.get("turn")
+        answer = self.submit(visitor(request), data, name, **asked)
+        gone = asyncio.create_task(_disconnected(request))
         del data
         try:
             await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -87,18 +95,31 @@ class PhotoServer:
             raise ClientDisconnect
         return json_response(answer.result())
 
+    async def turn(self, request: Request) -> Response:
+        """How many photos are `ahead`, which have to be answered before the one of ?turn=NAME is begun: 0 while it is worked on,
+        None where it has not arrived or is answered."""
+        photo = self._turns.get(request.query_params.get("turn", ""))
+        waiting = photo and self._pool.ahead(photo)
+        return json_response({"ahead": photo and (0 if waiting is None else waiting + 1)})
+
     async def probe(self, photo: bytes) -> None:
         """Ask for a photo's faces as a visitor does; raises where there are none."""
         assert (await self.submit("", photo, age_gender=False))["faces"]
 
-    def submit(self, who: str, data: bytes, **asked: bool) -> asyncio.Future[dict]:
+    def submit(self, who: str, data: bytes, name: str | None = None, **asked: bool) -> asyncio.Future[dict]:
         """What `analyze` answers, as soon as it is the visitor's turn; whoever does not want it any more cancels that.
+
+        Args:
+            name: by which `turn` finds it.
 
         Raises:
             Refusal: too many photos wait; the future raises the others, and this too where it makes room for another visitor.
         """
-        work = functools.partial(self._answer, data, **asked)
-        return asyncio.wrap_future(self._pool.submit(who, work, size=len(data)))
+        answer = self._pool.submit(who, functools.partial(self._answer, data, **asked), size=len(data))
+        if name and name not in self._turns:
+            self._turns[name] = answer
+            answer.add_done_callback(lambda _: self._turns.pop(name))
+        return asyncio.wrap_future(answer)
 
     def _answer(self, data: bytes, age_gender: bool, picture: bool = False, why: bool = False) -> dict:
         try:

@@ -17,7 +17,6 @@ from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.drawing import shrink
 from inference.emotion import EmotionClassifier
-from inference.follow import FaceFollower
 from inference.images import load_image
 from inference.stream import Stream
 from inference.video import VideoWriter
@@ -63,7 +62,7 @@ def build_sessions(limits: Limits = Limits()) -> SessionServer:
 def build_video_server(sessions: SessionServer) -> VideoServer:
     """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
     analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(threads=1), find_estimator(threads=1))
-    return VideoServer(sessions, lambda: FaceFollower(analyzer))
+    return VideoServer(sessions, lambda: Stream(analyzer))
 
 
 def build_lifetime(

@@ -138,6 +138,17 @@ class FairPool:
             self._changed.notify()
         return future
 
+    def ahead(self, future: Future) -> int | None:
+        """How many calls are begun before one that waits, if nobody asks for more; None where it does not wait."""
+        with self._changed:
+            queues = list(self._calls.values())
+            for turn, calls in enumerate(queues):
+                if future in calls:
+                    before = list(calls).index(future)
+                    others = (len(other) for other in queues if other is not calls)
+                    return before + sum(min(count, before + (place < turn)) for place, count in enumerate(others))
+        return None
+
     def shutdown(self) -> None:
         """Give up what waits, and end the threads."""
         with self._changed:

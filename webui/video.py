@@ -21,8 +21,8 @@ from starlette.routing import Route
 from typing import BinaryIO
 
 from inference.detector import DetectorError
-from inference.follow import FaceFollower
 from inference.image_checks import ImageError, find_format
+from inference.stream import Stream
 from inference.tables import moment_rows
 from inference.video import RATE, VideoError, VideoFrame, VideoReader
 from webui.http import Refusal, guarded, json_response, wants_age_gender
@@ -68,11 +68,11 @@ class VideoServer:
 
     Args:
         sessions: whose sessions the videos belong to.
-        new_follower: makes what follows the faces of a video.
+        new_stream: makes that of a video, in place of the one with which its session began.
     """
 
-    def __init__(self, sessions: SessionServer, new_follower: Callable[[], FaceFollower]):
-        self._sessions, self._new_follower, self._limits = sessions, new_follower, sessions.store.limits
+    def __init__(self, sessions: SessionServer, new_stream: Callable[[], Stream]):
+        self._sessions, self._new_stream, self._limits = sessions, new_stream, sessions.store.limits
         self._jobs: dict[VideoJob, Session] = {}
         self._closed = False
         limits = self._limits
@@ -155,7 +155,7 @@ class VideoServer:
             if (job.reader.duration or 0) > 60 * self._limits.video_minutes:
                 job.reader.close()
                 raise Refusal(422, "video_too_long", minutes=self._limits.video_minutes)
-            session.stream.follower = self._new_follower()
+            session.stream = self._new_stream()
             job.state, job.frames = "waiting", iter(job.reader)
             job.work = self._pool.submit(job.place.visitor, self._work, session, job)
         except VideoError as error:
