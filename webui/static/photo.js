@@ -2,10 +2,11 @@
 
 import {answerOf, fillCard, makeCard, offerAgeGender} from "./cards.js";
 import {prepareCanvas} from "./chart.js";
-import {make, saveFile, setText, sleep} from "./dom.js";
+import {make, saveFile, setText, shrinkHead, sleep} from "./dom.js";
 import * as exchange from "./exchange.js";
 import {isVideo} from "./files.js";
-import {cameraProblem, number, percentOf, t, translate} from "./language.js";
+import {cameraProblem, percentOf, t, translate} from "./language.js";
+import {csvOf, jsonOf, stemOf} from "./photo_files.js";
 import {blurFaces, drawFaces, drawPhoto, drawSavedBoxes, fits, loadImage, shrunk, toBlob} from "./pictures.js";
 import {makeTable} from "./report.js";
 import {SETTINGS} from "./settings.js";
@@ -47,6 +48,7 @@ export function mountPhoto(element) {
     const added = [...files].map((file) => ({file, name: file.name, state: "waiting", answer: null, problem: ""}));
     if (!added.length) return;
     photos.push(...added);
+    shrinkHead(element);
     show(added[0]);
     work();
   }
@@ -523,78 +525,4 @@ function reasonsOf(face, id) {
   }
   if (!parts.length) return "";
   return make("details", {class: "ifade-why"}, make("summary", {text: t("why")}), make("div", {}, ...parts));
-}
-
-// Files
-
-const stemOf = (name) => name.replace(/\.\w+$/, "");
-
-function jsonOf(photos) {
-  const entries = photos.map(({name, answer, problem}) =>
-    answer
-      ? {file: name, ...answer, faces: answer.faces.map(({crop, heat, ...face}) => face)}
-      : {file: name, error: problem},
-  );
-  return new Blob([JSON.stringify(photos.length > 1 ? entries : entries[0], null, 2)], {type: "application/json"});
-}
-
-// The table that Python writes too: a row a face. Where numbers have a decimal comma, semicolons stand between them.
-function csvOf(photos) {
-  const rows = photos.flatMap(({name, answer, problem}) => {
-    if (!answer) return [{file: name, error: problem}];
-    const count = answer.faces.length;
-    const found = answer.faces.map((face, place) => ({file: name, faces: count, face: place + 1, ...valuesOf(face)}));
-    return count ? found : [{file: name, faces: 0}];
-  });
-  const comma = number(0.5, 1).includes(","),
-    separator = comma ? ";" : ",";
-  const cell = (value, digits) => {
-    if (value === undefined || value === null) return "";
-    if (typeof value === "boolean") return value ? "TRUE" : "FALSE";
-    if (typeof value === "number")
-      return (digits === null ? String(value) : value.toFixed(digits)).replace(".", comma ? "," : ".");
-    const text = /^[=+\-@\t]/.test(value) ? `./${value}` : value; // a spreadsheet would take it for a formula
-    return /[";,\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const columns = Object.entries(SETTINGS.columns);
-  const lines = [
-    columns.map(([name]) => name),
-    ...rows.map((row) => columns.map(([name, digits]) => cell(row[name], digits))),
-  ];
-  return new Blob([(comma ? "\ufeff" : "") + lines.map((line) => `${line.join(separator)}\r\n`).join("")], {
-    type: "text/csv",
-  });
-}
-
-function valuesOf(face) {
-  const [x1, y1, x2, y2] = face.box,
-    {issues = [], yaw, pitch, roll} = face.quality ?? {};
-  const named = (prefix, values = {}) =>
-    Object.fromEntries(Object.entries(values).map(([label, value]) => [prefix + label, value]));
-  const [age_first, age_last] = face.age_range ?? [];
-  return {
-    x1,
-    y1,
-    x2,
-    y2,
-    score: face.score,
-    search: face.search,
-    shown: face.shown,
-    sure: face.sure,
-    issues: issues.join(" "),
-    ...face.consensus,
-    fer_emotion: face.emotion,
-    ...named("fer_", face.probabilities),
-    ...named("crowd_", face.crowd),
-    age: face.age,
-    age_first,
-    age_last,
-    age_sure: face.age_sure,
-    apparent_gender: face.apparent_gender,
-    gender_sure: face.gender_sure,
-    ...named("gender_", face.gender),
-    yaw,
-    pitch,
-    roll,
-  };
 }
