@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from inference.decoding import Decoders
 from inference.detector import DetectorError
-from inference.images import ImageError, load_image
+from inference.images import ImageError
 from inference.satisfaction import Reading
-from inference.session import usable_processors
+from inference.processors import usable_processors
 from inference.tables import moment_rows
 from inference.tracker import TrackedFace
 from webui.http import wants_age_gender, Refusal, guarded, json_response, read_body
@@ -35,7 +36,9 @@ class LiveServer:
 
     def __init__(self, sessions: SessionServer, workers: int | None = None):
         self._sessions, self._limits = sessions, sessions.store.limits
-        self._pool = ThreadPoolExecutor(workers or usable_processors(), thread_name_prefix="live")
+        workers = workers or usable_processors()
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="live")
+        self._decoders = Decoders(workers, self._limits.frame_seconds)  # of its own: photos take longer
         self._waiting = 0
 
     def routes(self) -> list[Route]:
@@ -45,10 +48,12 @@ class LiveServer:
     @contextlib.asynccontextmanager
     async def lifespan(self, app):
         """At the end of the server the frames that wait are given up."""
+        self._decoders.warm()
         try:
             yield
         finally:
             self._pool.shutdown(wait=False, cancel_futures=True)
+            self._decoders.close()
 
     async def frame(self, request: Request) -> Response:
         """A JPEG with its time in X-Seconds (since 1970) and the camera's size in X-Camera ("640x480"): who is in it.
@@ -79,7 +84,7 @@ class LiveServer:
     ) -> Response:
         started = time.perf_counter()
         try:
-            image = load_image(data, self._limits.frame_pixels)
+            image = self._decoders.decode(data, self._limits.frame_pixels)
         except ImageError as error:
             raise Refusal(422, error) from None
         with locked(session):
