@@ -64,7 +64,8 @@ class DecoderProcess:
     def __init__(self, options: dict, source: int | BinaryIO = subprocess.PIPE, shares: bool = False):
         self._shared = os.memfd_create("pixels") if shares and hasattr(os, "memfd_create") else None
         # Where this process has its modules from, which may be no folder that Python looks into by itself.
-        code = f"import sys; sys.path[:] = {sys.path!r}; from {__package__}.decoder_child import main; main()"
+        paths = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), *sys.path]
+        code = f"import sys; sys.path[:] = {paths!r}; from {__package__}.decoder_child import main; main()"
         self._process = subprocess.Popen(
             [PYTHON, "-c", code, json.dumps({"shared": self._shared, **options})],
             stdin=source,
