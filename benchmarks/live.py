@@ -36,7 +36,7 @@ import numpy as np
 from benchmarks.camera import GRIDS, camera_arguments, jpeg, moving_faces, write_video
 from benchmarks.results import write_result
 from benchmarks.speed import processor
-from inference.session import usable_processors
+from inference.processors import usable_processors
 from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, free_port, page_process
 
 WARM_UP = 5.0

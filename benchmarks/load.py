@@ -48,7 +48,7 @@ import numpy as np
 from benchmarks.camera import GRIDS, PERIOD, jpeg, moving_faces
 from benchmarks.results import write_result
 from benchmarks.speed import processor
-from inference.session import usable_processors
+from inference.processors import usable_processors
 from webui.limits import Limits
 from benchmarks.screenshot import free_port, page_process
 

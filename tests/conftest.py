@@ -15,11 +15,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from pillow_heif import register_heif_opener
+
 from benchmarks.camera import camera_arguments
 from synthetic import make_faces, write_csv, write_fairface, write_folders, write_utkface
 from training.data import Faces, load_fer2013
 from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
 
+register_heif_opener()  # for the tests that write such files
 ROOT = Path(__file__).resolve().parent.parent
 PR_CAPBSET_DROP, CAP_SYS_NICE, CAPABILITY_VERSION = 24, 23, 0x20080522  # of linux/prctl.h and linux/capability.h
 

@@ -10,8 +10,8 @@ import os
 import pytest
 import re
 import shutil
+import signal
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +22,7 @@ from types import SimpleNamespace
 
 import inference.video
 from clips import face_at, write_clip, write_face_clip
-from inference.stream import Stream
+from inference.decoding import DecoderProcess
 from inference.tables import AGE_GENDER, NAMES
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from test_app_page import VIEWS, drop_file
@@ -237,46 +237,34 @@ def test_work_ends_with_its_session(server, long_clip, end, stored):
         assert visitor.get("/video/progress").status_code == 404
 
 
-class Endless:
-    """A container whose packets of pictures come again and again, and never at a later time."""
-
-    def __init__(self, real, first: int, begun: threading.Event):
-        self.real, self.first, self.begun = real, first, begun
-
-    def demux(self):
-        self.begun.set()
-        packets = [packet for packet in self.real.demux() if packet.size][self.first :]
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            yield from packets
-
-    def __getattr__(self, name):
-        return getattr(self.real, name)
-
-
 @pytest.mark.parametrize("end", ["/video/stop", "/session/delete"])
-@pytest.mark.parametrize("decodable", [True, False])
-def test_work_ends_where_no_picture_is_due(server, visitor, end, decodable, stored, monkeypatch, tmp_path):
-    """Also before the first picture, of which packets behind the key frame alone give none."""
-    open_container, begun = inference.video._open_container, threading.Event()
-    monkeypatch.setattr(
-        inference.video, "_open_container", lambda *arguments: Endless(open_container(*arguments), not decodable, begun)
-    )
-    monkeypatch.setattr(inference.video, "MAX_PACKETS", 10**9)
-    clip = write_clip(tmp_path / "clip.mkv", TIMES[:20]).read_bytes()
+@pytest.mark.parametrize("opened", [True, False])
+def test_work_ends_where_the_decoder_does_not_answer(server, visitor, end, opened, stored, monkeypatch, clip):
+    """As within a frame that takes it minutes, the first or a later one."""
+    started: list[DecoderProcess] = []
+
+    class Process(DecoderProcess):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            started.append(self)
+            if not opened:
+                os.kill(self._process.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(inference.video, "DecoderProcess", Process)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(visitor.send, clip)
-        if decodable:
+        if opened:
             assert sending.result().status_code == 200
-            until(lambda: visitor.get("/video/progress").json()["frames"] >= 8)  # and hardly more come
-        else:
-            assert begun.wait(10)
+            until(lambda: visitor.get("/video/progress").json()["frames"] >= 3)
+            os.kill(started[0]._process.pid, signal.SIGSTOP)
+        until(lambda: len(started) == 1)
         asked = time.monotonic()
         visitor.post(end)
         until(lambda: not server._jobs and stored() == 0, 5)
         answer = sending.result()
         assert time.monotonic() - asked < 5
-    if not decodable:
+    assert started[0]._process.returncode == -signal.SIGKILL
+    if not opened:
         assert answer.status_code == 422 and "ended before" in answer.json()["error"]
     elif end == "/video/stop":
         assert "Reading was ended after" in visitor.wait("stopped")["incomplete"]

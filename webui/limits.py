@@ -61,6 +61,8 @@ class Limits:
     frame_bytes: int = 2 * 2**20
     """The page sends at most 640 x 640 pixels, some 40 kB."""
     frame_pixels: int = 1_000_000
+    frame_seconds: float = 0.5
+    """Of processor time to decode one; the page's take 5 ms."""
     frames_waiting: int = 48
     """A page has one in flight, so this is the number of pages that run at once."""
 

@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from inference.decoding import Decoders
 from inference.detector import DetectorError
-from inference.images import ImageError, load_image
+from inference.images import ImageError
 from inference.satisfaction import Reading
-from inference.session import usable_processors
+from inference.processors import usable_processors
 from inference.tables import moment_rows
 from inference.tracker import TrackedFace
 from webui.http import Refusal, guarded, json_response, read_body, wants_age_gender
@@ -36,7 +37,9 @@ class LiveServer:
 
     def __init__(self, sessions: SessionServer, workers: int | None = None):
         self._sessions, self._limits = sessions, sessions.store.limits
-        self._pool = FairPool(workers or usable_processors(), "live", self._limits.frames_waiting, "frames_waiting")
+        workers = workers or usable_processors()
+        self._pool = FairPool(workers, "live", self._limits.frames_waiting, "frames_waiting")
+        self._decoders = Decoders(workers, self._limits.frame_seconds)  # of its own: photos take longer
 
     def routes(self) -> list[Route]:
         """For Starlette or FastAPI, with `lifespan`, beside those of the sessions."""
@@ -45,10 +48,12 @@ class LiveServer:
     @contextlib.asynccontextmanager
     async def lifespan(self, app):
         """At the end of the server the frames that wait are given up."""
+        self._decoders.warm()
         try:
             yield
         finally:
             self._pool.shutdown()
+            self._decoders.close()
 
     async def frame(self, request: Request) -> Response:
         """A JPEG with its time in X-Seconds (since 1970) and the camera's size in X-Camera ("640x480"): who is in it.
@@ -78,7 +83,7 @@ class LiveServer:
     ) -> Response:
         started = time.perf_counter()
         try:
-            image = load_image(data, self._limits.frame_pixels)
+            image = self._decoders.decode(data, self._limits.frame_pixels)
         except ImageError as error:
             raise Refusal(422, error) from None
         with locked(session):

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from inference.analyzer import FaceAnalyzer
+from inference.decoding import shared_decoders
 from inference.detector import DetectorError
 from inference.drawing import shrink
 from inference.images import ImageError, load_image
@@ -62,6 +63,7 @@ class PhotoServer:
     @contextlib.asynccontextmanager
     async def lifespan(self, app):
         """At the end of the server what waits is given up."""
+        shared_decoders.warm()
         try:
             yield
         finally:
