@@ -6,7 +6,6 @@ import logging
 import math
 import numpy as np
 import os
-import sys
 import threading
 import weakref
 from dataclasses import replace
@@ -14,23 +13,18 @@ from typing import Any
 
 from .alignment import cut_square
 from .face_check import MIN_SCORE, FaceCheck
+from .imports import imported_later, not_installed
 from .model_files import ModelError, read_model
 from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
 from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
 from .sentences import IfadeError
 from .types import Detection
 
-# MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
-_hidden = "tensorflow" not in sys.modules
-if _hidden:
-    sys.modules["tensorflow"] = None
-try:
+# TensorFlow takes 15 s where it is installed, what MediaPipe draws and records with half a second, and none of it is needed.
+with imported_later("matplotlib", "matplotlib.pyplot", "sounddevice"), not_installed("tensorflow"):
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
     from mediapipe.tasks.python.core import serial_dispatcher
-finally:
-    if _hidden:
-        del sys.modules["tensorflow"]
 
 
 NOWHERE = "http://127.0.0.1:9"
@@ -191,8 +185,13 @@ class FaceDetector:
             places in pixels of the picture turned so, none twice.
         """
         longer = max(image.shape[:2])
-        near, coarse = (self.searcher.turns(image, side) for side in (NEAREST_SIDE, COARSE_SIDE))
-        coarse, fine = [suppress(a + b) for a, b in zip(near, coarse)], self.searcher.fine(image)
+        near, upright = self.searcher.turns(image, NEAREST_SIDE), self.searcher.see_scaled(image, COARSE_SIDE / longer)
+        # Where a face is surely upright and none is seen as well in another turn, those that lie are looked for at half the size.
+        if self._surely_upright(near, upright, longer):
+            coarse = [suppress(near[0] + upright), *map(suppress, near[1:])]
+        else:
+            coarse = [suppress(a + b) for a, b in zip(near, self.searcher.turns(image, COARSE_SIDE))]
+        fine = self.searcher.fine(image)
         # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
         turn = clearest(coarse, COARSE_SIDE / longer)
         for side in (FINE_SIDE, TILE_SIDE):
@@ -215,6 +214,13 @@ class FaceDetector:
             for place in coarse[other]
         ]
         return turn, suppress(places + lying)
+
+    @staticmethod
+    def _surely_upright(near: list[list[Detection]], upright: list[Detection], longer: int) -> bool:
+        """Whether a picture of that longer side is, by what is seen in it in four turns at NEAREST_SIDE and upright at COARSE_SIDE."""
+        smallest = TURN_PIXELS * longer / COARSE_SIDE
+        sure = any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in upright)
+        return sure and clearness(near[0]) >= max(map(clearness, near[1:]))
 
     def follow(
         self, image: np.ndarray, expected: list[Detection], search: bool, thorough: bool = False, turn: int = 0
@@ -288,27 +294,33 @@ class FaceDetector:
     ) -> list[Detection]:
         """Those of some places that are faces, by a look at each from near; known is the sum of the scores of others."""
         near = [as_near(place) if place.search == "yunet" else place for place in places]
-        looks = [self.look_again(image, place) for place in near]
         if self.searcher is None:
+            looks = [self.look_again(image, place) for place in near]
             scores = [look.score if look else 0.0 for look in looks]
         else:
+            looks = [self.look_again(image, start) for start in self._starts(image, near)]
             scores = self.checker.probabilities(image, places, looks, known).tolist()
-        found, whole = [], None
+        found = []
         for place, look, score in zip(near, looks, scores):
             if score >= min_score:
-                if self.searcher and place.box[2] - place.box[0] >= LARGE_SIDE * max(image.shape[:2]):
-                    # MediaPipe's model sees a large face in the whole picture already: it is looked at from there, as the
-                    # faces were that the networks learnt from.
-                    whole = self.look(image) if whole is None else whole
-                    start = max(whole, key=lambda seen: _iou(seen.box, place.box), default=None)
-                    if start is not None and _iou(start.box, place.box) >= SAME_PLACE:
-                        look = self.look_again(image, start) or look
                 seen = look is not None and (
                     place.search != "yunet" or (look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE)
                 )
                 face = look if seen else place
                 found.append(replace(face, box=_clip(*face.box, image.shape), score=score, search=place.search))
         return suppress(found)
+
+    def _starts(self, image: np.ndarray, places: list[Detection]) -> list[Detection]:
+        """Where to begin looks from near at some places of BlazeFace's form: MediaPipe's model sees large faces in the whole
+        picture already, and they are looked at from there, as the faces were that the networks learnt from."""
+        starts, smallest = list(places), LARGE_SIDE * max(image.shape[:2])
+        large = [number for number, place in enumerate(places) if place.box[2] - place.box[0] >= smallest]
+        whole = self.look(image) if large else []
+        for number in large:
+            start = max(whole, key=lambda seen: _iou(seen.box, places[number].box), default=None)
+            if start is not None and _iou(start.box, places[number].box) >= SAME_PLACE:
+                starts[number] = start
+        return starts
 
     def _check(self, image: np.ndarray) -> None:
         check_picture(image)
