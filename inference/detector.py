@@ -91,6 +91,10 @@ CLEAR = 0.2
 TURN_SCORE = 0.5
 TURN_PIXELS = 12
 """Side of the smallest faces that tell it, in pixels as they are searched; smaller ones are seen in any turn."""
+TURNED = (1, 2, 3)
+"""The turns of a picture, in quarters, other than upright."""
+TURNED_SIDE = 224
+"""Longer side in pixels of the quick look at these turns in a picture that has a surely upright face."""
 SURELY_UPRIGHT = 0.8
 """Score that no face has that is seen upside down."""
 MAX_FAILED = 20
@@ -185,12 +189,15 @@ class FaceDetector:
             places in pixels of the picture turned so, none twice.
         """
         longer = max(image.shape[:2])
-        near, upright = self.searcher.turns(image, NEAREST_SIDE), self.searcher.see_scaled(image, COARSE_SIDE / longer)
-        # Where a face is surely upright and none is seen as well in another turn, those that lie are looked for at half the size.
-        if self._surely_upright(near, upright, longer):
-            coarse = [suppress(near[0] + upright), *map(suppress, near[1:])]
-        else:
-            coarse = [suppress(a + b) for a, b in zip(near, self.searcher.turns(image, COARSE_SIDE))]
+        level = [
+            place for side in (NEAREST_SIDE, COARSE_SIDE) for place in self.searcher.see_scaled(image, side / longer)
+        ]
+        # Where a face is surely upright and a quick look shows none that lies, there is no closer one.
+        aside = self.searcher.turns(image, TURNED_SIDE, TURNED)
+        if not _surely_upright(level, _carried(aside, image.shape), longer):
+            closer = [self.searcher.turns(image, side, TURNED) for side in (NEAREST_SIDE, COARSE_SIDE)]
+            aside = [[*near, *far] for near, far in zip(*closer)]
+        coarse = [suppress(level), *map(suppress, aside)]
         fine = self.searcher.fine(image)
         # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
         turn = clearest(coarse, COARSE_SIDE / longer)
@@ -207,20 +214,9 @@ class FaceDetector:
                 fine = turned
         turn = turn or 0
         places = suppress(coarse[turn] + fine)
-        lying = [
-            quarter_turned(place, turn - other, upright.shape if (turn - other) % 2 == 0 else upright.shape[1::-1])
-            for other in range(4)
-            if other != turn
-            for place in coarse[other]
-        ]
+        lying = _carried(coarse[1:], image.shape) + (coarse[0] if turn else [])
+        lying = [quarter_turned(place, turn, image.shape) for place in lying]
         return turn, suppress(places + lying)
-
-    @staticmethod
-    def _surely_upright(near: list[list[Detection]], upright: list[Detection], longer: int) -> bool:
-        """Whether a picture of that longer side is, by what is seen in it in four turns at NEAREST_SIDE and upright at COARSE_SIDE."""
-        smallest = TURN_PIXELS * longer / COARSE_SIDE
-        sure = any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in upright)
-        return sure and clearness(near[0]) >= max(map(clearness, near[1:]))
 
     def follow(
         self, image: np.ndarray, expected: list[Detection], search: bool, thorough: bool = False, turn: int = 0
@@ -294,33 +290,27 @@ class FaceDetector:
     ) -> list[Detection]:
         """Those of some places that are faces, by a look at each from near; known is the sum of the scores of others."""
         near = [as_near(place) if place.search == "yunet" else place for place in places]
+        looks = [self.look_again(image, place) for place in near]
         if self.searcher is None:
-            looks = [self.look_again(image, place) for place in near]
             scores = [look.score if look else 0.0 for look in looks]
         else:
-            looks = [self.look_again(image, start) for start in self._starts(image, near)]
             scores = self.checker.probabilities(image, places, looks, known).tolist()
-        found = []
+        found, whole = [], None
         for place, look, score in zip(near, looks, scores):
             if score >= min_score:
+                if self.searcher and place.box[2] - place.box[0] >= LARGE_SIDE * max(image.shape[:2]):
+                    # MediaPipe's model sees a large face in the whole picture already: it is looked at from there, as the
+                    # faces were that the networks learnt from.
+                    whole = self.look(image) if whole is None else whole
+                    start = max(whole, key=lambda seen: _iou(seen.box, place.box), default=None)
+                    if start is not None and _iou(start.box, place.box) >= SAME_PLACE:
+                        look = self.look_again(image, start) or look
                 seen = look is not None and (
                     place.search != "yunet" or (look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE)
                 )
                 face = look if seen else place
                 found.append(replace(face, box=_clip(*face.box, image.shape), score=score, search=place.search))
         return suppress(found)
-
-    def _starts(self, image: np.ndarray, places: list[Detection]) -> list[Detection]:
-        """Where to begin looks from near at some places of BlazeFace's form: MediaPipe's model sees large faces in the whole
-        picture already, and they are looked at from there, as the faces were that the networks learnt from."""
-        starts, smallest = list(places), LARGE_SIDE * max(image.shape[:2])
-        large = [number for number, place in enumerate(places) if place.box[2] - place.box[0] >= smallest]
-        whole = self.look(image) if large else []
-        for number in large:
-            start = max(whole, key=lambda seen: _iou(seen.box, places[number].box), default=None)
-            if start is not None and _iou(start.box, places[number].box) >= SAME_PLACE:
-                starts[number] = start
-        return starts
 
     def _check(self, image: np.ndarray) -> None:
         check_picture(image)
@@ -417,6 +407,21 @@ def clearest(turns: list[list[Detection]], factor: float) -> int | None:
     """
     sums = [clearness(places, TURN_PIXELS / factor) for places in turns]
     return int(np.argmax(sums)) if max(sums) >= CLEAR else None
+
+
+def _carried(aside: list[list[Detection]], shape: tuple[int, ...]) -> list[Detection]:
+    """What was seen in a picture (H, W, ...) in each of TURNED, in pixels of the picture."""
+    turned = [shape if turn % 2 == 0 else shape[1::-1] for turn in TURNED]
+    return [quarter_turned(place, -turn, size) for turn, size, places in zip(TURNED, turned, aside) for place in places]
+
+
+def _surely_upright(level: list[Detection], lying: list[Detection], longer: int) -> bool:
+    """Whether a picture of that longer side is, and all faces in it, by what was seen in it as it is, and in other turns, in
+    which an upright face may be seen too, less well."""
+    smallest = TURN_PIXELS * longer / COARSE_SIDE
+    sure = any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in level)
+    known = set(map(id, level))
+    return sure and not any(id(place) not in known and place.score > TURN_SCORE for place in suppress(level + lying))
 
 
 def clearness(places: list[Detection], smallest: float = 0.0) -> float:
