@@ -23,6 +23,7 @@ from types import SimpleNamespace
 import inference.video
 from clips import face_at, write_clip, write_face_clip
 from inference.decoding import DecoderProcess
+from inference.stream import Stream
 from inference.tables import AGE_GENDER, NAMES
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from test_app_page import VIEWS, drop_file
