@@ -19,7 +19,7 @@ from inference.drawing import shrink
 from inference.emotion import EmotionClassifier
 from inference.images import load_image
 from inference.stream import Stream
-from inference.video import VideoWriter
+from inference.video_writer import VideoWriter
 from webui.address import Address, known_names, listen, start_server
 from webui.api import Api
 from webui.bodies import Bodies, BodyMiddleware
