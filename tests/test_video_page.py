@@ -640,5 +640,5 @@ def test_broken_videos_in_the_page(page, clips):
     expect(problem).to_contain_text("The file ends after 2")
     expect(page.locator(".ifade-film-status")).to_contain_text("Finished")
     choose(page, clips / "clip.mp4")
-    expect(page.locator(".ifade-film-status")).to_contain_text("40 frames")
+    expect(page.locator(".ifade-film-status")).to_contain_text("Frames analysed: 40")
     expect(problem).to_be_hidden()
