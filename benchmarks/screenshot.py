@@ -1,4 +1,4 @@
-"""The pictures of the page in docs/: page.png with the example photograph, live.png with a camera of moving faces.
+"""The pictures of the page in docs/: page.png with a photograph of a meeting, live.png with a camera that sees two people.
 
     python -m benchmarks.screenshot [DIR]
 
@@ -6,6 +6,7 @@ Needs Playwright for Python and Chromium (from CHROMIUM, or found on the PATH).
 """
 
 import argparse
+import numpy as np
 import os
 import shutil
 import socket
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -90,6 +92,25 @@ def reduce_colors(path: Path) -> None:
     Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
+def two_people() -> Iterator[np.ndarray]:
+    """Eight seconds of a camera, uint8 (480, 640, 3), RGB: two of the examples beside each other, which sway a little."""
+    import cv2
+    from inference.images import load_image
+
+    photos = [load_image(ROOT / "examples" / f"{name}.jpg") for name in ("neutral", "angry")]
+    for angle in np.linspace(0, 2 * np.pi, 240, endpoint=False):
+        halves = []
+        for number, photo in enumerate(photos):
+            height, width = photo.shape[:2]
+            scale = 320 / width / (0.8 + 0.03 * np.sin(angle))
+            x, y = width * (0.5 + 0.03 * np.sin(angle + number)), height * (0.45 + 0.02 * np.cos(angle + number))
+            move = np.float32([[scale, 0, 160 - scale * x], [0, scale, 240 - scale * y]])
+            halves.append(
+                cv2.warpAffine(photo, move, (320, 480), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+            )
+        yield np.hstack(halves)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.screenshot", description="Take the pictures of docs/.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs")
@@ -98,29 +119,23 @@ def main() -> int:
     if chromium is None:
         print("error: no Chromium found: install it, or name it in CHROMIUM.", file=sys.stderr)
         return 1
-    from benchmarks.camera import moving_faces, write_video
+    from benchmarks.camera import camera_arguments, write_video
     from playwright.sync_api import sync_playwright
 
     args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, served_page() as address, sync_playwright() as playwright:
         camera = Path(temporary) / "camera.y4m"
-        write_video(camera, moving_faces(2))
+        write_video(camera, two_people())
         browser = playwright.chromium.launch(
-            executable_path=chromium,
-            args=[
-                *CHROMIUM_ARGUMENTS,
-                "--use-fake-ui-for-media-stream",
-                "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-video-capture={camera}",
-            ],
+            executable_path=chromium, args=[*CHROMIUM_ARGUMENTS, *camera_arguments(camera)]
         )
-        page = browser.new_page(viewport={"width": 1200, "height": 800})
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(address)
-        page.set_input_files("#ifade-photo .ifade-photo-file", ROOT / "examples" / "astronaut.jpg")
-        page.wait_for_selector("#ifade-photo .ifade-card")
+        page.set_input_files("#ifade-photo .ifade-photo-file", ROOT / "examples" / "meeting.jpg")
+        page.wait_for_selector("#ifade-photo .ifade-card", timeout=60_000)
         page.wait_for_load_state("networkidle")
         page.wait_for_timeout(1000)  # the photograph fades in
-        page.screenshot(path=args.folder / "page.png", full_page=True)
+        page.screenshot(path=args.folder / "page.png")
         page.get_by_role("tab", name="Live").click()
         page.click(".ifade-start")
         page.wait_for_timeout(20_000)
@@ -128,7 +143,7 @@ def main() -> int:
         page.fill("#ifade-live .ifade-marker-label", "price shown")
         page.keyboard.press("Enter")
         page.wait_for_timeout(10_000)
-        page.screenshot(path=args.folder / "live.png", full_page=True)
+        page.screenshot(path=args.folder / "live.png")
         browser.close()
     for picture in (args.folder / "page.png", args.folder / "live.png"):
         reduce_colors(picture)

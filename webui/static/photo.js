@@ -149,6 +149,9 @@ export function mountPhoto(element) {
     lit = null;
     showPicture();
     render();
+    const current = strip.querySelector("[aria-current]")?.getBoundingClientRect(),
+      seen = strip.getBoundingClientRect();
+    if (current) strip.scrollLeft += current.left + current.width / 2 - seen.left - seen.width / 2;
   }
 
   function showPicture() {
