@@ -407,6 +407,17 @@ def test_a_server_that_is_busy_or_gone_loses_nothing(page):
     expect(problem(page)).to_be_empty()
 
 
+def test_a_photo_that_waits_is_told_how_many_are_before_it(page):
+    held = []
+    page.route("**/analyze?*", held.append)
+    page.route("**/analyze/turn?*", lambda route: route.fulfill(json={"ahead": 3}))
+    page.set_input_files(FILE, EXAMPLES / "astronaut.jpg")
+    expect(status(page)).to_have_text("The server is busy. Photos before yours: 3.")
+    held[0].continue_()
+    expect(cards(page)).to_have_count(1)
+    expect(status(page)).to_have_text("1 face found.")
+
+
 # Age and gender
 
 
