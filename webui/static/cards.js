@@ -113,7 +113,7 @@ function apparentNote() {
 }
 
 // What is said of the apparent age and gender: {age, age_range, age_sure, apparent_gender, gender_sure, gender}, or nothing.
-export function apparentLines(apparent) {
+function apparentLines(apparent) {
   if (!apparent) return [];
   const [first, last] = apparent.age_range,
     about = Math.round(apparent.age);

@@ -11,7 +11,7 @@ const FRAME_TIMEOUT = 3000,
 const SLOWEST = 8; // bytes a millisecond of the slowest line that the server waits for
 
 // A refusal, or an answer that could not be had: status 0 where there was none. The message is for the visitor.
-export class ServerError extends Error {
+class ServerError extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;
