@@ -4,6 +4,11 @@ python -m inference PHOTO|VIDEO|FOLDER... [--age-gender] [--json FILE] [--csv FI
     [--annotate DIR|FILE.mp4] [--blur DIR|FILE.mp4] [--rate N] [--workers N]
 """
 
+from .start import end_on_interrupt
+
+if __name__ == "__main__":
+    end_on_interrupt()
+
 import argparse
 import contextlib
 import importlib.util
@@ -12,16 +17,9 @@ import os
 import sys
 from pathlib import Path
 
-from .start import (
-    end_on_interrupt,
-    interruptible,
-    open_standard_streams,
-    require_system_libraries,
-    require_temporary_folder,
-)
+from .start import interruptible, open_standard_streams, require_system_libraries, require_temporary_folder
 
 if __name__ == "__main__":
-    end_on_interrupt()
     open_standard_streams()
 require_system_libraries()
 require_temporary_folder()
@@ -31,6 +29,7 @@ from tqdm import tqdm
 from . import video
 from .analyzer import FaceAnalyzer
 from .copies import Copies
+from .decoding import shared_decoders
 from .detector import DetectorError
 from .images import ImageError
 from .model_files import INSTALLED, ModelError
@@ -220,6 +219,8 @@ def main() -> int:
         return 1
     if skipped:
         print(f"{skipped} of {skipped + len(found.files) + len(found.unread)} files are done already.", file=sys.stderr)
+    if not args.workers:
+        shared_decoders.warm()  # it starts while the networks are opened
     try:
         analyzer = FaceAnalyzer()
         if args.age_gender and analyzer.estimator is None:

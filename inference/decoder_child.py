@@ -22,6 +22,9 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what native code prints is no answer
     open_no_sockets()
+    if hasattr(signal, "SIGPROF"):  # which this process may have inherited as ignored or blocked
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     # Bytes of memory and of a file that is written, open files, and nothing of the picture on a disk.
     for name, most in (("DATA", options["memory"]), ("FSIZE", options["output"]), ("NOFILE", 64), ("CORE", 0)):
         bound(name, most)

@@ -87,8 +87,7 @@ class DecoderProcess:
             DecoderEnded: it has ended, or does so meanwhile.
         """
         try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.write(data)
+            self._process.stdin.write(json.dumps(request).encode() + b"\n" + data)
             self._process.stdin.flush()
         except OSError:
             raise self._ended() from None
@@ -155,7 +154,7 @@ class DecoderProcess:
 
 
 class _Watch:
-    """Looks again and again whether something is to be ended, in a thread that sleeps while there is nothing to look at."""
+    """A thread that looks again and again whether something is to be ended."""
 
     def __init__(self):
         self.forget_parents()
@@ -164,7 +163,7 @@ class _Watch:
     def forget_parents(self) -> None:
         """See `inference.native.forget_in_forks`."""
         self._looks: set[Callable[[], None]] = set()
-        self._some, self._thread, self._starting = threading.Event(), None, threading.Lock()
+        self._thread, self._starting = None, threading.Lock()
 
     @contextlib.contextmanager
     def watching(self, look: Callable[[], None]) -> Iterator[None]:
@@ -174,7 +173,6 @@ class _Watch:
                 self._thread = threading.Thread(target=self._run, name="decoders", daemon=True)
                 self._thread.start()
         self._looks.add(look)
-        self._some.set()
         try:
             yield
         finally:
@@ -182,13 +180,9 @@ class _Watch:
 
     def _run(self) -> None:
         while True:
-            self._some.wait()
             time.sleep(TICK)
             for look in tuple(self._looks):
                 look()
-            self._some.clear()
-            if self._looks:
-                self._some.set()
 
 
 _watch = _Watch()

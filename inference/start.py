@@ -1,12 +1,12 @@
-"""What a program settles before the large libraries are imported: its streams, Ctrl-C, proxies, and what must be there."""
+"""What a program settles before all else is imported: its streams, Ctrl-C, proxies, and what must be there.
+
+Few modules are imported here, and others where they are needed: while they are, Ctrl-C is Python's.
+"""
 
 import contextlib
-import ctypes
 import os
-import runpy
 import signal
 import sys
-import tempfile
 
 DEBIAN_PACKAGES = {
     "libEGL.so.1": "libegl1",
@@ -18,6 +18,9 @@ DEBIAN_PACKAGES = {
 
 def run_command() -> None:
     """What `ifade` runs where the package is installed: the same as `python -m ifade`."""
+    end_on_interrupt()
+    import runpy
+
     runpy.run_module(__package__, run_name="__main__", alter_sys=True)
 
 
@@ -88,6 +91,8 @@ def require_temporary_folder(variable: str = "", name: str = "") -> None:
         variable: of the environment, which may name the folder.
         name: of the folder in the system's one for temporary files, where the variable does not; default: that itself.
     """
+    import tempfile
+
     try:
         folder = os.environ.get(variable) or os.path.join(tempfile.gettempdir(), name)
     except FileNotFoundError:
@@ -103,6 +108,8 @@ def require_temporary_folder(variable: str = "", name: str = "") -> None:
 
 
 def _loads(name: str) -> bool:
+    import ctypes
+
     try:
         ctypes.CDLL(name)
     except OSError:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from .analyzer import FaceAnalyzer
 from .copies import Copies
+from .decoding import shared_decoders
 from .detector import DetectorError
 from .images import MAX_BYTES, ImageError
 from .sentences import IfadeError
@@ -173,6 +174,7 @@ def _read(path: Path) -> None:
 def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    shared_decoders.warm()
     cv2.setNumThreads(1)
 
 

@@ -79,7 +79,7 @@ def test_the_picture_of_the_ways_is_that_of_the_code():
     asked = re.findall(r'(\w+) -- "([\w./]+)" --> (\w+)', bare)
     chains = [line.split(" --> ") for line in bare.splitlines() if " --> " in line and " -- " not in line]
     arrows = [arrow for chain in chains for arrow in zip(map(str.strip, chain), map(str.strip, chain[1:]))]
-    assert len(asked) == 6 and len(arrows) == 17
+    assert len(asked) == 6 and len(arrows) == 20
     for first, second in ((label.get(first), label.get(second)) for first, second in arrows):
         if first and second:
             text = (ROOT / first).read_text("utf-8")

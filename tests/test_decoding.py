@@ -301,6 +301,21 @@ def test_a_process_that_does_not_answer_is_ended(decoders, monkeypatch):
     assert says(decoders, PICTURE) == "(64, 64)"
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGPROF"), reason="needs POSIX timers")
+def test_processor_time_counts_also_where_its_signal_is_ignored_or_blocked(monkeypatch):
+    """As in what a shell or a server starts. The clock would end it after half an hour."""
+    monkeypatch.setattr(decoding, "WALL", 1000)
+    before = signal.signal(signal.SIGPROF, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPROF})
+    decoders = Decoders(1, seconds=0.3)
+    try:
+        assert says(decoders, encode(SMALL, "PNG", icc_profile=profile_of_many_stages(40_000))) == "picture_slow"
+    finally:
+        signal.signal(signal.SIGPROF, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
+        decoders.close()
+
+
 def test_no_more_processes_than_may_be():
     decoders = Decoders(2)
     with ThreadPoolExecutor(6) as threads:

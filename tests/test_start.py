@@ -145,6 +145,33 @@ def interrupted(arguments: list, seconds: float, number: signal.Signals) -> tupl
     return process.returncode, output
 
 
+INTERRUPTED = """
+import os, runpy, signal, sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.modules.pop(sys.argv[1], None)
+sys.meta_path.insert(0, Interrupts())
+runpy.run_module("inference", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
+@pytest.mark.parametrize("module", ["argparse", "tqdm", "numpy"])
+def test_ctrl_c_while_a_module_is_imported_ends_the_command_without_a_word(module):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, module],
+        cwd=ROOT,
+        capture_output=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")  # a shell says 130
+
+
 # Python itself prints a traceback where it is interrupted before the first line of a program, in its first 50 ms.
 MOMENTS = [round(0.15 + 6 * random.Random(number).random(), 2) for number in range(6)]
 
