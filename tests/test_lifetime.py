@@ -66,7 +66,7 @@ def test_health_is_told_while_the_page_is_busy(page_address):
 @pytest.fixture
 def served():
     """A function that serves the health of a page with one probe, which is made all the time."""
-    limits, clients = Limits(probe_seconds=0.01, fresh_seconds=0.01, answer_seconds=0.5), []
+    limits, clients = Limits(probe_seconds=0.01, fresh_seconds=0.01, stale_seconds=0.01, answer_seconds=0.5), []
 
     def serve(probe) -> TestClient:
         lifetime = Lifetime([partial(asyncio.to_thread, probe)], lambda: {"provider": "here"}, limits)
