@@ -440,7 +440,7 @@ async def attacked(
     camera: Picture,
     seconds: float,
 ) -> dict:
-    """One attack, by a process of its own; what /health said meanwhile, and after it in seconds until a photo is answered."""
+    """One attack, by a process of its own; what /health said meanwhile."""
     command = ("-m", "benchmarks.hostile", name, str(http.base_url.port), str(seconds))
     attacker = await asyncio.create_subprocess_exec(sys.executable, *command)
     until, health = time.monotonic() + seconds, Counter[str]()
@@ -462,7 +462,7 @@ async def attacked(
 
     await asyncio.gather(send_photos(), visitors.stream(phases[f"{name}, frames"], camera, until), ask_health())
     try:
-        await asyncio.wait_for(attacker.wait(), seconds)
+        await asyncio.wait_for(attacker.wait(), ANSWER_SECONDS)
     except TimeoutError:
         attacker.kill()
         await attacker.wait()

@@ -130,11 +130,7 @@ class FairPool:
             calls[future] = partial(call, *arguments), place
             calls.move_to_end(future, last=not next)
             future.add_done_callback(partial(self._leave, place))
-            self._threads = {thread for thread in self._threads if thread.is_alive()}
-            if len(self._threads) < self._most:
-                thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-                self._threads.add(thread)
-                thread.start()
+            self._start()
             self._changed.notify()
         return future
 
@@ -148,6 +144,14 @@ class FairPool:
                     others = (len(other) for other in queues if other is not calls)
                     return before + sum(min(count, before + (place < turn)) for place, count in enumerate(others))
         return None
+
+    def _start(self) -> None:
+        """One more thread, where there are not as many as may be."""
+        self._threads = {thread for thread in self._threads if thread.is_alive()}
+        if len(self._threads) < self._most:
+            thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._threads.add(thread)
+            thread.start()
 
     def shutdown(self) -> None:
         """Give up what waits, and end the threads."""
@@ -168,13 +172,21 @@ class FairPool:
             self._calls.get(place.visitor, {}).pop(future, None)
 
     def _work(self) -> None:
-        while call := self._next():
-            future, work = call
-            try:
-                future.set_result(work())
-            except BaseException as error:
-                future.set_exception(error)
-            del call, future, work  # what they hold is not to stay until the next
+        try:
+            while call := self._next():
+                future, work = call
+                try:
+                    result = work()
+                except BaseException as error:
+                    future.set_exception(error)
+                else:
+                    future.set_result(result)
+                call = future = work = result = None  # what they hold is not to stay until the next
+        finally:
+            with self._changed:
+                self._threads.discard(threading.current_thread())
+                if self._calls and not self._closed:  # this one was not to end
+                    self._start()
 
     def _next(self) -> tuple[Future, Callable] | None:
         """The call whose turn it is; None where there was none for a while."""
