@@ -51,9 +51,6 @@ class Shares:
     def __len__(self) -> int:
         return len(self._held)
 
-    def __contains__(self, place: Place) -> bool:
-        return place in self._held
-
     def take(self, place: Place) -> None:
         """Hold a place from now on, or go on with it when there is more in it.
 
