@@ -316,12 +316,18 @@ class Server:
     folder: Path
 
     def look(self) -> dict:
-        """Memory in MB, threads, open files, and files in the temporary folder with their size."""
-        status = Path(f"/proc/{self.process}/status").read_text()
+        """Memory in MB, that of its children too, threads, open files, and files in the temporary folder with their size."""
+        status, children = Path(f"/proc/{self.process}/status").read_text(), 0.0
+        for task in Path(f"/proc/{self.process}/task").iterdir():
+            with contextlib.suppress(OSError):  # a thread or a child that has just ended
+                for child in (task / "children").read_text().split():
+                    memory = Path(f"/proc/{child}/smaps_rollup").read_text()
+                    children += int(re.search(r"Pss:\s+(\d+)", memory)[1]) / 1024
         files = [file for file in self.folder.rglob("*") if file.is_file()]
         return {
             "rss_mb": round(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024, 1),
             "peak_mb": round(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024, 1),
+            "children_mb": round(children, 1),
             "threads": int(re.search(r"Threads:\s+(\d+)", status)[1]),
             "open_files": len(os.listdir(f"/proc/{self.process}/fd")),
             "temporary_files": len(files),

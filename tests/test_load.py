@@ -15,19 +15,19 @@ from concurrent.futures import ThreadPoolExecutor
 import anyio
 import pytest
 
+from benchmarks.hostile import ATTACKS
 from benchmarks.load import Phase, to_markdown, tracebacks
 from webui.limits import Limits
 from webui.memory import returning_memory
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 SMALL = ("--photos", 12, "--streams", 4, "--live-seconds", 4, "--minutes", 0.1, "--hostile", 300, "--rest", 2)
-ATTACKS = ("queue", "bodies", "shares")
 
 
 @pytest.fixture(scope="module")
 def result(run, tmp_path_factory) -> dict:
     file = tmp_path_factory.mktemp("load") / "load.json"
-    done = run("benchmarks.load", "--json", file, *SMALL, "--attack-seconds", 4, "--attacks", *ATTACKS)
+    done = run("benchmarks.load", "--json", file, *SMALL, "--attack-seconds", 4)
     assert file.exists(), done.stderr
     result = json.loads(file.read_text())
     assert done.returncode == int(result["errors"] > 0 or result["wrong"] > 0)
