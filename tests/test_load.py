@@ -27,7 +27,7 @@ SMALL = ("--photos", 12, "--streams", 4, "--live-seconds", 4, "--minutes", 0.1, 
 @pytest.fixture(scope="module")
 def result(run, tmp_path_factory) -> dict:
     file = tmp_path_factory.mktemp("load") / "load.json"
-    done = run("benchmarks.load", "--json", file, *SMALL, "--attack-seconds", 4)
+    done = run("benchmarks.load", "--json", file, *SMALL, "--attack-seconds", 2)
     assert file.exists(), done.stderr
     result = json.loads(file.read_text())
     assert done.returncode == int(result["errors"] > 0 or result["wrong"] > 0)
