@@ -1,15 +1,18 @@
 # docker build -t ifade . && docker run --rm -p 7860:7860 ifade
-# For an NVIDIA GPU: docker build --build-arg REQUIREMENTS=requirements-gpu.txt, and docker run --gpus all.
-FROM python:3.12-slim
+# For an NVIDIA GPU: docker build --build-arg REQUIREMENTS=requirements-gpu.lock, and docker run --gpus all.
+# The image holds software under the GPL: NOTICE says which, and what that asks of whoever passes it on.
+# `docker buildx imagetools inspect python:3.12.12-slim-bookworm` tells the digest that a mirror can be held to.
+FROM python:3.12.12-slim-bookworm
 
 COPY packages.txt /tmp/
 RUN apt-get update \
     && xargs --arg-file /tmp/packages.txt apt-get install --yes --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 
-ARG REQUIREMENTS=requirements.txt
-COPY requirements.txt requirements-gpu.txt /tmp/
-RUN pip install --no-cache-dir -r /tmp/$REQUIREMENTS
+# Every package by its checksum; the first lines of those files say how they are made from requirements*.txt.
+ARG REQUIREMENTS=requirements.lock
+COPY requirements.lock requirements-gpu.lock /tmp/
+RUN pip install --no-cache-dir --require-hashes -r /tmp/$REQUIREMENTS
 
 # The files belong to root and the page runs as somebody else, so it can write to its home and to /tmp alone.
 RUN useradd --create-home --uid 1000 ifade

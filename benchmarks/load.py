@@ -1,6 +1,6 @@
 """How the page bears many visitors at once, clients that vanish or dawdle, and hostile requests.
 
-    python -m benchmarks.load --json FILE [--minutes 20] [--photos 50] [--streams 16] [--hostile 2000] [--seed 0]
+    python -m benchmarks.load --json FILE [--minutes 20] [--photos 50] [--streams 16] [--hostile 5000] [--seed 0]
     python -m benchmarks.load --docs FILE
 
 The first starts `python app.py` on a port and in a temporary folder of its own and runs these phases one after another:
@@ -13,6 +13,8 @@ The first starts `python app.py` on a port and in a temporary folder of its own 
              started anew all the time, and slow clients send or read a byte a second
     hostile  HOSTILE requests over every address: wrong methods, headers and types, malformed and huge JSON, paths that
              climb out of folders, and valid requests with random changes
+    attacks  each of `benchmarks.hostile.ATTACKS` for ATTACK_SECONDS, by one client of another address, and meanwhile a visitor who
+             sends photos, one with a camera, and one who asks for the page's health
     after    the same as before, REST seconds later
 
 A request is a photo with all that belongs to it (upload, call, answer), a frame, or a hostile request. `answered` and `wrong`
@@ -31,8 +33,6 @@ import json
 import os
 import random
 import re
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -46,6 +46,7 @@ import httpx
 import numpy as np
 
 from benchmarks.camera import GRIDS, PERIOD, jpeg, moving_faces
+from benchmarks.hostile import ATTACKS, FILE, MULTIPART, dawdle, hostile_request, multipart, raw, vanish_again_and_again
 from benchmarks.results import write_result
 from benchmarks.speed import processor
 from inference.processors import usable_processors
@@ -64,13 +65,12 @@ SETTLING_SECONDS = 150.0
 """After which the page has forgotten their photos (`webui.api`), or --rest where that is less."""
 PAUSE_SECONDS = 2.0
 """Longest pause of a soaking client between two photos."""
+POLITE_SECONDS = 0.3
+"""Pause of the visitor between two photos while an attack goes on."""
 SETTLED_SECONDS = 1.0
 """Where a camera's last three frames took longer, not everybody in the picture need be shown."""
-LIFE_SECONDS = 3.0
-"""After which a client that vanishes is killed."""
 PROBLEMS = 20
 """Descriptions of problems that are kept of each phase."""
-FILE = {"_type": "gradio.FileData"}
 
 
 class Refused(Exception):
@@ -268,240 +268,6 @@ def _among(values, wanted, tolerance: float) -> bool:
     return all(any(_near(row, right, tolerance) for right in wanted) for row in values)
 
 
-def raw(method: str, path: str, body: bytes = b"", length: int | None = None, **headers: str) -> bytes:
-    """An HTTP request, byte for byte; `length` is what it says of its body, None for the truth."""
-    lines = {"Host": "page", "Content-Length": str(len(body) if length is None else length), "Connection": "close"}
-    lines |= {name.replace("_", "-"): value for name, value in headers.items()}
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1", "replace") + body
-
-
-MULTIPART = "multipart/form-data; boundary=x"
-
-
-def multipart(data: bytes, name: str = "photo.jpg") -> bytes:
-    """The body of an upload."""
-    head = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
-    return head.encode("utf-8", "surrogatepass") + data + b"\r\n--x--\r\n"
-
-
-VANISHING = """
-import json, socket, sys, time
-address, requests = json.load(sys.stdin)
-held = []
-for request in requests:
-    held.append(socket.create_connection(address))
-    held[-1].sendall(bytes.fromhex(request))
-print("sent", flush=True)
-time.sleep(600)
-"""
-"""A client that sends what it is given, reads nothing, and is killed."""
-
-
-async def vanish_again_and_again(address: tuple[str, int], picture: Picture, token: str, until: float) -> int:
-    """Kill clients in the middle of their requests; how many."""
-    upload, frame = multipart(picture.data), {"X_Session": token, "X_Camera": "640x480"}
-    whole = json.dumps({"data": [None]}).encode()
-    requests = [
-        raw("POST", "/gradio_api/upload", upload[: len(upload) // 2], len(upload), Content_Type=MULTIPART),
-        raw("POST", "/gradio_api/upload", upload, Content_Type=MULTIPART),
-        raw("POST", "/gradio_api/call/analyze", whole[:9], len(whole), Content_Type="application/json"),
-        raw("POST", "/gradio_api/call/analyze", whole, Content_Type="application/json"),
-        raw("POST", "/analyze", picture.data[:5000], len(picture.data)),
-        raw("POST", "/analyze", picture.data),
-        raw("POST", "/live/frame", picture.data[:5000], len(picture.data), X_Seconds=str(time.time()), **frame),
-        raw("POST", "/live/frame", picture.data, X_Seconds=str(time.time()), **frame),
-        raw("POST", "/video/analyze", bytes(10_000), 10_000_000, X_Session=token),
-        raw("GET", "/"),
-    ]
-    count = 0
-    while time.monotonic() < until:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-SE", "-c", VANISHING), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        process.stdin.write(json.dumps([address, [request.hex() for request in requests]]).encode())
-        process.stdin.close()
-        await process.stdout.readline()
-        await asyncio.sleep(random.Random(count).uniform(0, LIFE_SECONDS))
-        process.kill()
-        await process.wait()
-        count += 1
-    return count
-
-
-async def dawdle(address: tuple[str, int], request: bytes, reads: bool, until: float, cut: list[float]) -> None:
-    """Send a request a byte a second, or send it whole and read a byte a second, again and again; note after how many
-    seconds the page put an end to it."""
-    while time.monotonic() < until:
-        started = time.monotonic()
-        with socket.socket() as connection:
-            connection.setblocking(False)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            loop = asyncio.get_running_loop()
-            try:
-                await loop.sock_connect(connection, address)
-                if reads:
-                    await loop.sock_sendall(connection, request)
-                else:
-                    head, _, request_body = request.partition(b"\r\n\r\n")
-                    await loop.sock_sendall(connection, head + b"\r\n\r\n")
-                for position in itertools.count():
-                    if time.monotonic() > until:
-                        return
-                    if not reads:
-                        await loop.sock_sendall(connection, request_body[position : position + 1])
-                    try:
-                        ended = not await asyncio.wait_for(loop.sock_recv(connection, 1 if reads else 4096), 1)
-                        if not reads or ended:  # an answer before the body is whole ends it too
-                            break
-                        await asyncio.sleep(1)
-                    except TimeoutError:
-                        pass
-            except OSError:
-                pass
-        cut.append(round(time.monotonic() - started, 1))
-
-
-GET = """
-/ /config /theme.css /manifest.json /monitoring /health /{word} /static/{word} /assets/{word} /svelte/{word}
-/gradio_api/info /gradio_api/openapi.json /gradio_api/app_id /gradio_api/token /gradio_api/startup-events
-/gradio_api/heartbeat/{word} /gradio_api/queue/status /gradio_api/queue/data?session_hash={word}
-/gradio_api/call/analyze/{word} /gradio_api/call/v2/analyze/{word} /gradio_api/upload_progress?upload_id={word}
-/gradio_api/file={word} /gradio_api/file/{word} /gradio_api/proxy={word} /gradio_api/deep_link?session_hash={word}
-/gradio_api/stream/{word}/{word}/{word}/playlist.m3u8 /gradio_api/custom_component/{word}/client/component/{word}
-/gradio_api/dev/reload /session/curve /session/report.json /session/report.csv /session/report.png
-/session/frames.json /video/progress
-""".split()
-POST = """
-/gradio_api/queue/join /gradio_api/call/analyze /gradio_api/call/{word} /gradio_api/call/v2/analyze /gradio_api/run/analyze
-/gradio_api/run/{word} /gradio_api/api/predict /gradio_api/cancel /gradio_api/reset /gradio_api/upload
-/gradio_api/component_server /gradio_api/process_recording /gradio_api/stream/{word} /gradio_api/run-history/connect
-/gradio_api/vibe-edit /session/start /live/frame /session/mark /session/weights /session/baseline /session/leave /session/delete
-/analyze /video/analyze /video/stop
-""".split()
-ADDRESSES = [("GET", path) for path in GET] + [("POST", path) for path in POST]
-"""Every address of the page with its method, and some that it should not have."""
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "PROPFIND", "get")
-WORDS = (
-    r"""
-x analyze 0 -1 ../../../etc/passwd ..%2f..%2f..%2fetc%2fpasswd %2e%2e/%2e%2e/app.py ....// \..\..\x nul /etc/passwd //etc/passwd
-/proc/self/environ /proc/self/fd/0 app.py models/emotion.onnx .git/config file:/// http://127.0.0.1:1/ data:text/html,x %00 %
-http://169.254.169.254/latest/ %ff%fe %zz <script>alert(1)</script> ${7*7} {{7*7}} '%20OR%201=1 %0d%0aSet-Cookie:x
-""".split()
-    + ["a" * 4000]
-)
-HEADERS = (
-    ("Content-Type", ("application/json", MULTIPART, "multipart/form-data", "text/plain", "", "x" * 3000)),
-    ("Content-Length", ("-1", "0", "99999999999999", "1e3", "0x10", "abc")),
-    ("Transfer-Encoding", ("chunked", "gzip", "identity, chunked")),
-    ("Host", ("", "evil.example", "a b", "[::1", "x" * 3000)),
-    ("Origin", ("https://evil.example", "null", "http://localhost:1")),
-    ("Cookie", ("a=b; " * 500, "access-token=../../x", "\xff")),
-    ("Range", ("bytes=0-0", "bytes=-1", "bytes=9-1", "bytes=a-b", "bytes=0-99999999999", "x")),
-    ("Accept-Encoding", ("br;q=a", "*", "gzip" * 500)),
-    ("X-Session", ("x", "", "\xe4" * 50, "a" * 5000)),
-    ("X-Seconds", ("nan", "inf", "-1", "1e308", "x")),
-    ("X-Camera", ("0x0", "-1x5", "99999x99999", "x", "\xb2x\xb2")),
-    ("X-Rate", ("nan", "inf", "-1", "x")),
-    ("X-Forwarded-Host", ("evil.example", "a/b", "x, y", "")),
-    ("X-Forwarded-Proto", ("javascript", "https,http", "")),
-    ("X-Gradio-User", ("app", "x")),
-    ("Referer", ("https://evil.example/../", "::", "http://[")),
-    ("Expect", ("100-continue", "x")),
-    ("Upgrade", ("websocket", "h2c")),
-    ("Authorization", ("Basic ====", "Bearer x")),
-)
-VALUES = (None, True, -1, 0, 2**70, 1e308, "", "x", "\ud800", "\0", [], {}, [[]], {"": {}}, "x" * 20_000, float("nan"))
-
-
-def templates() -> list:
-    """Bodies that the page understands, or nearly: what is changed at random."""
-    data_url = "data:image/jpeg;base64,/9j/AAAA"
-    return [
-        {"data": [{"path": "/tmp/gradio/x/photo.jpg", "meta": FILE}], "session_hash": "hostile"},
-        {"data": [{"path": "https://127.0.0.1:1/x.jpg", "url": "https://127.0.0.1:1/x.jpg", "meta": FILE}, True]},
-        {"data": [{"url": data_url}, False], "fn_index": 0, "session_hash": "hostile", "trigger_id": 1},
-        {"data": [None, False], "fn_index": 0, "session_hash": "hostile", "event_data": {}},
-        {"photo": {"path": data_url, "meta": FILE}, "age_gender": False},
-        {"session_hash": "hostile", "fn_index": 0, "event_id": "x"},
-        {"data": {}, "component_id": 1, "session_hash": "hostile", "fn_name": "preprocess"},
-        {"resume": "x"},
-        {"session": "x"},
-        {"label": "x", "seconds": 1},
-        {"weights": {"happy": 1}},
-        {"on": True},
-    ]
-
-
-def mutate(value, rng: random.Random):
-    """A JSON value with a random change somewhere."""
-    if isinstance(value, dict) and value and rng.random() < 0.8:
-        key = rng.choice(list(value))
-        changed = {name: mutate(part, rng) if name == key else part for name, part in value.items()}
-        if rng.random() < 0.15:
-            changed[rng.choice(("__proto__", "path", "url", "meta", "_type", "", "x" * 300))] = rng.choice(VALUES)
-        return {name: part for name, part in changed.items() if name != key} if rng.random() < 0.15 else changed
-    if isinstance(value, list) and value and rng.random() < 0.8:
-        place = rng.randrange(len(value))
-        return value[:place] + [mutate(value[place], rng)] * rng.choice((0, 1, 1, 1, 2, 50)) + value[place + 1 :]
-    return rng.choice(VALUES)
-
-
-def hostile_body(rng: random.Random, picture: Picture) -> tuple[bytes, str]:
-    """A body and the content type that belongs to it."""
-    kind = rng.random()
-    if kind < 0.5:
-        text = json.dumps(mutate(rng.choice(templates()), rng)).encode()
-        return text, "application/json"
-    if kind < 0.6:
-        text = json.dumps(rng.choice(templates())).encode()
-        place = rng.randrange(len(text))
-        return text[:place] + rng.choice((b"", b"\0", b"\xff", b"}", b"[" * 5000)) + text[
-            place + 1 :
-        ], "application/json"
-    if kind < 0.65:
-        deep = rng.choice((50, 5000, 100_000))
-        return rng.choice((b"[" * deep, b'{"data":' * deep, b'{"data":[' + b"1," * deep + b"1]}")), "application/json"
-    if kind < 0.7:
-        return b'{"data": ["' + b"A" * rng.choice((10**5, 10**6, 5 * 10**6)) + b'"]}', "application/json"
-    if kind < 0.9:
-        photo = bytearray(picture.data)
-        for _ in range(rng.randrange(20)):
-            photo[rng.randrange(len(photo))] = rng.randrange(256)
-        if rng.random() < 0.5:
-            return bytes(photo[: rng.randrange(len(photo))]), "image/jpeg"
-        body = multipart(
-            bytes(photo), rng.choice(("photo.jpg", "../../x", "", "\0", "x" * 5000, "\u202egpj.exe", "a/b"))
-        )
-        return body[: rng.choice((len(body), rng.randrange(len(body))))], MULTIPART
-    return rng.randbytes(rng.choice((0, 1, 100, 5000))), "application/octet-stream"
-
-
-def hostile_request(rng: random.Random, picture: Picture) -> tuple[bytes, bool]:
-    """A request, and whether it is so malformed that closing the connection is an answer."""
-    method, path = rng.choice(ADDRESSES)
-    path = path.replace("{word}", rng.choice(WORDS))
-    body, content_type = hostile_body(rng, picture) if method == "POST" or rng.random() < 0.1 else (b"", "")
-    if rng.random() < 0.1:
-        method = rng.choice(METHODS)
-    if rng.random() < 0.1:
-        path += rng.choice(
-            ("?", "?a", "?__theme=x&view=y", "?session_hash=hostile&" + "a=b&" * 500, "/", "//", ";x", "#x")
-        )
-    headers = {"Content-Type": content_type} if content_type else {}
-    malformed = False
-    for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
-        name, values = rng.choice(HEADERS)
-        headers[name] = rng.choice(values)
-        malformed |= name in ("Content-Length", "Transfer-Encoding", "Upgrade", "Host", "Expect")
-    request = raw(method, path, body, **headers)
-    if rng.random() < 0.05:  # not even HTTP
-        place = rng.randrange(min(len(request), 200))
-        request = request[:place] + rng.choice((b"\r\n", b"\0", b" ", b"\xff" * 9, b"")) + request[place + 1 :]
-        malformed = True
-    return request, malformed
-
-
 async def send_hostile(address: tuple[str, int], phase: Phase, request: bytes, malformed: bool) -> str:
     """Send a hostile request and judge the answer; its status, or what became of it."""
     phase.requests += 1
@@ -550,12 +316,18 @@ class Server:
     folder: Path
 
     def look(self) -> dict:
-        """Memory in MB, threads, open files, and files in the temporary folder with their size."""
-        status = Path(f"/proc/{self.process}/status").read_text()
+        """Memory in MB, that of its children too, threads, open files, and files in the temporary folder with their size."""
+        status, children = Path(f"/proc/{self.process}/status").read_text(), 0.0
+        for task in Path(f"/proc/{self.process}/task").iterdir():
+            with contextlib.suppress(OSError):  # a thread or a child that has just ended
+                for child in (task / "children").read_text().split():
+                    memory = Path(f"/proc/{child}/smaps_rollup").read_text()
+                    children += int(re.search(r"Pss:\s+(\d+)", memory)[1]) / 1024
         files = [file for file in self.folder.rglob("*") if file.is_file()]
         return {
             "rss_mb": round(int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024, 1),
             "peak_mb": round(int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024, 1),
+            "children_mb": round(children, 1),
             "threads": int(re.search(r"Threads:\s+(\d+)", status)[1]),
             "open_files": len(os.listdir(f"/proc/{self.process}/fd")),
             "temporary_files": len(files),
@@ -619,7 +391,7 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
                 memory.append(server.look()["rss_mb"])
 
         vanished, *_ = await asyncio.gather(
-            vanish_again_and_again(place, photos[0], token, until),
+            vanish_again_and_again(place, photos[0].data, token, until),
             *(dawdle(place, request, reads, until, cut[name]) for name, (request, reads) in slow.items()),
             *(visitors.stream(phases["soak live"], camera, until) for camera in cameras),
             *(send_photos(number) for number in range(max(1, len(photos) // 5))),
@@ -640,7 +412,7 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
         else:
             phases["soak live"].error(f"the session of vanished clients: {answer.status_code} {answer.text}")
 
-        requests = (hostile_request(rng, photos[0]) for _ in range(args.hostile))
+        requests = (hostile_request(rng, photos[0].data) for _ in range(args.hostile))
         statuses: Counter[str] = Counter()
 
         async def send_all() -> None:
@@ -651,10 +423,56 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
         details["hostile"] = {"statuses": dict(sorted(statuses.items()))}
         details["after hostile"] = server.look()
 
+        details["attacks"] = {}
+        for name in args.attacks:
+            phases[name], phases[f"{name}, frames"] = Phase(), Phase()
+            details["attacks"][name] = await attacked(
+                visitors, http, name, phases, photos, cameras[0], args.attack_seconds
+            )
+        details["after attacks"] = server.look()
+
         await asyncio.sleep(args.rest)
         details["after rest"] = server.look()
         await lone(phases["after"])
     return {"phases": phases, "details": details}
+
+
+async def attacked(
+    visitors: Visitors,
+    http: httpx.AsyncClient,
+    name: str,
+    phases: dict[str, Phase],
+    photos: list,
+    camera: Picture,
+    seconds: float,
+) -> dict:
+    """One attack, by a process of its own; what /health said meanwhile."""
+    command = ("-m", "benchmarks.hostile", name, str(http.base_url.port), str(seconds))
+    attacker = await asyncio.create_subprocess_exec(sys.executable, *command)
+    until, health = time.monotonic() + seconds, Counter[str]()
+
+    async def send_photos() -> None:
+        for number in itertools.count():
+            if time.monotonic() > until:
+                break
+            await visitors.photo(phases[name], photos[number % len(photos)], number % 2 == 0)
+            await asyncio.sleep(POLITE_SECONDS)
+
+    async def ask_health() -> None:
+        while time.monotonic() < until:
+            try:
+                health[str((await http.get("/health")).status_code)] += 1
+            except httpx.HTTPError as error:
+                health[type(error).__name__] += 1
+            await asyncio.sleep(1)
+
+    await asyncio.gather(send_photos(), visitors.stream(phases[f"{name}, frames"], camera, until), ask_health())
+    try:
+        await asyncio.wait_for(attacker.wait(), ANSWER_SECONDS)
+    except TimeoutError:
+        attacker.kill()
+        await attacker.wait()
+    return {"health": dict(health), "attacker_ended_with": attacker.returncode}
 
 
 def tracebacks(printed: str) -> Counter:
@@ -675,7 +493,7 @@ def measure(args) -> dict:
     """Start the page, run all phases, end it."""
     photos, cameras = make_pictures(args.photos, args.streams)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as log:
-        environment = {"TMPDIR": folder, "PYTHONUNBUFFERED": "1"}
+        environment = {"TMPDIR": folder, "PYTHONUNBUFFERED": "1", "IFADE_PROXIES": "1"}  # so that strangers are others
         with page_process(free_port(), environment, log=log) as (address, process):
             server = Server(process.pid, Path(folder))
             result = asyncio.run(run_phases(address, server, photos, cameras, args))
@@ -704,6 +522,7 @@ def measure(args) -> dict:
             "before": details["before"]["rss_mb"],
             "peak": details["after rest"]["peak_mb"],
             "after": details["after hostile"]["rss_mb"],
+            "after_attacks": details["after attacks"]["rss_mb"],
             "after_rest": details["after rest"]["rss_mb"],
         },
         "phases": {name: phase.to_dict() for name, phase in phases.items()},
@@ -720,6 +539,16 @@ def _soaked(memory: list[float]) -> str:
     return f", and {third:.0f} and {fourth:.0f} in the mean of the soak's third and fourth quarter"
 
 
+def _health(result: dict) -> str:
+    """What /health said while the page was attacked, and the memory afterwards."""
+    attacks, memory = result["details"].get("attacks", {}), result["server_rss_mb"].get("after_attacks")
+    said = sum((Counter(attack["health"]) for attack in attacks.values()), Counter())
+    if not said:
+        return ""
+    wrong = ", ".join(f"{status} {count:,} times" for status, count in sorted(said.items()) if status != "200")
+    return f" During the attacks /health said 200 {said['200']:,} times, {wrong or 'and nothing else'}; memory was {memory:.0f} MB after them."
+
+
 def to_markdown(result: dict) -> str:
     """The table of a result."""
     before, rest = result["details"]["before"], result["details"]["after rest"]
@@ -731,6 +560,11 @@ def to_markdown(result: dict) -> str:
         "soak photos": f"both together for {result['minutes']:g} minutes: photos",
         "soak live": "... and frames",
         "hostile": "hostile requests",
+        **{
+            key: f"attack on {name}: another visitor's {kind}"
+            for name in ATTACKS
+            for key, kind in ((name, "photos"), (f"{name}, frames", "frames"))
+        },
         "after": "one visitor's photos, afterwards",
     }
     lines = [
@@ -741,6 +575,8 @@ def to_markdown(result: dict) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name, title in titles.items():
+        if name not in result["phases"]:  # of a run before there were attacks
+            continue
         phase = result["phases"][name]
         latency = ", ".join("-" if value is None else f"{value:,.0f}" for value in phase["latency_ms"].values())
         counts = (f"{phase[key]:,}" for key in ("requests", "answered", "refused", "errors", "wrong"))
@@ -752,7 +588,7 @@ def to_markdown(result: dict) -> str:
         f"{memory['start']:.0f} MB when it had started, {memory['before']:.0f} when as many visitors had been there once, "
         f"{memory['peak']:.0f} at most, {memory['after_rest']:.0f} after {result['rest']:g} seconds of rest (the page keeps "
         f"what a visitor had who vanished for {Limits.idle_seconds / 60:.0f} minutes){_soaked(soak['rss_mb_each_minute'])}; open files "
-        f"{before['open_files']} and {rest['open_files']}, threads {before['threads']} and {rest['threads']}, files in its temporary folder {before['temporary_files']} and {rest['temporary_files']}. Written "
+        f"{before['open_files']} and {rest['open_files']}, threads {before['threads']} and {rest['threads']}, files in its temporary folder {before['temporary_files']} and {rest['temporary_files']}.{_health(result)} Written "
         "by `python -m benchmarks.load --docs FILE` from a run of `python -m benchmarks.load --json FILE --rest "
         f"{result['rest']:g}`.",
     ]
@@ -767,7 +603,9 @@ def main() -> int:
     parser.add_argument("--photos", type=int, default=50, help="photos that are sent at the same moment")
     parser.add_argument("--streams", type=int, default=16, help="cameras at once")
     parser.add_argument("--live-seconds", type=float, default=60, help="length of the phase with cameras alone")
-    parser.add_argument("--hostile", type=int, default=2000, help="hostile requests")
+    parser.add_argument("--hostile", type=int, default=5000, help="hostile requests")
+    parser.add_argument("--attacks", nargs="*", choices=ATTACKS, default=list(ATTACKS), help="which; default: all")
+    parser.add_argument("--attack-seconds", type=float, default=20, help="length of each attack")
     parser.add_argument("--rest", type=float, default=100, help="seconds of rest before the last look")
     parser.add_argument("--seed", type=int, default=0, help="of the hostile requests")
     args = parser.parse_args()

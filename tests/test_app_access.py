@@ -90,6 +90,7 @@ def page(request, browser, page_address, clip):
     page.set_default_timeout(30_000)
     page.errors, page.language = [], VISITS[request.param]["locale"][:2]
     page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda said: page.errors.append(said.text) if "Content Security" in said.text else None)
     page.goto(page_address)
     page.wait_for_selector("#ifade-photo .ifade-photo-file", state="attached")
     page.read = set(page.evaluate(READ_ALL))

@@ -8,6 +8,7 @@ import pytest
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -19,12 +20,13 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from clips import write_face_clip
-from webui.lifetime import Lifetime
+from webui.lifetime import FAILED, Lifetime
 from webui.limits import Limits
 from benchmarks.screenshot import free_port, page_process
 from webui.texts import text
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
 PHOTO = (EXAMPLES / "astronaut.jpg").read_bytes()
 
 
@@ -66,7 +68,7 @@ def test_health_is_told_while_the_page_is_busy(page_address):
 @pytest.fixture
 def served():
     """A function that serves the health of a page with one probe, which is made all the time."""
-    limits, clients = Limits(probe_seconds=0.01, fresh_seconds=0.01, answer_seconds=0.5), []
+    limits, clients = Limits(probe_seconds=0.01, fresh_seconds=0.01, stale_seconds=0.01, answer_seconds=0.5), []
 
     def serve(probe) -> TestClient:
         lifetime = Lifetime([partial(asyncio.to_thread, probe)], lambda: {"provider": "here"}, limits)
@@ -110,6 +112,29 @@ def test_health_tells_what_fails(served):
     assert wait_for(client, "failing")["reason"] == "RuntimeError when a part of the page was tried"
     failing.clear()
     wait_for(client, "ok")
+
+
+UNWELL = """
+import sys, threading, time
+from types import SimpleNamespace
+from webui.lifetime import Lifetime
+from webui.limits import Limits
+
+serving = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+if sys.argv[1] == "stuck":
+    serving.start()
+page = SimpleNamespace(server=SimpleNamespace(thread=serving))
+Lifetime([], dict, Limits(unwell_seconds=1)).end_when_told(page, print)
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "says"), [("stuck", "it has not been well for 2 seconds"), ("gone", "its server has ended")]
+)
+def test_a_page_that_cannot_be_well_again_ends_with_a_status(part, says):
+    """By which a host starts it anew."""
+    ended = subprocess.run([sys.executable, "-c", UNWELL, part], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert ended.returncode == FAILED != 0 and says in ended.stderr
 
 
 def test_a_full_disk_is_told(caplog):

@@ -367,7 +367,8 @@ def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(serve, portrai
 
 def test_a_stranger_who_takes_all_places_loses_them_to_others(sessions, portrait):
     """Visitors are told apart by where they ask from."""
-    limited = SessionServer(SessionStore(sessions.store.new_stream, Limits(sessions=4)))
+    limits = Limits(sessions=4, begun_frames=1)
+    limited = SessionServer(SessionStore(sessions.store.new_stream, limits))
     app = Starlette(routes=limited.routes() + LiveServer(limited).routes())
     greedy, polite, third = (TestClient(app, client=(f"203.0.113.{number}", 1)) for number in range(3))
     held = [Visitor(greedy) for _ in range(4)]
@@ -378,6 +379,19 @@ def test_a_stranger_who_takes_all_places_loses_them_to_others(sessions, portrait
     assert [one.send(portrait).status_code for one in held] == [404, 404, 200, 200]
     assert greedy.post("/session/start").status_code == 503
     assert [one.send(portrait).status_code for one in (first, second)] == [200, 200]
+
+
+def test_sessions_that_have_hardly_begun_make_room_soon(sessions, portrait):
+    """Also where all ask from one address."""
+    limits = Limits(sessions=3, begun_frames=3, silent_begun_seconds=0.2)
+    limited = SessionServer(SessionStore(sessions.store.new_stream, limits))
+    client = TestClient(Starlette(routes=limited.routes() + LiveServer(limited).routes()))
+    steady, *taken = (Visitor(client) for _ in range(3))
+    for one in (*taken, *[steady] * 4):
+        assert one.send(portrait).status_code == 200
+    time.sleep(0.3)
+    assert Visitor(client).send(portrait).status_code == 200
+    assert [one.send(portrait).status_code for one in (steady, *taken)] == [200, 404, 200]
 
 
 def test_a_frame_waits_while_a_report_is_made(sessions, client, portrait):

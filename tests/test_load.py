@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import anyio
 import pytest
 
+from benchmarks.hostile import ATTACKS
 from benchmarks.load import Phase, to_markdown, tracebacks
 from webui.limits import Limits
 from webui.memory import returning_memory
@@ -26,7 +27,7 @@ SMALL = ("--photos", 12, "--streams", 4, "--live-seconds", 4, "--minutes", 0.1, 
 @pytest.fixture(scope="module")
 def result(run, tmp_path_factory) -> dict:
     file = tmp_path_factory.mktemp("load") / "load.json"
-    done = run("benchmarks.load", "--json", file, *SMALL)
+    done = run("benchmarks.load", "--json", file, *SMALL, "--attack-seconds", 2)
     assert file.exists(), done.stderr
     result = json.loads(file.read_text())
     assert done.returncode == int(result["errors"] > 0 or result["wrong"] > 0)
@@ -42,6 +43,13 @@ def test_everybody_gets_the_right_answer_or_a_polite_refusal(result):
     assert result["phases"]["photos"]["answered"] == 12 and result["phases"]["live"]["answered"] >= 4
     assert result["phases"]["hostile"]["requests"] == 300 and result["phases"]["hostile"]["answered"] > 20
     assert result["details"]["soak"]["vanished_clients"] > 0
+
+
+def test_an_attack_keeps_no_other_visitor_from_an_answer(result):
+    for name in ATTACKS:
+        assert result["phases"][name]["answered"] > 0 and result["phases"][f"{name}, frames"]["answered"] > 0
+        attack = result["details"]["attacks"][name]
+        assert attack["attacker_ended_with"] == 0 and set(attack["health"]) == {"200"}
 
 
 def test_nothing_is_left_behind(result):

@@ -120,6 +120,28 @@ def test_a_call_that_is_given_up_leaves_its_place_at_once(pool):
         call.result()
 
 
+def test_while_others_are_about_one_thread_is_left_to_them(monkeypatch):
+    monkeypatch.setattr(FairPool, "ABOUT_SECONDS", 1)
+    pool, go_on, begun = FairPool(2, "test", spare=1), threading.Event(), []
+    try:
+        pool.submit("polite", str).result(20)
+        slow = [pool.submit("greedy", lambda: begun.append(True) or go_on.wait(20)) for _ in range(3)]
+        for name in ("first", "second"):
+            assert pool.submit("polite", str, name).result(20) == name
+        assert len(begun) == 1
+        time.sleep(1.1)
+        slow.append(pool.submit("greedy", str))  # alone now
+        deadline = time.monotonic() + 20
+        while len(begun) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        go_on.set()
+        assert all(call.result(20) is not None for call in slow)
+    finally:
+        go_on.set()
+        pool.shutdown()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_died_is_replaced_and_one_that_idles_ends(monkeypatch):
     monkeypatch.setattr(FairPool, "IDLE_SECONDS", 0.2)
@@ -129,8 +151,9 @@ def test_a_thread_that_died_is_replaced_and_one_that_idles_ends(monkeypatch):
         (thread,) = pool._threads
         if kill:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+            assert pool.submit("a", str, "in its place").result(20) == "in its place"
         thread.join(20)
-        assert not thread.is_alive() and (thread in pool._threads) == kill
+        assert not thread.is_alive()
     assert pool.submit("a", str, "again").result(20) == "again"
     pool.shutdown()
     with pytest.raises(RuntimeError):

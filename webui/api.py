@@ -34,6 +34,8 @@ from webui.visitors import visitor
 
 HEARTBEAT_SECONDS = 15
 """How often a client that waits hears something, so that no proxy cuts the connection."""
+PARSED_BYTES = 2**20
+"""Of a form without a pause."""
 
 
 @dataclass(eq=False)
@@ -120,7 +122,9 @@ class Api:
         body = await self._bodies.read(request, self._limits.photo_bytes + self._limits.large_bytes)
 
         async def stream() -> AsyncIterator[bytes]:
-            yield body
+            for place in range(0, len(body), PARSED_BYTES):
+                yield body[place : place + PARSED_BYTES]
+                await asyncio.sleep(0)  # others are not to wait for all of it
 
         parser = MultiPartParser(request.headers, stream(), max_files=1, max_fields=8)
         parser.spool_max_size = len(body) + 1  # never on disk

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import h11
+import logging
 import socket
 import uvicorn
 from collections import Counter
@@ -111,6 +112,8 @@ class Connection(H11Protocol):
 def bound_connections(server: uvicorn.Server, limits: Limits = Limits()) -> None:
     """Apply the limits to a server that was started; websockets, which the page does not use, become plain requests."""
     server.config.http_protocol_class, server.config.ws_protocol_class = partial(Connection, limits), None
+    # What strangers send is no news, and is not to fill a disk.
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith("Invalid HTTP"))
     with contextlib.suppress(ImportError, ValueError, OSError):  # another system, or one that does not grant it
         import resource
 

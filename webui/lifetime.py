@@ -71,10 +71,10 @@ class Lifetime:
         self._probed = time.monotonic()
 
     async def health(self, request: Request) -> Response:
-        """200 with `status` "ok" and the facts, or 503 with a `reason`. It says what was found last where that takes longer than
-        a moment."""
+        """200 with `status` "ok" and the facts, or 503 with a `reason`: what was found last, and that a moment ago."""
         check = self._probe()
-        await asyncio.wait([check], timeout=self._limits.fresh_seconds)
+        if time.monotonic() - self._probed > self._limits.stale_seconds:
+            await asyncio.wait([check], timeout=self._limits.fresh_seconds)
         silent = 0 if check.done() else time.monotonic() - self._begun
         if self._told_to_end.is_set():
             return json_response({"status": "ending", "reason": text("en", "closing")}, 503)

@@ -69,7 +69,11 @@ class Limits:
     # Sessions of Live and Video
     sessions: int = 64
     silent_session_seconds: float = 60
-    """A session of which nothing was heard for so long makes room where there is none."""
+    """A session of which nothing was heard for so long makes room where there is none..."""
+    begun_frames: int = 20
+    """... and one that has not had so many frames yet..."""
+    silent_begun_seconds: float = 1
+    """... after so long."""
     idle_seconds: float = 600
     """A session of which nothing was heard for so long is deleted."""
     unused_seconds: float = 30
@@ -124,7 +128,9 @@ class Limits:
     probe_seconds: float = 20
     """How often all that visitors use is tried where nobody asks for its health."""
     fresh_seconds: float = 2
-    """How long what was found is true; also how long who asks waits for it."""
+    """What was found longer ago is looked for anew when somebody asks, who waits for that so long at most..."""
+    stale_seconds: float = 5
+    """... where it was found longer ago than this."""
     answer_seconds: float = 30
     """Without an answer to that for so long, something is taken to be stuck."""
     unwell_seconds: float = 120

@@ -48,6 +48,7 @@ class PhotoServer:
             "photo",
             limits.photo_workers + limits.photos_waiting,
             "photos_waiting",
+            spare=1,
             size=limits.held_bytes,
             too_large="large_photos_waiting",
         )

@@ -56,8 +56,10 @@ class Session:
             # A frame that was under way then comes later than the word of it.
             return
         used = self.origin is not None or self.video is not None
-        self.place.heard = time.monotonic()
-        self.expires = self.place.heard + (self._limits.idle_seconds if used else self._limits.unused_seconds)
+        limits, now = self._limits, time.monotonic()
+        self.expires = now + (limits.idle_seconds if used else limits.unused_seconds)
+        begun = self.video is not None or self.timeline.frames >= limits.begun_frames
+        self.place.heard = now if begun else now - limits.silent_session_seconds + limits.silent_begun_seconds
 
 
 class SessionStore:

@@ -51,9 +51,6 @@ class Shares:
     def __len__(self) -> int:
         return len(self._held)
 
-    def __contains__(self, place: Place) -> bool:
-        return place in self._held
-
     def take(self, place: Place) -> None:
         """Hold a place from now on, or go on with it when there is more in it.
 
@@ -93,19 +90,26 @@ class Shares:
 
 class FairPool:
     """Threads that work for one visitor after the other, and for each in the order of asking. A thread that was not needed for
-    a while ends, and one that has died is replaced with the next work.
+    a while ends, and one that has died is replaced.
 
     Args:
         threads: at most.
+        spare: so many of them are left to others while there are others, so that nobody's long work holds them all.
         places: calls that may wait or be worked on at the same time; shared as by Shares, whose other arguments follow.
     """
 
     IDLE_SECONDS = 10
+    ABOUT_SECONDS = 5
+    """How long a visitor who has asked for something is there."""
 
-    def __init__(self, threads: int, name: str, places: float = math.inf, full: str = "busy_moment", **shares):
-        self._most, self._name, self._closed = threads, name, False
+    def __init__(
+        self, threads: int, name: str, places: float = math.inf, full: str = "busy_moment", spare: int = 0, **shares
+    ):
+        self._most, self._spare, self._name, self._closed = threads, spare, name, False
         self._shares = Shares(places, full, **shares)
         self._calls: dict[str, OrderedDict[Future, tuple[Callable, Place]]] = {}  # by visitor, whose turn it is first
+        self._asked: dict[str, float] = {}  # by visitor, when last; without the page's own probes
+        self._at_work: Counter[str] = Counter()
         self._changed = threading.Condition(threading.RLock())
         self._threads: set[threading.Thread] = set()
 
@@ -126,15 +130,13 @@ class FairPool:
             if self._closed:
                 raise RuntimeError(f"the threads of {self._name} have ended")
             self._shares.take(place)
+            if visitor:
+                self._asked[visitor] = time.monotonic()
             calls = self._calls.setdefault(visitor, OrderedDict())
             calls[future] = partial(call, *arguments), place
             calls.move_to_end(future, last=not next)
             future.add_done_callback(partial(self._leave, place))
-            self._threads = {thread for thread in self._threads if thread.is_alive()}
-            if len(self._threads) < self._most:
-                thread = threading.Thread(target=self._work, name=self._name, daemon=True)
-                self._threads.add(thread)
-                thread.start()
+            self._start()
             self._changed.notify()
         return future
 
@@ -148,6 +150,14 @@ class FairPool:
                     others = (len(other) for other in queues if other is not calls)
                     return before + sum(min(count, before + (place < turn)) for place, count in enumerate(others))
         return None
+
+    def _start(self) -> None:
+        """One more thread, where there are not as many as may be."""
+        self._threads = {thread for thread in self._threads if thread.is_alive()}
+        if len(self._threads) < self._most:
+            thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+            self._threads.add(thread)
+            thread.start()
 
     def shutdown(self) -> None:
         """Give up what waits, and end the threads."""
@@ -165,32 +175,59 @@ class FairPool:
         with self._changed:
             place.give_up = None
             self._shares.leave(place)
-            self._calls.get(place.visitor, {}).pop(future, None)
+            calls = self._calls.get(place.visitor, {})
+            calls.pop(future, None)
+            if not calls:
+                self._calls.pop(place.visitor, None)
 
     def _work(self) -> None:
-        while call := self._next():
-            future, work = call
+        ended = False
+        try:
+            while call := self._next():
+                self._do(*call)
+                call = None  # what it holds is not to stay until the next
+            ended = True
+        finally:
+            with self._changed:
+                self._threads.discard(threading.current_thread())
+                if not ended and self._calls:  # somebody ended it
+                    self._start()
+
+    def _do(self, visitor: str, future: Future, work: Callable) -> None:
+        try:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
-                future.set_result(work())
+                result = work()
             except BaseException as error:
                 future.set_exception(error)
-            del call, future, work  # what they hold is not to stay until the next
+            else:
+                future.set_result(result)
+        finally:
+            with self._changed:
+                self._at_work[visitor] -= 1
+                self._changed.notify()
 
-    def _next(self) -> tuple[Future, Callable] | None:
-        """The call whose turn it is; None where there was none for a while."""
+    def _next(self) -> tuple[str, Future, Callable] | None:
+        """The visitor and the call whose turn it is; None where there was none for a while."""
         with self._changed:
-            while True:
-                while not self._calls:
-                    if self._closed or not (self._changed.wait(self.IDLE_SECONDS) or self._calls):
-                        self._threads.discard(threading.current_thread())
-                        return None
-                visitor = next(iter(self._calls))
-                calls = self._calls.pop(visitor)
-                if not calls:
-                    continue
-                future, (work, place) = calls.popitem(last=False)
-                if calls:
-                    self._calls[visitor] = calls  # at the end now
-                place.give_up = None
-                if future.set_running_or_notify_cancel():
-                    return future, work
+            while (visitor := self._turn()) is None:
+                if self._closed or not (self._changed.wait(self.IDLE_SECONDS) or self._turn() is not None):
+                    self._threads.discard(threading.current_thread())
+                    return None
+            calls = self._calls.pop(visitor)
+            future, (work, place) = calls.popitem(last=False)
+            if calls:
+                self._calls[visitor] = calls  # at the end now
+            place.give_up = None
+            self._at_work[visitor] += 1
+            return visitor, future, work
+
+    def _turn(self) -> str | None:
+        """The visitor whose turn it is."""
+        since = time.monotonic() - self.ABOUT_SECONDS
+        self._asked = {visitor: asked for visitor, asked in self._asked.items() if asked > since}
+        self._at_work = +self._at_work
+        alone = len(self._asked.keys() | self._calls.keys() - {""}) < 2
+        most = self._most if alone else max(1, self._most - self._spare)
+        return next((visitor for visitor in self._calls if self._at_work[visitor] < most), None)
