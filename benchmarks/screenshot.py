@@ -98,8 +98,9 @@ def main() -> int:
     if chromium is None:
         print("error: no Chromium found: install it, or name it in CHROMIUM.", file=sys.stderr)
         return 1
-    from benchmarks.camera import moving_faces, write_video
     from playwright.sync_api import sync_playwright
+
+    from benchmarks.camera import moving_faces, write_video
 
     args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, served_page() as address, sync_playwright() as playwright:

@@ -209,7 +209,8 @@ def _signal_of_tags(image: Image.Image) -> ColorSignal | None:
         if details.get(ExifTags.Base.ColorSpace) == 2 or (index.startswith("R03") if isinstance(index, str) else False):
             return ColorSignal(None, ADOBE_RGB, lambda signal: signal ** (563 / 256))
         if image.format == "TIFF":
-            white, points = image.tag_v2.get(318, SRGB[3]), image.tag_v2.get(319)
+            tags = getattr(image, "tag_v2")
+            white, points = tags.get(318, SRGB[3]), tags.get(319)
             if points and len(points) == 6 and len(white) == 2:
                 values = [float(value) for value in (*points, *white)]
                 return _signal_of_measures(tuple(zip(values[::2], values[1::2])), 0.0)
