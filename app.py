@@ -24,8 +24,11 @@ require_system_libraries()
 require_temporary_folder("GRADIO_TEMP_DIR", "gradio")
 
 from webui.address import listen, named_address
+from webui.limits import Limits
+from webui.visitors import named_proxies
 
 SERVER_NAME, SERVER_PORT = named_address(os.environ)
+LIMITS = Limits(proxies=named_proxies(os.environ))
 
 import gradio as gr
 import sys
@@ -63,7 +66,7 @@ def main() -> None:
     return_large_blocks()
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
-        analyzer, sessions = FaceAnalyzer(), build_sessions()
+        analyzer, sessions = FaceAnalyzer(), build_sessions(LIMITS)
         video = build_video_server(sessions)
     except ModelError as error:
         sys.exit(f"error: {error}")

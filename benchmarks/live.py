@@ -37,7 +37,7 @@ from benchmarks.camera import GRIDS, camera_arguments, jpeg, moving_faces, write
 from benchmarks.results import write_result
 from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, free_port, page_process
 from benchmarks.speed import processor
-from inference.session import usable_processors
+from inference.processors import usable_processors
 
 WARM_UP = 5.0
 """The first seconds of streaming are not counted."""

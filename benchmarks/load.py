@@ -49,7 +49,7 @@ from benchmarks.camera import GRIDS, PERIOD, jpeg, moving_faces
 from benchmarks.results import write_result
 from benchmarks.screenshot import free_port, page_process
 from benchmarks.speed import processor
-from inference.session import usable_processors
+from inference.processors import usable_processors
 from webui.limits import Limits
 
 ANSWER_SECONDS = 120

@@ -1,6 +1,5 @@
 """Colors as files signal them, high dynamic range included, to sRGB: what photos and videos share."""
 
-import cv2
 import numpy as np
 from collections.abc import Callable
 
@@ -100,6 +99,8 @@ def to_srgb(
     Raises:
         ValueError: no colors have such chromaticities.
     """
+    import cv2  # takes as much memory as all else of a decoder's process, and few pictures need it
+
     top = np.iinfo(image.dtype).max
     signal = np.arange(top + 1) / top
     if not full_range:

@@ -6,7 +6,6 @@ import logging
 import math
 import numpy as np
 import os
-import sys
 import threading
 import weakref
 from dataclasses import replace
@@ -14,23 +13,18 @@ from typing import Any
 
 from .alignment import cut_square
 from .face_check import MIN_SCORE, FaceCheck
+from .imports import imported_later, not_installed
 from .model_files import ModelError, read_model
 from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
 from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
 from .sentences import IfadeError
 from .types import Detection
 
-# MediaPipe imports TensorFlow where it is installed, which takes 15 s and is not needed.
-_hidden = "tensorflow" not in sys.modules
-if _hidden:
-    sys.modules["tensorflow"] = None
-try:
+# TensorFlow takes 15 s where it is installed, what MediaPipe draws and records with half a second, and none of it is needed.
+with imported_later("matplotlib", "matplotlib.pyplot", "sounddevice"), not_installed("tensorflow"):
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
     from mediapipe.tasks.python.core import serial_dispatcher
-finally:
-    if _hidden:
-        del sys.modules["tensorflow"]
 
 
 NOWHERE = "http://127.0.0.1:9"
@@ -99,6 +93,10 @@ TURN_SCORE = 0.5
 TURN_PIXELS = 12
 """The side of the smallest faces that tell how a picture is turned, in pixels as they are searched; smaller ones are seen in any
 turn."""
+TURNED = (1, 2, 3)
+"""The turns of a picture, in quarters, other than upright."""
+TURNED_SIDE = 224
+"""Longer side in pixels of the quick look at these turns in a picture that has a surely upright face."""
 SURELY_UPRIGHT = 0.8
 """Score that no face has that is seen upside down."""
 MAX_FAILED = 20
@@ -193,8 +191,16 @@ class FaceDetector:
             places in pixels of the picture turned so, none twice.
         """
         longer = max(image.shape[:2])
-        near, coarse = (self.searcher.turns(image, side) for side in (NEAREST_SIDE, COARSE_SIDE))
-        coarse, fine = [suppress(a + b) for a, b in zip(near, coarse)], self.searcher.fine(image)
+        level = [
+            place for side in (NEAREST_SIDE, COARSE_SIDE) for place in self.searcher.see_scaled(image, side / longer)
+        ]
+        # Where a face is surely upright and a quick look shows none that lies, there is no closer one.
+        aside = self.searcher.turns(image, TURNED_SIDE, TURNED)
+        if not _surely_upright(level, _carried(aside, image.shape), longer):
+            closer = [self.searcher.turns(image, side, TURNED) for side in (NEAREST_SIDE, COARSE_SIDE)]
+            aside = [[*near, *far] for near, far in zip(*closer)]
+        coarse = [suppress(level), *map(suppress, aside)]
+        fine = self.searcher.fine(image)
         # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
         turn = clearest(coarse, COARSE_SIDE / longer)
         for side in (FINE_SIDE, TILE_SIDE):
@@ -210,12 +216,8 @@ class FaceDetector:
                 fine = turned
         turn = turn or 0
         places = suppress(coarse[turn] + fine)
-        lying = [
-            quarter_turned(place, turn - other, upright.shape if (turn - other) % 2 == 0 else upright.shape[1::-1])
-            for other in range(4)
-            if other != turn
-            for place in coarse[other]
-        ]
+        lying = _carried(coarse[1:], image.shape) + (coarse[0] if turn else [])
+        lying = [quarter_turned(place, turn, image.shape) for place in lying]
         return turn, suppress(places + lying)
 
     def follow(
@@ -407,6 +409,21 @@ def clearest(turns: list[list[Detection]], factor: float) -> int | None:
     """
     sums = [clearness(places, TURN_PIXELS / factor) for places in turns]
     return int(np.argmax(sums)) if max(sums) >= CLEAR else None
+
+
+def _carried(aside: list[list[Detection]], shape: tuple[int, ...]) -> list[Detection]:
+    """What was seen in a picture (H, W, ...) in each of TURNED, in pixels of the picture."""
+    turned = [shape if turn % 2 == 0 else shape[1::-1] for turn in TURNED]
+    return [quarter_turned(place, -turn, size) for turn, size, places in zip(TURNED, turned, aside) for place in places]
+
+
+def _surely_upright(level: list[Detection], lying: list[Detection], longer: int) -> bool:
+    """Whether a picture of that longer side is, and all faces in it, by what was seen in it as it is, and in other turns, in
+    which an upright face may be seen too, less well."""
+    smallest = TURN_PIXELS * longer / COARSE_SIDE
+    sure = any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in level)
+    known = set(map(id, level))
+    return sure and not any(id(place) not in known and place.score > TURN_SCORE for place in suppress(level + lying))
 
 
 def clearness(places: list[Detection], smallest: float = 0.0) -> float:

@@ -10,6 +10,9 @@ from .types import Face
 BOX_COLOR = (255, 200, 40)
 TEXT_COLOR = (20, 20, 20)
 WEIGHT = 600
+PERSON_COLORS = ("#b45309", "#2563eb", "#047857", "#db2777", "#7c3aed", "#0e7490", "#dc2626", "#4d7c0f")
+"""Of people by their number, from 1 and over again, on the page and in a report: white letters can be read on them, and they as
+lines on white and on black."""
 
 
 BLURRED_SIDE = 1.6

@@ -5,13 +5,12 @@ import numpy as np
 import pillow_heif
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from PIL import ExifTags, Image, ImageCms
 
 from .color import ADOBE_RGB, PRIMARIES, SRGB, TRANSFERS, Chromaticities, srgb_light, to_srgb
-from .image_checks import ImageError, png_chunks
 
 _SRGB_PROFILE = ImageCms.createProfile("sRGB")
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -23,6 +22,8 @@ _PROBE = {
 _SAME = 2
 """Grey values: profiles of sRGB differ from one another by so much."""
 _MAX_PROFILE = 2**24
+_UNSPECIFIED = 2
+"""As code points of ITU-T H.273."""
 _GAMMA_TOLERANCE = 0.05
 """Relative: an exponent this close to 2.2 stands for sRGB's curve, as in libpng (PNG_GAMMA_THRESHOLD)."""
 _CHROMATICITY_TOLERANCE = 0.005
@@ -43,13 +44,12 @@ class ColorSignal:
     full_range: bool = True
 
 
-def read_signal(image: Image.Image, data: bytes, coded: tuple[int, int] | None = None) -> ColorSignal | None:
+def read_signal(image: Image.Image, data: bytes) -> ColorSignal | None:
     """What a file says of its colors; None where that is sRGB, nothing, or nothing of use.
 
     Args:
         image: opened from the file.
         data: the whole file.
-        coded: primaries and transfer (ITU-T H.273) of the compressed picture itself, for a container that is silent.
     """
     if image.format == "PNG":
         return _signal_of_png(data)
@@ -60,7 +60,7 @@ def read_signal(image: Image.Image, data: bytes, coded: tuple[int, int] | None =
     if signal := signal_of_profile(profile):
         return signal
     if image.format in ("HEIF", "AVIF"):
-        return _signal_of_box(image, data, coded)
+        return _signal_of_box(image, data)
     if image.format == "BMP":
         return _signal_of_bmp(data)
     return _signal_of_tags(image)
@@ -71,7 +71,7 @@ def convert(image: Image.Image, signal: ColorSignal | None) -> Image.Image:
     if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
     if signal is None:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     if signal.profile is not None:
         return _by_profile(image, signal.profile)
     return Image.fromarray(by_signal(np.asarray(image.convert("RGB")), signal))
@@ -128,8 +128,9 @@ def _signal_of_cicp(primaries: int, transfer: int, full_range: bool) -> ColorSig
     return ColorSignal(None, PRIMARIES.get(primaries, SRGB), TRANSFERS.get(transfer, srgb_light), full_range)
 
 
-def _signal_of_box(image: Image.Image, data: bytes, coded: tuple[int, int] | None) -> ColorSignal | None:
-    """By the box colr (ISO 23008-12) of a HEIC or AVIF file; its matrix and range are the decoder's matter."""
+def _signal_of_box(image: Image.Image, data: bytes) -> ColorSignal | None:
+    """By the box colr (ISO 23008-12) of a HEIC or AVIF file, of AVIF where it is silent by the compressed picture itself; matrix
+    and range are the decoder's matter."""
     info = image.info
     if image.format == "AVIF":
         try:  # Pillow does not tell; libheif reads the boxes, also of pictures that it cannot decode
@@ -137,15 +138,44 @@ def _signal_of_box(image: Image.Image, data: bytes, coded: tuple[int, int] | Non
         except Exception:
             logging.getLogger(__name__).debug("unreadable boxes", exc_info=True)
     box = info.get("nclx_profile", {})
-    primaries, transfer = coded or (2, 2)  # 2 is unspecified
-    told = box.get("color_primaries", 2), box.get("transfer_characteristics", 2)
-    return _signal_of_cicp(primaries if told[0] == 2 else told[0], transfer if told[1] == 2 else told[1], True)
+    told = box.get("color_primaries", _UNSPECIFIED), box.get("transfer_characteristics", _UNSPECIFIED)
+    if image.format == "AVIF" and _UNSPECIFIED in told:
+        told = tuple(own if code == _UNSPECIFIED else code for code, own in zip(told, _coded_colors(data)))
+    return _signal_of_cicp(*told, True)
+
+
+def _coded_colors(data: bytes) -> tuple[int, int]:
+    """ColourPrimaries and TransferCharacteristics (ITU-T H.273) that the first frame of an AVIF file says."""
+    import av  # takes as much memory as all else here, and few files need it
+
+    def open_nothing(*_):
+        raise OSError("a picture is one file")
+
+    try:
+        options = {"format_whitelist": "mov", "codec_whitelist": "libdav1d"}
+        with av.open(BytesIO(data), container_options=options, metadata_errors="replace", io_open=open_nothing) as file:
+            frame = next(file.decode(video=0))
+            return frame.color_primaries, frame.color_trc
+    except (av.FFmpegError, IndexError, StopIteration):
+        logging.getLogger(__name__).debug("unreadable frame", exc_info=True)
+        return _UNSPECIFIED, _UNSPECIFIED
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a PNG file: name, and all bytes with length, name and checksum; the last one may be cut off."""
+    position = 8
+    while position + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        yield name, data[position : position + length + 12]
+        if name == b"IEND":
+            break
+        position += length + 12
 
 
 def _signal_of_png(data: bytes) -> ColorSignal | None:
     """cICP before iCCP before sRGB before gAMA and cHRM (PNG, third edition, section 4.3)."""
     chunks: dict[bytes, bytes] = {}
-    for name, chunk in png_chunks(data):
+    for name, chunk in _png_chunks(data):
         if name == b"IDAT":
             break
         chunks.setdefault(name, chunk[8:-4])
@@ -209,13 +239,10 @@ def _signal_of_tags(image: Image.Image) -> ColorSignal | None:
         if details.get(ExifTags.Base.ColorSpace) == 2 or (index.startswith("R03") if isinstance(index, str) else False):
             return ColorSignal(None, ADOBE_RGB, lambda signal: signal ** (563 / 256))
         if image.format == "TIFF":
-            tags = getattr(image, "tag_v2")
-            white, points = tags.get(318, SRGB[3]), tags.get(319)
+            white, points = image.tag_v2.get(318, SRGB[3]), image.tag_v2.get(319)
             if points and len(points) == 6 and len(white) == 2:
                 values = [float(value) for value in (*points, *white)]
                 return _signal_of_measures(tuple(zip(values[::2], values[1::2])), 0.0)
-    except ImageError:
-        raise
     except Exception:
         logging.getLogger(__name__).debug("unreadable EXIF", exc_info=True)
     return None

@@ -3,7 +3,6 @@ picture of a session's report."""
 
 import contextlib
 import csv
-import itertools
 import json
 import numpy as np
 import os
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 
+from .drawing import PERSON_COLORS
 from .outputs import create
 from .satisfaction import NEUTRAL_ZONE, NOT_SURE_KEY, Timeline
 from .sentences import SENTENCES, written
@@ -202,14 +202,16 @@ def figure_png(report: Mapping, language: str = "en") -> bytes:
     curve_axes, dwell_axes = figure.subplots(2, 1, height_ratios=(3, 2))
     curve, room = report["curve"], report["room"]
     gap = 2.5 * np.median(np.diff([point["seconds"] for point in curve])) if len(curve) > 1 else 2.5
-    for person, stroke in zip(report["people"][:MAX_DRAWN], itertools.cycle(("-", "--", ":", "-."))):
+    for person in report["people"][:MAX_DRAWN]:
+        place = person["id"] - 1
+        color, stroke = PERSON_COLORS[place % len(PERSON_COLORS)], ("-", "--", ":", "-.")[place % 4]
         points = [
             (point["seconds"], point["people"][str(person["id"])][0])
             for point in curve
             if str(person["id"]) in point["people"]
         ]
         label = words["figure_person"].format(id=person["id"])
-        curve_axes.plot(*_with_gaps(points, gap), linewidth=1, linestyle=stroke, alpha=0.8, label=label)
+        curve_axes.plot(*_with_gaps(points, gap), linewidth=1, linestyle=stroke, color=color, label=label)
     seconds, index = _with_gaps([(point["seconds"], point["room"][0]) for point in curve], gap)
     _, deviation = _with_gaps([(point["seconds"], point["room"][1]) for point in curve], gap)
     curve_axes.fill_between(seconds, index - deviation, index + deviation, color="0.5", alpha=0.25, linewidth=0)

@@ -16,7 +16,8 @@ from .sentences import IfadeError
 from .sources import open_file, printable
 from .stream import Stream
 from .types import Analysis
-from .video import VideoReader, VideoWriter
+from .video import VideoReader
+from .video_writer import VideoWriter
 from .workers import Job, Photo
 
 

@@ -250,6 +250,19 @@ def mean_difference(before: np.ndarray, after: np.ndarray) -> tuple[float, float
     return difference, math.sqrt(variance * sum(inflation / len(side) for side, inflation in zip(sides, inflations)))
 
 
+def _compared(before: list[tuple[float, float]], after: list[tuple[float, float]]) -> dict:
+    """What the report says of an index on both sides of a marker: seconds and value of each stretch of time."""
+    if min(len(before), len(after)) < FEWEST_STRETCHES:
+        return {"before": None, "after": None, "difference": None}
+    lengths, values = zip(*(zip(*side) for side in (before, after)))
+    sides = [
+        {"mean": round(float(np.mean(index)), 4), "seconds": round(math.fsum(length), 3)}
+        for length, index in zip(lengths, values)
+    ]
+    difference = [round(figure, 4) for figure in mean_difference(*map(np.array, values))]
+    return {"before": sides[0], "after": sides[1], "difference": difference}
+
+
 # What was seen of one person in one stretch of time. They stand in one array, because a session has many and the memory of
 # many small objects does not return to the system when it ends.
 _SUMS = {"frames": "i8", "length": "f8", "share": "f8", "moment": "f8", "weighted": f"{len(EMOTIONS)}f8"}
@@ -551,7 +564,8 @@ class Timeline:
         room: of all people together). People have `id`, `from`, `to`, `seconds` too. Figures are None where nobody was seen.
         Markers have `id`, `seconds`, `label`, the `room` at that moment, and, where enough was seen on both sides, the room's
         `before` and `after` ({mean, seconds}) over MARKER_SECONDS or up to the next marker, with the `difference` of their means
-        and its standard deviation (`mean_difference`), all as it was observed, before the filter.
+        and its standard deviation (`mean_difference`), all as it was observed, before the filter; `people` has the same by id, of
+        those who were seen enough.
         `smoothed` says whether the curve looks back (see `finished`).
         """
         by_person: dict[int, list[tuple[float, float, Reading]]] = {}
@@ -609,15 +623,16 @@ class Timeline:
         end = min((other for other in others if at < other < at + span), default=at + span)
         before = [stretch for stretch in stretches if start <= stretch.seconds < at]
         after = [stretch for stretch in stretches if at <= stretch.seconds < end]
-        if min(len(before), len(after)) < FEWEST_STRETCHES:
-            return {"before": None, "after": None, "difference": None}
-        values = [np.array([stretch.observed for stretch in side]) for side in (before, after)]
-        means = [
-            {"mean": round(float(side.mean()), 4), "seconds": round(math.fsum(stretch.length for stretch in group), 3)}
-            for side, group in zip(values, (before, after))
-        ]
-        difference = [round(figure, 4) for figure in mean_difference(*values)]
-        return {"before": means[0], "after": means[1], "difference": difference}
+
+        def observed(side: list[_Stretch], id_: int) -> list[tuple[float, float]]:
+            parts = [stretch.people[id_] for stretch in side if id_ in stretch.people]
+            return [(part.length, part.observed) for part in parts]
+
+        room = ([(stretch.length, stretch.observed) for stretch in side] for side in (before, after))
+        ids = sorted({id_ for stretch in before for id_ in stretch.people})
+        people = {str(id_): _compared(observed(before, id_), observed(after, id_)) for id_ in ids}
+        known = {id_: figures for id_, figures in people.items() if figures["difference"]}
+        return _compared(*room) | {"people": known}
 
     def _reading(self, person: _Person, mean: float, variance: float) -> Reading:
         return from_baseline(Reading(mean, math.sqrt(min(variance, PRIOR))), self._baseline(person))

@@ -7,6 +7,7 @@ onnx/yunet_n_dynamic.onnx of ShiqiYu/libfacedetection.train.
 import cv2
 import math
 import numpy as np
+from collections.abc import Sequence
 
 from .session import Session
 from .types import Detection
@@ -122,13 +123,17 @@ class FaceSearch:
             found += self.see_scaled(image, finer)
         return sorted(found, key=lambda place: -place.score)
 
-    def turns(self, image: np.ndarray, longer: int) -> list[list[Detection]]:
-        """What is seen in a picture scaled to a longer side in pixels and turned by 0 to 3 quarters, counterclockwise: places
-        in pixels of the picture (not scaled) turned so."""
+    def turns(self, image: np.ndarray, longer: int, turns: Sequence[int] = range(4)) -> list[list[Detection]]:
+        """What is seen in a picture scaled to a longer side in pixels and turned by some quarters, counterclockwise: places in
+        pixels of the picture (not scaled) turned so."""
         factor = longer / max(image.shape[:2])
         picture = scaled(image, factor)
-        upright, turned = (self.see([np.rot90(picture, first), np.rot90(picture, first + 2)]) for first in (0, 1))
-        return [[place.scaled(1 / factor) for place in places] for pair in zip(upright, turned) for places in pair]
+        found: dict[int, list[Detection]] = {}
+        for odd in (0, 1):  # those of one size in one run
+            several = [turn for turn in turns if turn % 2 == odd]
+            if several:
+                found |= zip(several, self.see([np.rot90(picture, turn) for turn in several]))
+        return [[place.scaled(1 / factor) for place in found[turn]] for turn in turns]
 
     def see_scaled(self, image: np.ndarray, factor: float) -> list[Detection]:
         """What the model sees in a picture scaled by a factor, in tiles where that is large, in the picture's pixels."""

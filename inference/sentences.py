@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 LOCALES = Path(__file__).with_name("locales")
 
@@ -72,6 +73,21 @@ class IfadeError(Exception):
 
     def __str__(self) -> str:
         return self.sentence()
+
+    def to_dict(self) -> dict:
+        """What `from_dict` makes it of again, for JSON."""
+        values = {
+            name: value.to_dict() if isinstance(value, IfadeError) else value for name, value in self.values.items()
+        }
+        return {"code": self.code, "values": values}
+
+    @classmethod
+    def from_dict(cls, told: dict) -> Self:
+        """An error of this class."""
+        values = {
+            name: cls.from_dict(value) if isinstance(value, dict) else value for name, value in told["values"].items()
+        }
+        return cls(told["code"], **values)
 
     def __reduce__(self):  # for other processes
         return partial(type(self), self.code, **self.values), ()

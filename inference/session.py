@@ -1,28 +1,19 @@
-"""ONNX Runtime sessions on the best processor that really works.
-
-    python -m inference.session
-
-tells which providers are installed, which of them work here, how fast each is, and why CUDA is not used.
-"""
+"""ONNX Runtime sessions on the best processor that really works; `python -m inference.providers` measures which do."""
 
 import contextlib
 import cv2
 import io
 import logging
-import math
 import numpy as np
 import onnxruntime
 import os
 import re
-import statistics
-import sys
 import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from .model_files import MODELS, ModelError, read_model
+from .model_files import ModelError, read_model
 from .native import abandon, forget_in_forks, native_stderr
+from .processors import usable_processors
 
 # onnxruntime-gpu reports a missing GPU as errors of its own; what matters is told by `Session.cuda_problem`.
 SILENT, ERRORS = 4, 3
@@ -34,47 +25,6 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # it at once, needed: a megabyte a face.
 RETURN_MEMORY = onnxruntime.RunOptions()
 RETURN_MEMORY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-
-
-def usable_processors(root: Path = Path("/")) -> int:
-    """Processors that this process may use, at least 1: those it may be scheduled on, or fewer where its control groups
-    (Linux, versions 1 and 2) grant it less time than all of them have, as in a container with a limit.
-
-    Args:
-        root: of the file system, in which proc/self/cgroup and sys/fs/cgroup are read.
-    """
-    scheduled = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(min([scheduled, *map(math.ceil, _quotas(root))]), 1)
-
-
-def _quotas(root: Path) -> Iterator[float]:
-    """The limits, in processors, of the control groups that this process is in and of those around them."""
-    groups = root / "sys/fs/cgroup"
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
-        if not controllers:
-            mounts, files = (groups, groups / "unified"), ["cpu.max"]
-        elif "cpu" in controllers.split(","):
-            mounts, files = (groups / controllers, groups / "cpu"), ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
-        else:
-            continue
-        # In a container the path may be the host's, of which only the end, or nothing, is visible here.
-        for mount in mounts:
-            group = mount / path.strip("/")
-            for folder in (group, *group.parents):
-                values = " ".join(_read(folder / file) for file in files).split()
-                if len(values) == 2 and all(value.isdecimal() and int(value) for value in values):  # not "max", not -1
-                    yield int(values[0]) / int(values[1])
-                if folder == mount:
-                    break
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
 
 # By itself OpenCV takes all that the machine has.
 cv2.setNumThreads(usable_processors())
@@ -184,7 +134,7 @@ def _open_on_cuda(
             # onnxruntime's own fallback would change a session that other threads are using.
             session = onnxruntime.InferenceSession(data, options, providers=[CUDA, CPU], enable_fallback=False)
             if session.get_providers()[0] == CUDA:
-                session.run(None, _zeros(session.get_inputs()))
+                session.run(None, zeros(session.get_inputs()))
                 return session, None
             return None, _reason(said())
         except Exception as error:  # a driver too old, no memory left on the GPU, a library missing: the CPU does it
@@ -200,7 +150,7 @@ def _reason(text: str) -> str:
     return line.removesuffix("\x1b[m")[:300]
 
 
-def _zeros(inputs, batch_size: int = 1) -> dict[str, np.ndarray]:
+def zeros(inputs, batch_size: int = 1) -> dict[str, np.ndarray]:
     """Input for a trial: zeros, with `batch_size` where a size is free."""
     return {
         node.name: np.zeros(
@@ -214,50 +164,3 @@ def _zeros(inputs, batch_size: int = 1) -> dict[str, np.ndarray]:
 def _has_nvidia_gpu() -> bool:
     """Whether a driver is there at all; without one, trying CUDA costs seconds and prints errors."""
     return os.name == "nt" or any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
-
-
-MEASURED = ("emotion.onnx", "emotion_int8.onnx", "age_gender.onnx")
-BATCH_SIZES = (1, 8)
-MEASURED_SECONDS = 0.5
-
-
-def _milliseconds(session: Session, batch_size: int) -> float:
-    """Median time of a run, divided by its faces."""
-    times: list[float] = []
-    feed, started = _zeros(session.inputs, batch_size), time.perf_counter()
-    session.run(None, feed)
-    while len(times) < 5 or time.perf_counter() - started < MEASURED_SECONDS:
-        before = time.perf_counter()
-        session.run(None, feed)
-        times.append(time.perf_counter() - before)
-    return statistics.median(times) / batch_size * 1e3
-
-
-def main() -> int:
-    print(f"Processors: {usable_processors()} may be used, of {os.cpu_count()}")
-    print(f"onnxruntime {onnxruntime.__version__} with {', '.join(onnxruntime.get_available_providers())}")
-    heads = " ".join(f"{f'{size} at once':>10}" for size in BATCH_SIZES)
-    print(f"\n{'milliseconds a face':44} {heads}")
-    problems = []
-    for name in MEASURED:
-        if name == MEASURED[-1] and not (MODELS / name).exists():
-            print(f"{name:22} left out")
-            continue
-        try:
-            sessions = [Session(name), Session(name, cuda=False)]
-        except ModelError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-        problems.append(sessions[0].cuda_problem)
-        for session in sessions[sessions[0].cuda_problem is not None :]:
-            times = " ".join(f"{_milliseconds(session, size):10.2f}" for size in BATCH_SIZES)
-            print(f"{name:22} {session.provider:21} {times}")
-    for problem in dict.fromkeys(filter(None, problems)):
-        print(f"\nCUDA is not used: {problem}.")
-        if "requirements-gpu.txt" not in problem:
-            print("For an NVIDIA GPU: its driver, and pip install -r requirements-gpu.txt")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from .image_checks import ImageError, jpeg_frame
+from .image_checks import ImageError
+from .jpeg import jpeg_frame
 
 _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 259, 262, 274
 _NEW_SUBFILE, _SUBFILE, _SUB_DIRECTORIES = 254, 255, 330

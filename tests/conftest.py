@@ -20,6 +20,7 @@ from pathlib import Path
 import cv2
 import pytest
 from filelock import FileLock
+from pillow_heif import register_heif_opener
 
 from benchmarks.camera import camera_arguments
 from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
@@ -28,6 +29,7 @@ from synthetic import make_faces, write_csv, write_fairface, write_folders, writ
 from training.age_gender.data import Portraits, load_portraits
 from training.emotion.data import Faces, load_fer2013
 
+register_heif_opener()  # for the tests that write such files
 ROOT = Path(__file__).resolve().parent.parent
 PR_CAPBSET_DROP, CAP_SYS_NICE, CAPABILITY_VERSION = 24, 23, 0x20080522  # of linux/prctl.h and linux/capability.h
 

@@ -20,6 +20,7 @@ from gradio_client.exceptions import AppError
 from pathlib import Path
 from PIL import Image
 
+from benchmarks.screenshot import free_port, page_process
 from inference.images import MAX_BYTES
 from inference.types import CROWD, EMOTIONS, GENDERS
 from webui.limits import Limits
@@ -103,11 +104,13 @@ def test_use_via_api_shows_that_code_and_names_of_parameters(page_address, brows
     assert "age_gender" in text and "Nothing is fetched from other addresses" in text
 
 
-def test_the_code_names_the_address_by_which_the_page_is_seen(page_address):
-    proxied = {"X-Forwarded-Host": "example.org", "X-Forwarded-Proto": "https"}
-    for _ in range(2):
-        assert 'Client("https://example.org")' in snippets(page_address, **proxied)["python"]
-        assert f'Client("{page_address.rstrip("/")}")' in snippets(page_address)["python"]
+def test_the_code_names_the_address_by_which_the_page_is_seen():
+    space = {"SPACE_ID": "somebody/ifade", "SPACE_HOST": "somebody-ifade.hf.space"}
+    proxied = {"X-Forwarded-Host": "somebody-ifade.hf.space", "X-Forwarded-Proto": "https"}
+    with page_process(free_port(), space) as (address, _):
+        for _ in range(2):
+            assert 'Client("https://somebody-ifade.hf.space")' in snippets(address, **proxied)["python"]
+            assert f'Client("{address.rstrip("/")}")' in snippets(address)["python"]
 
 
 def test_a_photo_is_analysed_with_curl_in_one_line(page_address, client):

@@ -18,6 +18,7 @@ from playwright.sync_api import expect
 import app
 from benchmarks.camera import PERIOD, RATE, camera_arguments, moving_faces, place_of, write_video
 from inference.analyzer import FaceAnalyzer
+from inference.drawing import PERSON_COLORS
 from inference.emotion import EmotionClassifier
 from inference.tables import NAMES
 from inference.types import EMOTIONS
@@ -28,7 +29,7 @@ from webui.server import LIVE_MODEL, build_sessions, build_video_server
 from webui.server import launch as serve
 
 ROOT = Path(__file__).resolve().parent.parent
-PERSON_COLORS = [(0xB4, 0x53, 0x09), (0x25, 0x63, 0xEB)]
+FIRST_COLORS = [(0xB4, 0x53, 0x09), (0x25, 0x63, 0xEB)]
 
 # Answers to frames, and how many were asked for at the same time, as the page's own script sees them.
 LISTEN = """
@@ -206,7 +207,7 @@ def colored_pixels(page, chart: str) -> int:
               count++;
           return count;
         }""",
-        [chart, PERSON_COLORS],
+        [chart, FIRST_COLORS],
     )
 
 
@@ -234,7 +235,7 @@ def test_two_moving_people_are_followed_and_their_rows_are_true(visit):
         assert card.locator(".ifade-label").all_inner_texts() == list(EMOTIONS)
     names = [card.get_attribute("aria-label") for card in page.locator("#ifade-live .ifade-card").all()]
     assert names == ["Person 1: happy", "Person 2: happy"]
-    assert "frames a second" in text(page, "speed") and text(page, "problem") == ""
+    assert re.match(r"\d+ fps, \d+ ms behind", text(page, "speed")) and text(page, "problem") == ""
 
     # The line goes dead, so that the page stands still at its last answer: it shows just that.
     page.route("**/live/frame", lambda route: None)
@@ -363,7 +364,9 @@ def test_a_phone_shows_all_of_it_legibly(visit, color_scheme):
     assert [(round(contrast, 1), words) for contrast, words in contrasts if contrast < 4.5] == []
     # Letters on a box are white, on its person's colour; the lines stand on the page.
     ground = 1.05 if color_scheme == "light" else 0.0525
-    for color in re.findall(r'"#(\w{6})"', (ROOT / "webui" / "static" / "chart.js").read_text()):
+    for color in re.findall(
+        r"#(\w{6})", (ROOT / "webui" / "static" / "chart.js").read_text() + " ".join(PERSON_COLORS)
+    ):
         parts = np.array([int(color[place : place + 2], 16) / 255 for place in (0, 2, 4)])
         light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
         assert 1.05 / (light + 0.05) > 4.5
@@ -392,7 +395,6 @@ def test_curve_markers_scale_and_report(visit):
     page = visit()
     expect(page.locator("#ifade-live .ifade-chart")).to_be_visible()
     numbers = colored_pixels(page, "#ifade-live .ifade-chart")
-    assert numbers < 80  # those at the ends of lines that have hardly begun
     wait_for_answers(page, 30)
     set_marker(page, "price <b>shown</b>")
     wait_for_answers(page, 15)
@@ -442,7 +444,9 @@ def test_curve_markers_scale_and_report(visit):
     expect(report.get_by_role("table")).to_have_count(3)
     rows = [row.split("\t") for row in report.locator("tr").all_inner_texts()]
     assert [row[0] for row in rows if row[0].startswith(("room", "person"))][:3] == ["room", "person 1", "person 2"]
-    assert [row[1] for row in rows[-2:]] == ["price <b>shown</b>", "by Me"]
+    markers = [row for row in rows if ":" in row[0]]
+    assert list(dict.fromkeys(row[1] for row in markers)) == ["price <b>shown</b>", "by Me"]
+    assert markers[0][2] == "room"
     values = json.loads(download(page, "report.json"))
     first, second = values["markers"]
     assert [first["label"], second["label"]] == ["price <b>shown</b>", "by Me"]

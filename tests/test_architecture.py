@@ -58,7 +58,8 @@ DOCS = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 
 
 def test_a_file_of_the_page_imports_from_the_rows_above_its_own():
-    rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in DOCS.split("files of `webui`")[1].splitlines()[2:10]]
+    table = DOCS.split("files of `webui`")[1].partition("\n\n")[0].splitlines()[2:]
+    rows = [re.findall(r"`(\w+)`", line.split("|")[1]) for line in table]
     row_of = {name: number for number, row in enumerate(rows) for name in row}
     files = {Path(name).stem: text for name, text in sources("webui").items() if not name.endswith("__init__.py")}
     assert row_of.keys() == files.keys()

@@ -142,6 +142,7 @@ def test_whoever_finds_no_room_is_told_so_in_the_language_of_the_page(serve, gat
     port = serve(photos_waiting=0, photo_workers=1)
     gate.clear()
     with start(port, "analyze", len(PHOTO), PHOTO) as working:
+        time.sleep(0.3)  # it is not to wait any more
         for accepted, address, says in (
             ("en", "http://page/?lang=tr", "meşgul: 0 fotoğraf bekliyor"),
             ("tr", "http://page/?lang=en&__theme=dark", "busy: 0 photos are waiting"),
@@ -149,7 +150,10 @@ def test_whoever_finds_no_room_is_told_so_in_the_language_of_the_page(serve, gat
             ("en", "http://[", "busy: 0 photos are waiting"),
         ):
             headers = f"Accept-Language: {accepted}\r\nReferer: {address}\r\n"
-            for path, body in (("analyze", PHOTO), ("gradio_api/call/analyze", b'{"data": [null]}')):
+            for path, body in (
+                ("analyze", PHOTO),
+                ("gradio_api/call/analyze", b'{"data": [{"url": "data:;base64,AAAA"}]}'),
+            ):
                 status, answer = post(port, path, body, headers)
                 assert status == 503 and says in json.loads(answer)["error"], address
                 assert json.loads(answer)["detail"] == json.loads(answer)["error"]

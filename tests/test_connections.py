@@ -29,12 +29,17 @@ async def heartbeat(request):
     return StreamingResponse(beat())
 
 
+async def length(request):
+    return PlainTextResponse(f"{len(await request.body())} bytes")
+
+
 @pytest.fixture
 def server():
     routes = [
         Route("/", lambda request: PlainTextResponse("here")),
         Route("/large", lambda request: Response(LARGE)),
         Route("/heartbeat", heartbeat),
+        Route("/length", length, methods=["POST"]),
         Route("/refuse", lambda request: Response(status_code=400, headers={"Connection": "close"}), methods=["POST"]),
     ]
     server = uvicorn.Server(
@@ -157,6 +162,42 @@ def test_however_many_connections_there_are_others_are_answered(server):
             assert is_answered(visitor)
         assert len(server.server_state.connections) <= 20
         assert seconds_until_cut(asking[0]) < 5 and is_heard(beating[-1])
+
+
+CHUNKED = b"POST /length HTTP/1.1\r\nHost: page\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("chunk", "count", "says"),
+    [
+        (b"1\r\nx\r\n", 60, b"60 bytes"),  # a small body may come so
+        (b"1\r\nx\r\n", 10_000, b"HTTP/1.1 400"),
+        (b"10\r\n" + bytes(16) + b"\r\n", 10_000, b"too small pieces"),
+        (b"200\r\n" + bytes(512) + b"\r\n", 1000, b"512000 bytes"),
+    ],
+)
+def test_a_body_in_crumbs_is_refused(server, chunk, count, says):
+    with connect(server, CHUNKED) as client:
+        with contextlib.suppress(ConnectionError):
+            client.sendall(chunk * count + b"0\r\n\r\n")
+        assert is_heard(client, says)
+    with connect(server) as client:
+        assert is_answered(client)
+
+
+def test_who_holds_most_connections_at_work_makes_room(server):
+    """Behind a proxy, which tells whom it asks for."""
+    bound_connections(server, Limits(connections=6, proxies=1))
+
+    def beat(visitor: str) -> bytes:
+        return ask("/heartbeat")[:-2] + f"X-Forwarded-For: {visitor}\r\n\r\n".encode()
+
+    with contextlib.ExitStack() as opened:
+        polite = opened.enter_context(connect(server, beat("203.0.113.1")))
+        assert is_heard(polite)
+        for _ in range(12):
+            assert is_heard(opened.enter_context(connect(server, beat("203.0.113.2"))))
+        assert is_heard(polite)
 
 
 def test_file_descriptors_are_asked_for(server):

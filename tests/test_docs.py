@@ -165,5 +165,9 @@ def test_what_a_public_host_reads_is_well_formed():
     assert ".ci/run" in [step.get("run") for step in steps] and (ROOT / ".ci/run").stat().st_mode & 0o100
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["cff-version"] == "1.2.0" and all(citation[key] for key in ("message", "title", "authors"))
-    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
-    assert [hook["id"] for hook in hooks] == ["ruff-check", "ruff-format"]
+    assert ".ci/javascript" in [step.get("run") for step in steps]
+    repos = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = [hook for repo in repos for hook in repo["hooks"]]
+    assert [hook["id"] for hook in hooks] == ["ruff-check", "ruff-format", "biome"]
+    (biome,) = hooks[-1]["additional_dependencies"]
+    assert f"npx --yes {biome} ci" in (ROOT / ".ci/javascript").read_text()

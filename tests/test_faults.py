@@ -28,7 +28,7 @@ from inference.analyzer import FaceAnalyzer
 from inference.detector import DetectorError, FaceDetector
 from inference.images import load_image
 from inference.model_files import MODELS
-from inference.video import VideoWriter
+from inference.video_writer import VideoWriter
 from benchmarks import screenshot
 from webui.bodies import Bodies
 from webui.limits import Limits

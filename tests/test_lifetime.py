@@ -1,5 +1,6 @@
 """The health of the running page, and its end while it works."""
 
+import asyncio
 import base64
 import json
 import os
@@ -12,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -64,10 +66,10 @@ def test_health_is_told_while_the_page_is_busy(page_address):
 @pytest.fixture
 def served():
     """A function that serves the health of a page with one probe, which is made all the time."""
-    limits, clients = Limits(probe_seconds=0.01, answer_seconds=0.5), []
+    limits, clients = Limits(probe_seconds=0.01, fresh_seconds=0.01, answer_seconds=0.5), []
 
     def serve(probe) -> TestClient:
-        lifetime = Lifetime([probe], lambda: {"provider": "here"}, limits)
+        lifetime = Lifetime([partial(asyncio.to_thread, probe)], lambda: {"provider": "here"}, limits)
         client = TestClient(Starlette(routes=lifetime.routes(), lifespan=lifetime.lifespan))
         client.__enter__()
         clients.append(client)
@@ -92,7 +94,7 @@ def wait_for(client: TestClient, status: str) -> dict:
 def test_health_tells_what_is_stuck(served):
     go_on = threading.Event()
     client = served(lambda: go_on.wait(60))
-    assert "no photo was analysed for" in wait_for(client, "stuck")["reason"]
+    assert "what visitors ask for was not answered for" in wait_for(client, "stuck")["reason"]
     go_on.set()
     assert wait_for(client, "ok") == {"status": "ok", "provider": "here"}
 
@@ -105,7 +107,7 @@ def test_health_tells_what_fails(served):
             raise RuntimeError("with words that are nobody's business")
 
     client = served(probe)
-    assert wait_for(client, "failing")["reason"] == "RuntimeError when faces were looked for in a photo"
+    assert wait_for(client, "failing")["reason"] == "RuntimeError when a part of the page was tried"
     failing.clear()
     wait_for(client, "ok")
 

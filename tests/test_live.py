@@ -365,6 +365,21 @@ def test_one_frame_at_a_time_and_a_bounded_number_of_waiting_ones(serve, portrai
     assert answers[0].status_code == 200 and second.send(portrait).status_code == 200
 
 
+def test_a_stranger_who_takes_all_places_loses_them_to_others(sessions, portrait):
+    """Visitors are told apart by where they ask from."""
+    limited = SessionServer(SessionStore(sessions.store.new_stream, Limits(sessions=4)))
+    app = Starlette(routes=limited.routes() + LiveServer(limited).routes())
+    greedy, polite, third = (TestClient(app, client=(f"203.0.113.{number}", 1)) for number in range(3))
+    held = [Visitor(greedy) for _ in range(4)]
+    assert all(one.send(portrait).status_code == 200 for one in held)
+    assert greedy.post("/session/start").status_code == 503
+    first, second = Visitor(polite), Visitor(third)
+    assert [one.send(portrait).status_code for one in (first, second)] == [200, 200]
+    assert [one.send(portrait).status_code for one in held] == [404, 404, 200, 200]
+    assert greedy.post("/session/start").status_code == 503
+    assert [one.send(portrait).status_code for one in (first, second)] == [200, 200]
+
+
 def test_a_frame_waits_while_a_report_is_made(sessions, client, portrait):
     visitor, answers = Visitor(client), []
     with sessions.store.get(visitor.state["session"]).lock:
@@ -417,7 +432,7 @@ def test_reports_keep_nobody_from_beginning(sessions, client, slow_reports):
     count = Limits.session_reports
     assert sorted(answer.status_code for answer in answers) == [200] + [404] * (count - 1) + [409] * (40 - count)
     assert all("still being made" in answer.json()["error"] for answer in answers if answer.status_code == 409)
-    assert begun == [1] and not sessions._reports_wanted and not sessions._report_turns and sessions._reporting == 0
+    assert begun == [1] and not sessions._reports_wanted and not sessions._report_turns and len(sessions._pool) == 0
 
 
 def test_a_bounded_number_of_reports(serve, slow_reports):
@@ -441,9 +456,9 @@ def test_the_threads_end_with_the_server():
         assert Visitor(client).get("curve").status_code == 200
     with TestClient(Starlette(lifespan=live.lifespan)):
         pass
-    for pool in (live._pool, sessions._report_pool):
+    for pool in (live._pool, sessions._pool):
         with pytest.raises(RuntimeError):
-            pool.submit(print)
+            pool.submit("", print)
 
 
 def test_a_file_of_rows_is_that_of_the_moment_it_was_asked_for(sessions, live, portrait):

@@ -158,9 +158,11 @@ def test_two_at_a_time_the_rest_in_order_and_no_more_than_there_is_room_for(anal
         answers = []
         try:
             for width in range(40, 45):
-                answers.append(pool.submit(client.post, "/analyze", content=blank(width)))
-                wait_until(lambda: len(server._waiting) == len(answers))
+                answers.append(pool.submit(client.post, f"/analyze?turn=photo-{width}", content=blank(width)))
+                wait_until(lambda: len(server._pool) == len(answers))
             assert sorted(held.seen) == [40, 41]
+            turns = [client.get(f"/analyze/turn?turn=photo-{width}").json() for width in range(40, 46)]
+            assert [turn["ahead"] for turn in turns] == [0, 0, 1, 2, 3, None]
             response = client.post("/analyze", content=blank(50))
             assert response.status_code == 503 and "busy: 3 photos are waiting" in response.json()["error"]
         finally:
@@ -168,6 +170,7 @@ def test_two_at_a_time_the_rest_in_order_and_no_more_than_there_is_room_for(anal
         assert [answer.result(60).json()["width"] for answer in answers] == [40, 41, 42, 43, 44]
         assert set(held.seen[2:]) == {42, 43, 44} and held.seen[2] in (42, 43)
         assert client.post("/analyze", content=blank(50)).status_code == 200
+        assert client.get("/analyze/turn?turn=photo-44").json() == {"ahead": None}
 
 
 def test_large_photos_that_wait_are_bounded_by_their_size(analyzer):
@@ -176,7 +179,7 @@ def test_large_photos_that_wait_are_bounded_by_their_size(analyzer):
     with TestClient(Starlette(routes=server.routes())) as client, ThreadPoolExecutor(2) as pool:
         try:
             answers = [pool.submit(client.post, "/analyze", content=photo) for _ in range(2)]
-            wait_until(lambda: len(server._waiting) == 2)
+            wait_until(lambda: len(server._pool) == 2)
             response = client.post("/analyze", content=photo)
             assert response.status_code == 503 and response.json()["error"].startswith("Too many large photos")
         finally:
@@ -207,12 +210,12 @@ def test_a_photo_whose_client_went_away_is_not_looked_at(analyzer):
             await asyncio.sleep(0.01)
         waiting = asyncio.create_task(ask(blank(42), goes))
         later = asyncio.create_task(ask(blank(43), stays))
-        while len(server._waiting) < 4:
+        while len(server._pool) < 4:
             await asyncio.sleep(0.01)
         goes.set()
         with pytest.raises(ClientDisconnect):
             await waiting
-        assert len(server._waiting) == 3
+        assert len(server._pool) == 3
         held.go.set()
         for task in (*first, later):
             assert (await task).status_code == 200
@@ -220,4 +223,4 @@ def test_a_photo_whose_client_went_away_is_not_looked_at(analyzer):
     # In a thread of its own: a browser of another test leaves its event loop running in this one.
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, visit()).result(120)
-    assert held.seen[2:] == [43] and server._waiting == []
+    assert held.seen[2:] == [43] and len(server._pool) == 0

@@ -146,7 +146,9 @@ def test_probabilities_are_calibrated_so_the_variance_is_that_of_the_truth(fer20
     from inference.emotion import EmotionClassifier
 
     public = fer2013.split("PublicTest")
-    answers = EmotionClassifier("emotion_int8.onnx", threads=1).predict(public.images)["probabilities"].astype(np.float64)
+    answers = (
+        EmotionClassifier("emotion_int8.onnx", threads=1).predict(public.images)["probabilities"].astype(np.float64)
+    )
     means = answers @ WEIGHTS
     errors = (WEIGHTS[public.labels] - means) ** 2
     variances = answers @ WEIGHTS**2 - means**2
@@ -466,6 +468,27 @@ def test_the_report_tells_what_changes_at_a_marker(rng):
     ]
     assert np.abs(np.array(lengths) - [[3, 10], [10, 5], [5, 5]]).max() < 0.6
     assert late["before"] is late["after"] is late["difference"] is None
+
+
+def test_the_report_tells_what_changes_at_a_marker_for_each_person():
+    """One begins to smile, one stays as they are, one leaves too early to be compared."""
+    rng, timeline = np.random.default_rng(0), Timeline()
+    for number in range(400):
+        smiles = [0.7 * (number >= 200) + 0.1 * rng.random(), 0.1 * rng.random()]
+        people = [
+            person(smile * sure_of("happy", 1.0) + (1 - smile) * sure_of("neutral", 1.0), id_)
+            for id_, smile in enumerate(smiles, 1)
+        ]
+        timeline.add(number / 10, people + [person(sure_of("sad"), 3)] * (number < 205))
+    timeline.mark("at", 20.0)
+    (marker,) = timeline.report()["markers"]
+    assert list(marker["people"]) == ["1", "2"]
+    smiling, calm = marker["people"].values()
+    assert smiling["difference"][0] == pytest.approx(0.7 * VALENCE["happy"], abs=0.02)
+    assert smiling["difference"][0] > 10 * smiling["difference"][1]
+    assert abs(calm["difference"][0]) < 3 * calm["difference"][1] and calm["before"]["seconds"] == pytest.approx(
+        10, abs=0.6
+    )
 
 
 def test_the_curve_has_the_emotions_of_everybody_and_of_the_room():

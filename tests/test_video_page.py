@@ -10,8 +10,8 @@ import os
 import pytest
 import re
 import shutil
+import signal
 import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +22,8 @@ from types import SimpleNamespace
 
 import inference.video
 from clips import face_at, write_clip, write_face_clip
+from inference.decoding import DecoderProcess
+from inference.stream import Stream
 from inference.tables import AGE_GENDER, NAMES
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from test_app_page import VIEWS, drop_file
@@ -58,7 +60,18 @@ def served(server: VideoServer) -> TestClient:
 def limited(server: VideoServer, **limits: float) -> VideoServer:
     """The same within other limits."""
     store = SessionStore(server._sessions.store.new_stream, Limits(**limits))
-    return VideoServer(SessionServer(store), server._new_follower)
+    return VideoServer(SessionServer(store), server._new_stream)
+
+
+def follow_by(monkeypatch, server: VideoServer, follower: type) -> None:
+    """Its videos are followed by something else."""
+
+    def new_stream(make=server._new_stream) -> Stream:
+        stream = make()
+        stream.follower = follower()
+        return stream
+
+    monkeypatch.setattr(server, "_new_stream", new_stream)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +172,7 @@ def test_the_curve_looks_back_when_the_video_is_over(server, visitor, clip, monk
         def analyze(self, image, seconds, width, age_gender):
             return [person(sure_of("sad" if seconds < 2 else "happy", 0.6))]
 
-    monkeypatch.setattr(server, "_new_follower", Turning)
+    follow_by(monkeypatch, server, Turning)
     visitor.send(clip)
     visitor.wait("done")
     for weights in ({"happy": 1.0, "sad": -1.0}, {"happy": 0.9, "sad": -0.9}):
@@ -225,46 +238,34 @@ def test_work_ends_with_its_session(server, long_clip, end, stored):
         assert visitor.get("/video/progress").status_code == 404
 
 
-class Endless:
-    """A container whose packets of pictures come again and again, and never at a later time."""
-
-    def __init__(self, real, first: int, begun: threading.Event):
-        self.real, self.first, self.begun = real, first, begun
-
-    def demux(self):
-        self.begun.set()
-        packets = [packet for packet in self.real.demux() if packet.size][self.first :]
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            yield from packets
-
-    def __getattr__(self, name):
-        return getattr(self.real, name)
-
-
 @pytest.mark.parametrize("end", ["/video/stop", "/session/delete"])
-@pytest.mark.parametrize("decodable", [True, False])
-def test_work_ends_where_no_picture_is_due(server, visitor, end, decodable, stored, monkeypatch, tmp_path):
-    """Also before the first picture, of which packets behind the key frame alone give none."""
-    open_container, begun = inference.video._open_container, threading.Event()
-    monkeypatch.setattr(
-        inference.video, "_open_container", lambda *arguments: Endless(open_container(*arguments), not decodable, begun)
-    )
-    monkeypatch.setattr(inference.video, "MAX_PACKETS", 10**9)
-    clip = write_clip(tmp_path / "clip.mkv", TIMES[:20]).read_bytes()
+@pytest.mark.parametrize("opened", [True, False])
+def test_work_ends_where_the_decoder_does_not_answer(server, visitor, end, opened, stored, monkeypatch, clip):
+    """As within a frame that takes it minutes, the first or a later one."""
+    started: list[DecoderProcess] = []
+
+    class Process(DecoderProcess):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            started.append(self)
+            if not opened:
+                os.kill(self._process.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(inference.video, "DecoderProcess", Process)
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(visitor.send, clip)
-        if decodable:
+        if opened:
             assert sending.result().status_code == 200
-            until(lambda: visitor.get("/video/progress").json()["frames"] >= 8)  # and hardly more come
-        else:
-            assert begun.wait(10)
+            until(lambda: visitor.get("/video/progress").json()["frames"] >= 3)
+            os.kill(started[0]._process.pid, signal.SIGSTOP)
+        until(lambda: len(started) == 1)
         asked = time.monotonic()
         visitor.post(end)
         until(lambda: not server._jobs and stored() == 0, 5)
         answer = sending.result()
         assert time.monotonic() - asked < 5
-    if not decodable:
+    assert started[0]._process.returncode == -signal.SIGKILL
+    if not opened:
         assert answer.status_code == 422 and "ended before" in answer.json()["error"]
     elif end == "/video/stop":
         assert "Reading was ended after" in visitor.wait("stopped")["incomplete"]
@@ -324,6 +325,41 @@ def test_limits(server, client, visitor, clip, long_clip, tmp_path):
     until(lambda: not server._jobs)
 
 
+def test_visitors_share_the_places_of_videos_and_take_turns(server, clip, long_clip):
+    server = limited(server, videos=2, turn_seconds=0.05)
+    app = Starlette(routes=server._sessions.routes() + server.routes(), lifespan=server.lifespan)
+    with TestClient(app, client=("203.0.113.1", 1)) as client:
+        other = TestClient(app, client=("203.0.113.2", 1))
+        other.portal = client.portal
+        greedy = [Visitor(client) for _ in range(3)]
+        assert [one.send(long_clip).status_code for one in greedy] == [200, 200, 503]
+        polite = Visitor(other)
+        assert polite.send(clip).status_code == 200
+        assert polite.wait("done")["error"] is None
+        assert greedy[0].get("/video/progress").json()["state"] == "reading"
+        evicted = greedy[1].get("/video/progress").json()
+        assert evicted["state"] == "stopped" and evicted["error"].startswith("Another visitor needed the place")
+        greedy[0].post("/video/stop")
+        greedy[0].wait("stopped")
+
+
+def test_a_video_is_no_longer_than_may_be(server, clip, monkeypatch):
+    server = limited(server, video_minutes=1 / 60)
+    with served(server) as client:
+        answer = Visitor(client).send(clip)
+        assert answer.status_code == 422 and answer.json()["code"] == "video_too_long"
+        # Where a file does not say how long it is, or says too little, what comes later is left out.
+        monkeypatch.setattr(video_module, "VideoReader", WithoutDuration)
+        visitor = Visitor(client)
+        assert visitor.send(clip).status_code == 200
+        state = visitor.wait("done")
+        assert state["frames"] == 11 and "first" in state["error"]
+
+
+class WithoutDuration(inference.video.VideoReader):
+    duration = property(lambda self: None, lambda self, value: None)
+
+
 def test_an_upload_that_stands_still_is_given_up(server):
     server = limited(server, silent_seconds=0.05)
 
@@ -334,31 +370,36 @@ def test_an_upload_that_stands_still_is_given_up(server):
 
     # In a thread of its own: Playwright keeps an event loop running in this one.
     with ThreadPoolExecutor(1) as pool, pytest.raises(Refusal, match="stood still"):
-        pool.submit(lambda: asyncio.run(server._receive(Request(), io.BytesIO()))).result(timeout=20)
+        pool.submit(lambda: asyncio.run(server._receive(Request(), io.BytesIO(), VideoJob("", False)))).result(
+            timeout=20
+        )
 
 
-def test_a_slow_upload_keeps_its_session(server, visitor, monkeypatch):
+def test_a_slow_upload_keeps_its_session_until_it_has_taken_too_long(server, visitor, monkeypatch):
     """At 25 kB/s, of which 16 MB take longer than a session that nobody uses is kept."""
     clock = SimpleNamespace(now=time.monotonic())
     clock.monotonic = lambda: clock.now
     for module in (video_module, sessions_module):
         monkeypatch.setattr(module, "time", clock)
     session = server._sessions.store.get(visitor.headers["X-Session"])
-    session.video = VideoJob(False)  # as `analyze` does
+    session.video = VideoJob("", False)  # as `analyze` does
     session.live_on()
 
     class Request:
         headers = {"x-session": session.token}
 
         async def stream(self):
-            for _ in range(9):
+            for _ in range(9 if file.tell() == 0 else 30):
                 clock.now += 100
                 yield bytes(2_500_000)
 
     file = io.BytesIO()
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: asyncio.run(server._receive(Request(), file))).result(timeout=20)
-    assert len(file.getbuffer()) == 9 * 2_500_000 and server._sessions.store.holds(session)
+        pool.submit(lambda: asyncio.run(server._receive(Request(), file, session.video))).result(timeout=20)
+        assert len(file.getbuffer()) == 9 * 2_500_000 and server._sessions.store.holds(session)
+        file.seek(1)
+        with pytest.raises(Refusal, match="longer than 30 minutes"):
+            pool.submit(lambda: asyncio.run(server._receive(Request(), file, session.video))).result(timeout=20)
 
 
 def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkeypatch):
@@ -368,7 +409,7 @@ def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkey
                 raise RuntimeError("broken on purpose")
             return []
 
-    monkeypatch.setattr(server, "_new_follower", Faulty)
+    follow_by(monkeypatch, server, Faulty)
     visitor.send(clip)
     state = visitor.wait("stopped")
     assert state["error"].startswith("Something went wrong") and state["frames"] == 11
@@ -444,7 +485,7 @@ def test_a_video_in_the_page(page, clips):
     box.check()
     choose(page, clips / "clip.mp4")
     status = page.locator(".ifade-film-status")
-    expect(status).to_contain_text("Finished: 40 frames analysed (4.0 s)", timeout=60_000)
+    expect(status).to_contain_text("Finished. Frames analysed: 40 (4.0 s)", timeout=60_000)
     report = section(page, "Report of the video")
     expect(report.get_by_role("table", name="Satisfaction")).to_contain_text("person 1")
     expect(page.locator(".ifade-progress")).to_be_hidden()
@@ -516,7 +557,7 @@ def test_a_video_in_the_page(page, clips):
     page.locator(".ifade-film").get_by_role("radio", name="Satisfaction").check(force=True)
     # The face's own neutral, from what was seen, and back.
     page.locator(".ifade-film .ifade-baseline").click()
-    expect(card.locator(".ifade-card-index")).to_have_text(re.compile(r"[+−]0\.0\d"))
+    expect(card.locator(".ifade-card-index")).to_have_text(re.compile(r"[+−]?0\.0\d"))
     expect(page.locator(".ifade-film .ifade-marker-note")).to_contain_text("from 0:00 to 0:05")
     page.locator(".ifade-film .ifade-baseline-off").click()
     expect(card.locator(".ifade-card-index")).to_contain_text("+0.7")
@@ -550,7 +591,7 @@ def test_files_dropped_and_pasted_in_the_page(page, page_address, clips, tmp_pat
     """A picture is told where it belongs, by its name and by its content, and what was found stays until a video comes."""
     status, problem = page.locator(".ifade-film-status"), page.locator(".ifade-film .ifade-problem")
     drop_file(page, clips / "clip.mp4", 20, 20)
-    expect(status).to_contain_text("Finished: 40 frames", timeout=60_000)
+    expect(status).to_contain_text("Frames analysed: 40", timeout=60_000)
     drop_file(page, EXAMPLE, 20, 20)
     expect(problem).to_have_text(text("en", "photo_in_video"))
     assert page.url == f"{page_address}#video" and page.locator(".ifade-film .ifade-report table").count() > 0
@@ -566,7 +607,7 @@ def test_files_dropped_and_pasted_in_the_page(page, page_address, clips, tmp_pat
         }""",
         base64.b64encode((clips / "clip.mp4").read_bytes()).decode(),
     )
-    expect(status).to_contain_text("Finished: 40 frames", timeout=60_000)
+    expect(status).to_contain_text("Frames analysed: 40", timeout=60_000)
     expect(problem).to_be_hidden()
 
 
@@ -599,5 +640,5 @@ def test_broken_videos_in_the_page(page, clips):
     expect(problem).to_contain_text("The file ends after 2")
     expect(page.locator(".ifade-film-status")).to_contain_text("Finished")
     choose(page, clips / "clip.mp4")
-    expect(page.locator(".ifade-film-status")).to_contain_text("40 frames")
+    expect(page.locator(".ifade-film-status")).to_contain_text("Frames analysed: 40")
     expect(problem).to_be_hidden()

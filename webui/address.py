@@ -5,7 +5,9 @@ import errno
 import socket
 import sys
 import uvicorn
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 DEFAULT_NAME, DEFAULT_PORT = "127.0.0.1", 7860
 TRIED = 100
@@ -39,6 +41,12 @@ def named_address(environment: dict[str, str]) -> tuple[str, int | None]:
     if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
         sys.exit(f"error: GRADIO_SERVER_PORT is {ascii(port)}, which is no port: name one from 1 to 65535.")
     return name, int(port) if port else None
+
+
+def known_names(environment: Mapping[str, str]) -> set[str]:
+    """Names by which servers before the page let it be asked for: a Space's, and that of an address in GRADIO_ROOT_PATH."""
+    root = environment.get("GRADIO_ROOT_PATH", "")
+    return {environment.get("SPACE_HOST"), urlsplit(root).hostname if "://" in root else None} - {None, ""}
 
 
 def listen(name: str = DEFAULT_NAME, port: int | None = None) -> Address:
@@ -91,7 +99,8 @@ def start_server(address: Address, app, **_) -> tuple[str, int, str, uvicorn.Ser
     """In place of gradio.http_server.start_server, which tries names and ports with sockets of the older kind alone."""
     from gradio.http_server import Server
 
-    server = Server(uvicorn.Config(app, log_level="warning"))
+    # Whom a proxy tells of is for webui.visitors.
+    server = Server(uvicorn.Config(app, log_level="warning", proxy_headers=False))
     run = server.run
     server.run = lambda: run(address.sockets)
     server.run_in_thread()

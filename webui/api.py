@@ -16,17 +16,21 @@ import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from webui.bodies import Bodies
-from webui.http import NOT_CACHED, Refusal, guarded, json_response
+from webui.http import NOT_CACHED, Refusal, guarded, json_response, read_json
 from webui.language import request_language
 from webui.limits import Limits
+from webui.periodic import periodically
 from webui.photo import PhotoServer
+from webui.shares import Place, Shares
 from webui.texts import PageError
+from webui.visitors import visitor
 
 HEARTBEAT_SECONDS = 15
 """How often a client that waits hears something, so that no proxy cuts the connection."""
@@ -34,18 +38,16 @@ HEARTBEAT_SECONDS = 15
 
 @dataclass(eq=False)
 class _Call:
-    """A photo that was asked about; `ended` is when its answer was there, which nobody has fetched yet."""
+    """A photo that was asked about.
+
+    Attributes:
+        place: of its answer, which nobody has fetched yet; what is heard of it is that it is there.
+    """
 
     session: str
     language: str
     work: asyncio.Future[dict]
-    ended: float | None = None
-
-    def end(self, work: asyncio.Future[dict]) -> None:
-        self.ended = time.monotonic()
-        error = None if work.cancelled() else work.exception()
-        if error is not None and not isinstance(error, Refusal):
-            logging.getLogger(__name__).error("a photo failed", exc_info=error)
+    place: Place
 
     def output(self) -> tuple[bool, dict]:
         """Whether the photo was analysed, and what Gradio's clients expect then."""
@@ -69,8 +71,16 @@ class Api:
 
     def __init__(self, photos: PhotoServer, bodies: Bodies, limits: Limits = Limits()):
         self._photos, self._bodies, self._limits = photos, bodies, limits
-        self._sent: dict[str, tuple[float, bytes]] = {}  # by path: when a photo came, and its bytes; the oldest first
-        self._calls: dict[str, _Call] = {}  # by number, the oldest first
+        self._sent: dict[str, tuple[Place, bytes]] = {}  # by path
+        self._sent_shares = Shares(
+            limits.sent_photos,
+            "photos_held",
+            size=limits.held_bytes,
+            too_large="photos_held",
+            patience=limits.abandoned_seconds,
+        )
+        self._calls: dict[str, _Call] = {}  # by number
+        self._unread_shares = Shares(limits.unread_answers, "answers_unread", patience=0)
 
     def routes(self) -> list[Route]:
         """For Starlette or FastAPI, with `lifespan`."""
@@ -91,30 +101,23 @@ class Api:
     async def lifespan(self, app):
         """While the server runs, photos that nobody asks about and answers that nobody fetches are forgotten."""
 
-        async def sweep() -> None:
-            while True:
-                await asyncio.sleep(self._limits.sweep_seconds)
-                self._sweep(time.monotonic())
-
-        task = asyncio.create_task(sweep())
-        try:
+        async with periodically(self._limits.sweep_seconds, self._sweep):
             yield
-        finally:
-            task.cancel()
 
-    def _sweep(self, now: float) -> None:
-        for path, (sent, _) in list(self._sent.items()):
-            if now - sent > self._limits.sent_seconds:
-                del self._sent[path]
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        for path, (place, _) in list(self._sent.items()):
+            if now - place.heard > self._limits.sent_seconds:
+                self._take(path)
         for event, call in list(self._calls.items()):
-            if call.ended and now - call.ended > self._limits.unread_seconds:
-                del self._calls[event]
+            if now - call.place.heard > self._limits.unread_seconds:
+                self._forget(event)
 
     async def upload(self, request: Request) -> Response:
         """A form with one file named `files`: a list with the path to send in a call."""
         if not request.headers.get("content-type", "").startswith("multipart/form-data"):
             raise Refusal(400, "upload_not_a_form")
-        body = await self._bodies.read(request.receive, self._limits.photo_bytes + self._limits.large_bytes)
+        body = await self._bodies.read(request, self._limits.photo_bytes + self._limits.large_bytes)
 
         async def stream() -> AsyncIterator[bytes]:
             yield body
@@ -132,20 +135,22 @@ class Api:
         await form.close()
         if len(data) > self._limits.photo_bytes:
             raise Refusal(413, "photo_too_large", megabytes=self._limits.photo_bytes // 2**20)
-        return json_response([self._keep(data)])
+        return json_response([self._keep(visitor(request), data)])
 
-    def _keep(self, data: bytes) -> str:
-        """The path of a photo that was sent. Others that nobody has asked about for a while make room for it."""
-        limits, now = self._limits, time.monotonic()
-        held = sum(len(other) for _, other in self._sent.values())
-        while len(self._sent) >= limits.sent_photos or held + len(data) > limits.held_bytes:
-            path = next(iter(self._sent), None)
-            if path is None or now - self._sent[path][0] <= limits.abandoned_seconds:
-                raise Refusal(503, "photos_held")
-            held -= len(self._sent.pop(path)[1])
+    def _keep(self, who: str, data: bytes) -> str:
+        """The path of a photo that was sent."""
         path = secrets.token_urlsafe(24)
-        self._sent[path] = now, data
+        place = Place(who, partial(self._take, path), time.monotonic(), len(data))
+        self._sent_shares.take(place)
+        self._sent[path] = place, data
         return path
+
+    def _take(self, path: str) -> bytes | None:
+        """A photo that was sent, which is forgotten here then."""
+        place, data = self._sent.pop(path, (None, None))
+        if place is not None:
+            self._sent_shares.leave(place)
+        return data
 
     async def join(self, request: Request) -> Response:
         """{data: [photo, age_gender?], session_hash}: the number of the call, whose answer `data` tells that session."""
@@ -153,7 +158,7 @@ class Api:
         session = value.get("session_hash")
         if not (isinstance(session, str) and 0 < len(session) <= self._limits.session_characters):
             raise Refusal(400, "session_hash_too_long", most=self._limits.session_characters)
-        unread = sum(call.session == session and call.ended is not None for call in self._calls.values())
+        unread = sum(call.session == session and call.work.done() for call in self._calls.values())
         if unread >= self._limits.unread_each:
             raise Refusal(429, "answers_unread", count=unread)
         return await self._begin(request, _arguments(value), session)
@@ -169,11 +174,9 @@ class Api:
 
     async def _read(self, request: Request) -> dict:
         """The JSON object of a request, which may hold a photo, and hardly more."""
-        body = await self._bodies.read(request.receive, self._limits.call_bytes)
-        if sum(map(body.count, b"[{,")) > self._limits.call_items:
-            raise Refusal(422, "body_with_many_parts")
+        body = await self._bodies.read(request, self._limits.call_bytes, self._limits.call_items)
         try:
-            value = orjson.loads(body)
+            value = await asyncio.to_thread(orjson.loads, body)
         except orjson.JSONDecodeError:
             raise Refusal(422, "body_not_json") from None
         if not isinstance(value, dict):
@@ -183,29 +186,41 @@ class Api:
     async def _begin(self, request: Request, arguments: list, session: str | None = None) -> Response:
         """Begin to work on a photo; what is wrong with it becomes the answer."""
         photo, age_gender = (*arguments, None, None)[:2]
-        self._photos.require_room()  # before a photo that was sent is taken
+        who, event = visitor(request), uuid.uuid4().hex
         try:
             if not isinstance(age_gender, bool | int | None):
                 raise Refusal(422, "age_gender_unclear")
-            data = await self._photo(photo)
+            work = await self._submit(who, photo, bool(age_gender))
         except Refusal as refusal:
+            if refusal.status == 503:
+                raise
             work = asyncio.get_running_loop().create_future()
             work.set_exception(refusal)
-        else:
-            work = self._photos.submit(data, age_gender=bool(age_gender))
-        event = uuid.uuid4().hex
-        call = self._calls[event] = _Call(session or event, request_language(request.headers), work)
-        work.add_done_callback(call.end)
-        ended = [event for event, call in self._calls.items() if call.ended is not None]
-        for old in ended[: max(0, len(ended) - self._limits.unread_answers)]:
-            del self._calls[old]
+        call = _Call(
+            session or event, request_language(request.headers), work, Place(who, partial(self._forget, event))
+        )
+        self._calls[event] = call
+        work.add_done_callback(partial(self._end, event))
         return json_response({"event_id": event})
 
-    async def _photo(self, value: object) -> bytes:
-        """The photo that a call names, which is forgotten here then.
+    def _end(self, event: str, work: asyncio.Future[dict]) -> None:
+        """The answer to a call is there, or it was given up."""
+        error = None if work.cancelled() else work.exception()
+        if error is not None and not isinstance(error, Refusal):
+            logging.getLogger(__name__).error("a photo failed", exc_info=error)
+        if call := self._calls.get(event):
+            call.place.heard = time.monotonic()
+            self._unread_shares.take(call.place)
+
+    def _forget(self, event: str) -> None:
+        if call := self._calls.pop(event, None):
+            self._unread_shares.leave(call.place)
+
+    async def _submit(self, who: str, value: object, age_gender: bool) -> asyncio.Future[dict]:
+        """Begin to work on the photo that a call names, which is forgotten here then.
 
         Raises:
-            Refusal: it names none, or not in one of the two ways.
+            Refusal: it names none, or not in one of the two ways, or there is no room.
         """
         if value is None:
             raise Refusal(422, "no_photo_sent")
@@ -215,13 +230,15 @@ class Api:
         if any(isinstance(word, str) and word.startswith(("http://", "https://")) for word in (path, path or url)):
             raise Refusal(422, "not_fetched")
         if isinstance(url, str) and url.startswith("data:"):
-            return await asyncio.to_thread(_decode, url, self._limits.photo_bytes)
+            data = await asyncio.to_thread(_decode, url, self._limits.photo_bytes)
+            return self._photos.submit(who, data, age_gender=age_gender)
         if not all(isinstance(word, str | None) for word in (path, url)):
             raise Refusal(422, "photo_unusable")
-        _, data = self._sent.pop(path, (None, None))
-        if data is None:
+        if path not in self._sent:
             raise Refusal(404, "photo_gone")
-        return data
+        work = self._photos.submit(who, self._sent[path][1], age_gender=age_gender)
+        self._take(path)
+        return work
 
     async def data(self, request: Request) -> Response:
         """?session_hash=...: the answers to all calls of a session, as they come."""
@@ -263,19 +280,19 @@ class Api:
                 await asyncio.wait(works, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 ended = {event: call for event, call in waiting.items() if call.work.done()}
                 for event, call in ended.items():
-                    self._calls.pop(event, None)
+                    self._forget(event)
                     yield event, call
                 if not ended:
                     yield "", None
         except (asyncio.CancelledError, GeneratorExit):
             for event, call in waiting.items():
                 call.work.cancel()
-                self._calls.pop(event, None)
+                self._forget(event)
             raise
 
     async def cancel(self, request: Request) -> Response:
         """{event_id}: give a call up."""
-        number = (await self._read(request)).get("event_id")
+        number = (await read_json(request, self._limits)).get("event_id")
         if isinstance(number, str) and (call := self._calls.get(number)):
             call.work.cancel()
         return json_response({"success": True})

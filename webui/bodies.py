@@ -2,75 +2,69 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
-from starlette.requests import ClientDisconnect
+import time
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.http import Refusal, refuse
 from webui.limits import Limits
-
-
-@dataclass(eq=False)
-class _Arrival:
-    """A body on its way."""
-
-    heard: float
-    size: int = 0
-    limit: asyncio.Timeout | None = None
+from webui.shares import Place, Shares
+from webui.visitors import visitor
 
 
 class Bodies:
-    """Reads bodies, and knows of all that are on their way."""
+    """Reads bodies, and knows of all large ones that are on their way: where there are too many, the visitor who has most gives
+    up the one of which nothing has come for the longest time, so that clients that stop half-way keep nobody out."""
 
     def __init__(self, limits: Limits = Limits()):
-        self._limits = limits
-        self._arriving: set[_Arrival] = set()
+        self._limits, full = limits, "large_photos_arriving"
+        self._shares = Shares(limits.arriving, full, size=limits.held_bytes, too_large=full, patience=0)
 
-    async def read(self, receive: Receive, limit: int) -> bytes:
-        """A request's body of at most `limit` bytes.
+    async def read(self, request: Request, limit: int, most_parts: int | None = None) -> bytes:
+        """A request's body of at most `limit` bytes; of JSON also of at most `most_parts` lists, objects and values, which are
+        counted as they come.
 
         Raises:
-            Refusal: it is too large, too slow, or there are too many of them and others have been heard of since.
+            Refusal: it is too large, too slow, or there are too many of them.
             ClientDisconnect: the client went away.
         """
         limits, now = self._limits, asyncio.get_running_loop().time
-        begun, parts = now(), []
-        arrival = _Arrival(begun)
-        self._arriving.add(arrival)
+        begun, data, parts, place = now(), [], 0, Place(visitor(request), None)
+        given_up = False
         try:
-            async with asyncio.timeout(limits.grace_seconds) as arrival.limit:
+            async with asyncio.timeout(limits.grace_seconds) as deadline:
+
+                def give_up() -> None:
+                    nonlocal given_up
+                    given_up = True
+                    if not deadline.expired():
+                        deadline.reschedule(0)
+
+                place.give_up = give_up
                 while True:
-                    message = await receive()
+                    message = await request.receive()
                     if message["type"] == "http.disconnect":
                         raise ClientDisconnect
-                    parts.append(message.get("body", b""))
-                    arrival.heard, arrival.size = now(), arrival.size + len(parts[-1])
-                    if arrival.size > limit:
-                        raise Refusal(413, "body_megabytes", megabytes=limit // 2**20 or 1)
-                    self._bound()
-                    if arrival not in self._arriving:
+                    if given_up:
                         raise TimeoutError
+                    data.append(message.get("body", b""))
+                    place.heard, place.size = time.monotonic(), place.size + len(data[-1])
+                    if place.size > limit:
+                        raise Refusal(413, "body_megabytes", megabytes=limit // 2**20 or 1)
+                    if most_parts is not None:
+                        parts += sum(map(data[-1].count, b"[{,"))
+                        if parts > most_parts:
+                            raise Refusal(422, "body_with_many_parts")
+                    if place.size > limits.large_bytes:
+                        self._shares.take(place)
                     if not message.get("more_body"):
-                        return b"".join(parts)
-                    arrival.limit.reschedule(begun + limits.grace_seconds + arrival.size / limits.slowest)
+                        return b"".join(data)
+                    allowed = min(limits.grace_seconds + place.size / limits.slowest, limits.body_seconds)
+                    deadline.reschedule(begun + allowed)
         except TimeoutError:
-            if arrival not in self._arriving:
-                raise Refusal(503, "large_photos_arriving") from None
-            raise Refusal(408, "photo_slow") from None
+            raise (Refusal(503, "large_photos_arriving") if given_up else Refusal(408, "photo_slow")) from None
         finally:
-            self._arriving.discard(arrival)
-
-    def _bound(self) -> None:
-        """Give up bodies where there are too many large ones: first those of which nothing has come for the longest time, so
-        that clients that stop half-way keep nobody out."""
-        limits = self._limits
-        large = [arrival for arrival in self._arriving if arrival.size > limits.large_bytes]
-        large.sort(key=lambda arrival: arrival.heard, reverse=True)
-        while len(large) > limits.arriving or sum(arrival.size for arrival in large) > limits.held_bytes:
-            silent = large.pop()
-            self._arriving.discard(silent)
-            if not silent.limit.expired():
-                silent.limit.reschedule(0)
+            self._shares.leave(place)
 
 
 class BodyMiddleware:

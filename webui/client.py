@@ -5,6 +5,7 @@ import gradio as gr
 import hashlib
 import json
 import re
+import secrets
 from html import escape
 from pathlib import Path
 from starlette.datastructures import MutableHeaders
@@ -14,10 +15,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference import images, tables, video
-from inference.drawing import shrink
+from inference.drawing import PERSON_COLORS, shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
 from inference.types import ADULT, AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE
 from webui.limits import Limits
+from webui.policy import content_policy
 from webui.texts import LANGUAGES, language_of, text, texts
 from webui.video import RATES
 
@@ -87,22 +89,23 @@ def module_routes() -> list[Route]:
     return [route(path, content) for path, content in MODULES.items()]
 
 
-def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
+def settings(coverage: dict[str, float] | None, limits: Limits = Limits()) -> dict:
     """The labels, limits and constants of Python that the modules use.
 
     Args:
-        held: of how many people the range of years held the age, 0 to 1 by data set; where it is None, age and gender are
+        coverage: of how many people the range of years held the age, 0 to 1 by data set; where it is None, age and gender are
             not offered.
     """
     return {
         "emotions": EMOTIONS,
+        "personColors": PERSON_COLORS,
         "crowd": [CROWD[column] for column in COLUMNS_IN_CROWD],
         "notSure": NOT_SURE,
         "genders": GENDERS,
         "adult": ADULT,
         "genderSure": GENDER_SURE,
         "ageCoverage": AGE_COVERAGE,
-        "heldAges": held,
+        "ageCoverage": coverage,
         "valence": VALENCE,
         "formula": FORMULA,
         "neutralZone": NEUTRAL_ZONE,
@@ -127,7 +130,7 @@ def language_links() -> gr.HTML:
     return gr.HTML(markup, elem_id="ifade-languages")
 
 
-def held_ages(metrics: dict) -> dict[str, float]:
+def age_coverage(metrics: dict) -> dict[str, float]:
     """Of how many people the range of years held the age, 0 to 1 by data set, where the metrics of an estimator say it."""
     return {
         dataset: figures["all"]["coverage"]
@@ -137,8 +140,9 @@ def held_ages(metrics: dict) -> dict[str, float]:
 
 
 def tab(name: str) -> gr.HTML:
-    """The markup of a tab, static/NAME.html, which its module brings to life."""
-    markup = (STATIC / f"{name}.html").read_text("utf-8")
+    """The markup of a tab, static/NAME.html, which its module brings to life; Live and Video have static/session.html in it."""
+    markup, session = ((STATIC / f"{file}.html").read_text("utf-8") for file in (name, "session"))
+    markup = markup.replace("SESSION", session.replace("TAB", name))
     return gr.HTML(html_template=markup, apply_default_css=False, elem_id=f"ifade-{name}")
 
 
@@ -171,8 +175,13 @@ class DocumentMiddleware:
             document += message.get("body", b"")
             if message.get("more_body"):
                 return
-            document = _with_modules(document, language, self._settings)
-            MutableHeaders(scope=start)["content-length"] = str(len(document))
+            nonce = secrets.token_urlsafe(16)
+            document = _with_modules(document, language, self._settings).replace(
+                b"<script", f'<script nonce="{nonce}"'.encode()
+            )
+            headers = MutableHeaders(scope=start)
+            headers["content-length"] = str(len(document))
+            headers["content-security-policy"] = content_policy([f"'nonce-{nonce}'", "'unsafe-eval'"])
             await send(start)
             await send({"type": "http.response.body", "body": document})
 

@@ -5,10 +5,35 @@ import contextlib
 import h11
 import socket
 import uvicorn
+from collections import Counter
 from functools import partial
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import DEFAULT_MAX_INCOMPLETE_EVENT_SIZE, H11Protocol
 
 from webui.limits import Limits
+from webui.texts import text
+from webui.visitors import visitor_of
+
+
+class Crumbs(h11.Connection):
+    """One that takes no body which comes in very small pieces: each of them costs as much work as a large one, and the event loop
+    does nothing else while it reads what has come of them."""
+
+    def __init__(self, limits: Limits, most: int):
+        super().__init__(h11.SERVER, most)
+        self._limits, self._pieces, self._size = limits, 0, 0
+        self.refusal: str | None = None
+
+    def next_event(self):
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._pieces = self._size = 0
+        elif isinstance(event, h11.Data):
+            self._pieces, self._size = self._pieces + 1, self._size + len(event.data)
+            limits = self._limits
+            if self._pieces > limits.crumbs and self._size < self._pieces * limits.crumb_bytes:
+                self.refusal = text("en", "body_in_crumbs")
+                raise h11.RemoteProtocolError(self.refusal)
+        return event
 
 
 class Connection(H11Protocol):
@@ -17,14 +42,21 @@ class Connection(H11Protocol):
     def __init__(self, limits: Limits, **options):
         super().__init__(**options)
         self._limits = limits
+        self.conn = Crumbs(limits, DEFAULT_MAX_INCOMPLETE_EVENT_SIZE)
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         if len(self.connections) >= self._limits.connections:
-            # A browser asks at once, so who has been silent for a moment goes first. Where nobody has, the oldest goes: that
-            # is likely to be the slowest.
+            # A browser asks at once, so who has been silent for a moment goes first. Where nobody has, the oldest goes of the
+            # visitor who has most: that is likely to be the slowest.
             recent = self.loop.time() - self._limits.ask_seconds
+            held = Counter(other.visitor for other in self.connections)
             oldest = min(
-                self.connections, key=lambda other: (other._is_at_work() or other._since > recent, other._since)
+                self.connections,
+                key=lambda other: (
+                    other._is_at_work() or other._since > recent,
+                    -held[other.visitor] if other._is_at_work() else 0,
+                    other._since,
+                ),
             )
             self.connections.discard(oldest)
             oldest.transport.abort()
@@ -45,13 +77,18 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            super().send_400_response(msg)
+            super().send_400_response(self.conn.refusal or msg)
             if self.cycle is not None and not self.cycle.response_complete:
                 # The head was good and is being answered; what that says comes too late.
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
         else:  # the answer has begun or ended already, as where a body is refused
             self.transport.close()
+
+    @property
+    def visitor(self) -> str:
+        """Of the last request; of none yet, where proxies tell whom they ask for, who asks is not known."""
+        return visitor_of(self.scope or {"headers": [], "client": self.client}, self._limits.proxies)
 
     def _is_at_work(self) -> bool:
         """Whether a request is being answered, or the end of an answer is still to be sent."""

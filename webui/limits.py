@@ -9,6 +9,10 @@ from inference.images import MAX_BYTES
 class Limits:
     """Handed to all that serves the page; the numbers are those of a machine with two processors and 16 GB."""
 
+    # Who asks
+    proxies: int = 0
+    """Servers before the page that tell whom they ask for (`webui.visitors`)."""
+
     # Bodies
     json_bytes: int = 4096
     upload_seconds: float = 15
@@ -21,7 +25,13 @@ class Limits:
     """Of all large bodies that are on their way, and again of all photos that wait."""
     grace_seconds: float = 20
     slowest: int = 8000
-    """A large body must have arrived after grace_seconds and a second for every so many bytes."""
+    """A large body must have arrived after grace_seconds and a second for every so many bytes..."""
+    body_seconds: float = 300
+    """... and after this at the latest."""
+    crumbs: int = 64
+    """Pieces of a body, chunks or what comes at once, after which they are looked at..."""
+    crumb_bytes: int = 64
+    """... and must have so many bytes on the average: each costs as much as a large one."""
 
     # Photos
     photo_bytes: int = MAX_BYTES
@@ -38,7 +48,7 @@ class Limits:
     sent_seconds: float = 120
     """How long they are kept."""
     abandoned_seconds: float = 10
-    """How long they are safe from newer ones where there is no room; a program asks as soon as it has sent one."""
+    """How long they are safe from newer ones of those who hold no more; a program asks as soon as it has sent one."""
     session_characters: int = 64
     unread_answers: int = 256
     """Answers that nobody has fetched yet."""
@@ -51,11 +61,15 @@ class Limits:
     frame_bytes: int = 2 * 2**20
     """The page sends at most 640 x 640 pixels, some 40 kB."""
     frame_pixels: int = 1_000_000
+    frame_seconds: float = 0.5
+    """Of processor time to decode one; the page's take 5 ms."""
     frames_waiting: int = 48
     """A page has one in flight, so this is the number of pages that run at once."""
 
     # Sessions of Live and Video
     sessions: int = 64
+    silent_session_seconds: float = 60
+    """A session of which nothing was heard for so long makes room where there is none."""
     idle_seconds: float = 600
     """A session of which nothing was heard for so long is deleted."""
     unused_seconds: float = 30
@@ -75,14 +89,20 @@ class Limits:
     video_bytes: int = 500 * 2**20
     video_pixels: int = 4096 * 2304
     """Of a picture; a decoder holds a dozen of them."""
+    video_minutes: int = 60
+    """Of a video; what comes later is left out."""
     videos: int = 4
     """On the server at the same time, those included that wait or are being sent."""
     video_workers: int = 1
     """Videos that are worked on at the same time; cameras want the other processors."""
+    turn_seconds: float = 0.5
+    """How long one of them is worked on before another visitor's gets its turn."""
     silent_seconds: float = 30
-    """How long an upload may stand still."""
+    """How long an upload may stand still; where others want its place, a third of that."""
     slowest_video: int = 20_000
-    """Bytes a second that an upload must bring on the average: it holds the place of others."""
+    """Bytes a second that an upload must bring on the average..."""
+    sending_minutes: int = 30
+    """... and how long it may take in any case: it holds the place of others."""
     keep_seconds: float = 30
     """How often an upload keeps its session: well within idle_seconds, however slowly it comes."""
 
@@ -102,9 +122,13 @@ class Limits:
     trim_seconds: float = 30
     """How often memory that is free is given back to the system."""
     probe_seconds: float = 20
-    """How often the detector and the models are tried on a photo."""
-    answer_seconds: float = 90
-    """Without an answer to that for so long, they are taken to be stuck."""
+    """How often all that visitors use is tried where nobody asks for its health."""
+    fresh_seconds: float = 2
+    """How long what was found is true; also how long who asks waits for it."""
+    answer_seconds: float = 30
+    """Without an answer to that for so long, something is taken to be stuck."""
+    unwell_seconds: float = 120
+    """After which the process ends, so that it is started anew."""
     finish_seconds: float = 6
     """How long what runs may go on when the page is told to end."""
     end_seconds: float = 10

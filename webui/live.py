@@ -9,20 +9,22 @@ import contextlib
 import math
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from inference.decoding import Decoders
 from inference.detector import DetectorError
-from inference.images import ImageError, load_image
+from inference.images import ImageError
 from inference.satisfaction import Reading
-from inference.session import usable_processors
+from inference.processors import usable_processors
 from inference.tables import moment_rows
 from inference.tracker import TrackedFace
-from webui.http import wants_age_gender, Refusal, guarded, json_response, read_body
+from webui.http import Refusal, guarded, json_response, read_body, wants_age_gender
 from webui.session_routes import SessionServer, locked
 from webui.sessions import Session
+from webui.shares import FairPool
+from webui.visitors import visitor
 
 
 class LiveServer:
@@ -35,8 +37,9 @@ class LiveServer:
 
     def __init__(self, sessions: SessionServer, workers: int | None = None):
         self._sessions, self._limits = sessions, sessions.store.limits
-        self._pool = ThreadPoolExecutor(workers or usable_processors(), thread_name_prefix="live")
-        self._waiting = 0
+        workers = workers or usable_processors()
+        self._pool = FairPool(workers, "live", self._limits.frames_waiting, "frames_waiting")
+        self._decoders = Decoders(workers, self._limits.frame_seconds)  # of its own: photos take longer
 
     def routes(self) -> list[Route]:
         """For Starlette or FastAPI, with `lifespan`, beside those of the sessions."""
@@ -45,10 +48,12 @@ class LiveServer:
     @contextlib.asynccontextmanager
     async def lifespan(self, app):
         """At the end of the server the frames that wait are given up."""
+        self._decoders.warm()
         try:
             yield
         finally:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown()
+            self._decoders.close()
 
     async def frame(self, request: Request) -> Response:
         """A JPEG with its time in X-Seconds (since 1970) and the camera's size in X-Camera ("640x480"): who is in it.
@@ -63,23 +68,22 @@ class LiveServer:
         session.in_flight = True
         try:
             data = await read_body(request, self._limits.frame_bytes, self._limits.upload_seconds)
-            if self._waiting >= self._limits.frames_waiting:
-                raise Refusal(503, "frames_waiting", count=self._waiting)
-            self._waiting += 1
-            try:
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._pool, self._analyze, session, data, seconds, camera, age_gender)
-            finally:
-                self._waiting -= 1
+            work = self._pool.submit(visitor(request), self._analyze, session, data, seconds, camera, age_gender)
+            return await asyncio.wrap_future(work)
         finally:
             session.in_flight = False
+
+    async def probe(self, photo: bytes) -> None:
+        """Look at a photo as at a camera's frame."""
+        session = Session(self._sessions.store.new_stream(), self._limits)
+        await asyncio.wrap_future(self._pool.submit("", self._analyze, session, photo, 0.0, (1, 1)))
 
     def _analyze(
         self, session: Session, data: bytes, now: float, camera: tuple[int, int], age_gender: bool = False
     ) -> Response:
         started = time.perf_counter()
         try:
-            image = load_image(data, self._limits.frame_pixels)
+            image = self._decoders.decode(data, self._limits.frame_pixels)
         except ImageError as error:
             raise Refusal(422, error) from None
         with locked(session):

@@ -1,12 +1,12 @@
 """Memory that is not used any more is given back to the system, which Python and the C library do not do by themselves."""
 
 import anyio
-import asyncio
 import contextlib
 import ctypes
 import gc
 
 from webui.limits import Limits
+from webui.periodic import periodically
 
 LARGE_BLOCK = 65536
 """Blocks of at least so many bytes are the system's again as soon as they are free."""
@@ -30,15 +30,12 @@ async def returning_memory(limits: Limits = Limits()):
     gc.freeze()  # What is there now stays, and need not be looked through again and again.
 
     async def give_back() -> None:
-        while True:
-            await asyncio.sleep(limits.trim_seconds)
-            await anyio.to_thread.run_sync(_return_memory)  # which also ends the threads that have long been idle
+        await anyio.to_thread.run_sync(_return_memory)  # which also ends the threads that have long been idle
 
-    task = asyncio.create_task(give_back())
     try:
-        yield
+        async with periodically(limits.trim_seconds, give_back):
+            yield
     finally:
-        task.cancel()
         gc.unfreeze()
 
 

@@ -9,13 +9,15 @@ import asyncio
 import base64
 import contextlib
 import cv2
+import functools
 import numpy as np
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from inference.analyzer import FaceAnalyzer
+from inference.decoding import shared_decoders
 from inference.detector import DetectorError
 from inference.drawing import shrink
 from inference.images import ImageError, load_image
@@ -24,13 +26,15 @@ from inference.types import EMOTIONS, Face
 from webui.bodies import Bodies
 from webui.http import Refusal, guarded, json_response
 from webui.limits import Limits
+from webui.shares import FairPool
+from webui.visitors import visitor
 
 SHOWN_PIXELS = 1600
 """Longest side of the picture that is sent back."""
 
 
 class PhotoServer:
-    """The route that photos are sent to, and the threads that work on them, in the order in which they came.
+    """The route that photos are sent to, and the threads that work on them, for one visitor after the other.
 
     Args:
         analyzer: shared by the threads.
@@ -39,20 +43,31 @@ class PhotoServer:
 
     def __init__(self, analyzer: FaceAnalyzer, bodies: Bodies, limits: Limits = Limits()):
         self._analyzer, self._bodies, self._limits = analyzer, bodies, limits
-        self._pool = ThreadPoolExecutor(limits.photo_workers, thread_name_prefix="photo")
-        self._waiting: list[int] = []  # bytes of each photo that waits or is worked on
+        self._pool = FairPool(
+            limits.photo_workers,
+            "photo",
+            limits.photo_workers + limits.photos_waiting,
+            "photos_waiting",
+            size=limits.held_bytes,
+            too_large="large_photos_waiting",
+        )
+        self._turns: dict[str, Future] = {}  # the photos that have a name
 
     def routes(self) -> list[Route]:
         """For Starlette or FastAPI, with `lifespan`."""
-        return [Route("/analyze", guarded(self.analyze), methods=["POST"])]
+        return [
+            Route("/analyze", guarded(self.analyze), methods=["POST"]),
+            Route("/analyze/turn", guarded(self.turn), methods=["GET"]),
+        ]
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app):
         """At the end of the server what waits is given up."""
+        shared_decoders.warm()
         try:
             yield
         finally:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool.shutdown()
 
     async def analyze(self, request: Request) -> Response:
         """A photo of any format that `inference.images.load_image` reads as the body, whatever its Content-Type says:
@@ -62,14 +77,17 @@ class PhotoServer:
         photo as JPEG, upright and at most SHOWN_PIXELS a side, which browsers show whatever its format was; boxes are in
         pixels of `width` and `height` all the same. With ?why=1 each face has also `crop` and `heat`, data URLs of the grey
         face that the network saw (PNG) and of the same, tinted where what spoke for the answer was found (JPEG; None where
-        the network does not say). Where the graphics processor has failed there is `gpu_failed`, true.
+        the network does not say). Where the graphics processor has failed there is `gpu_failed`, true. With ?turn=NAME, any
+        name that its sender makes up, `turn` tells about it until it is answered.
         """
         if request.headers.get("content-type", "").startswith("multipart/"):
             raise Refusal(415, "photo_in_a_form")
-        self.require_room()
-        data = await self._bodies.read(request.receive, self._limits.photo_bytes)
+        data = await self._bodies.read(request, self._limits.photo_bytes)
         asked = {name: request.query_params.get(name) == "1" for name in ("age_gender", "picture", "why")}
-        answer, gone = self.submit(data, **asked), asyncio.create_task(_disconnected(request))
+        name = request.query_params.get("turn")
+        answer = self.submit(visitor(request), data, name, **asked)
+        gone = asyncio.create_task(_disconnected(request))
+        del data
         try:
             await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -79,29 +97,31 @@ class PhotoServer:
             raise ClientDisconnect
         return json_response(answer.result())
 
-    def require_room(self, size: int = 0) -> None:
-        """Whether one more photo, of so many bytes, may wait.
+    async def turn(self, request: Request) -> Response:
+        """How many photos are `ahead`, which have to be answered before the one of ?turn=NAME is begun: 0 while it is worked on,
+        None where it has not arrived or is answered."""
+        photo = self._turns.get(request.query_params.get("turn", ""))
+        waiting = photo and self._pool.ahead(photo)
+        return json_response({"ahead": photo and (0 if waiting is None else waiting + 1)})
+
+    async def probe(self, photo: bytes) -> None:
+        """Ask for a photo's faces as a visitor does; raises where there are none."""
+        assert (await self.submit("", photo, age_gender=False))["faces"]
+
+    def submit(self, who: str, data: bytes, name: str | None = None, **asked: bool) -> asyncio.Future[dict]:
+        """What `analyze` answers, as soon as it is the visitor's turn; whoever does not want it any more cancels that.
+
+        Args:
+            name: by which `turn` finds it.
 
         Raises:
-            Refusal: there are too many.
+            Refusal: too many photos wait; the future raises the others, and this too where it makes room for another visitor.
         """
-        waiting = len(self._waiting) - self._limits.photo_workers
-        if waiting >= self._limits.photos_waiting:
-            raise Refusal(503, "photos_waiting", count=waiting)
-        if sum(self._waiting) + size > self._limits.held_bytes:
-            raise Refusal(503, "large_photos_waiting")
-
-    def submit(self, data: bytes, **asked: bool) -> asyncio.Future[dict]:
-        """What `analyze` answers, as soon as it is the photo's turn; whoever does not want it any more cancels that.
-
-        Raises:
-            Refusal: as `require_room`; the future raises the others.
-        """
-        self.require_room(len(data))
-        self._waiting.append(len(data))
-        answer = asyncio.wrap_future(self._pool.submit(self._answer, data, **asked))
-        answer.add_done_callback(lambda _: self._waiting.remove(len(data)))
-        return answer
+        answer = self._pool.submit(who, functools.partial(self._answer, data, **asked), size=len(data))
+        if name and name not in self._turns:
+            self._turns[name] = answer
+            answer.add_done_callback(lambda _: self._turns.pop(name))
+        return asyncio.wrap_future(answer)
 
     def _answer(self, data: bytes, age_gender: bool, picture: bool = False, why: bool = False) -> dict:
         try:

@@ -1,7 +1,10 @@
 """How the page is served: Gradio's application, the page's own routes before it, and what stands around both."""
 
 import contextlib
+import cv2
 import gradio as gr
+import os
+import tempfile
 from functools import partial
 from gradio import http_server
 from pathlib import Path
@@ -14,10 +17,10 @@ from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.drawing import shrink
 from inference.emotion import EmotionClassifier
-from inference.follow import FaceFollower
 from inference.images import load_image
 from inference.stream import Stream
-from webui.address import Address, listen, start_server
+from inference.video_writer import VideoWriter
+from webui.address import Address, known_names, listen, start_server
 from webui.api import Api
 from webui.bodies import Bodies, BodyMiddleware
 from webui.card import model_card
@@ -27,7 +30,7 @@ from webui.client import (
     STATIC,
     DocumentMiddleware,
     example_routes,
-    held_ages,
+    age_coverage,
     module_routes,
     settings,
 )
@@ -38,6 +41,7 @@ from webui.limits import Limits
 from webui.live import LiveServer
 from webui.memory import returning_memory
 from webui.photo import PhotoServer
+from webui.policy import PolicyMiddleware
 from webui.session_routes import SessionServer
 from webui.sessions import SessionStore
 from webui.snippets import api_routes
@@ -58,26 +62,31 @@ def build_sessions(limits: Limits = Limits()) -> SessionServer:
 def build_video_server(sessions: SessionServer) -> VideoServer:
     """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
     analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(threads=1), find_estimator(threads=1))
-    return VideoServer(sessions, lambda: FaceFollower(analyzer))
+    return VideoServer(sessions, lambda: Stream(analyzer))
 
 
-def build_lifetime(analyzer: FaceAnalyzer, store: SessionStore) -> Lifetime:
-    """What tells the page's health: the example photograph is analysed as a photo and as a frame of a camera."""
-    photo = shrink(load_image(EXAMPLE), 256)
+def build_lifetime(
+    analyzer: FaceAnalyzer, photos: PhotoServer, sessions: SessionServer, live: LiveServer, video: VideoServer
+) -> Lifetime:
+    """What tells the page's health: a small copy of the example photograph goes the ways of photos, cameras and videos."""
+    picture = shrink(load_image(EXAMPLE), 256)
+    photo = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        with VideoWriter(clip, picture.shape[1], picture.shape[0]) as writer:
+            writer.write(picture, 0.0)
+        film = clip.read_bytes()
     session = analyzer.classifier.session
 
     def facts() -> dict:
         return {
             "model": session.metadata.get("version"),
             "provider": session.provider,
-            "sessions": len(store),
+            "sessions": len(sessions.store),
         }
 
-    return Lifetime(
-        [lambda: analyzer.analyze(photo), lambda: store.new_stream().add(photo, 0.0)],
-        facts,
-        store.limits,
-    )
+    probes = [partial(photos.probe, photo), partial(live.probe, photo), partial(video.probe, film), sessions.probe]
+    return Lifetime(probes, facts, sessions.store.limits)
 
 
 def launch(
@@ -95,9 +104,10 @@ def launch(
         address: default: the first port of this machine from 7860 on that is free.
     """
     limits = sessions.store.limits
-    bodies, lifetime = Bodies(limits), build_lifetime(analyzer, sessions.store)
-    photos = PhotoServer(analyzer, bodies, limits)
-    servers = (photos, Api(photos, bodies, limits), sessions, LiveServer(sessions), video, lifetime)
+    bodies = Bodies(limits)
+    photos, live = PhotoServer(analyzer, bodies, limits), LiveServer(sessions)
+    lifetime = build_lifetime(analyzer, photos, sessions, live, video)
+    servers = (photos, Api(photos, bodies, limits), sessions, live, video, lifetime)
     routes = [route for server in servers for route in server.routes()]
     routes += module_routes() + example_routes() + api_routes(page, EXAMPLE)
     if MODEL_CARD.is_file():
@@ -112,17 +122,19 @@ def launch(
             await running.enter_async_context(returning_memory(limits))
             yield
 
-    held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
+    coverage = None if analyzer.estimator is None else age_coverage(analyzer.estimator.metrics)
+    address = address or listen()
     middleware = [
+        Middleware(PolicyMiddleware),
         Middleware(lifetime.gate),
-        Middleware(DocumentMiddleware, settings=settings(held, limits)),
+        Middleware(DocumentMiddleware, settings=settings(coverage, limits)),
         Middleware(BodyMiddleware, limits=limits),
-        Middleware(Guard, own=routes),
+        Middleware(Guard, own=routes, address=address, names=known_names(os.environ), proxies=limits.proxies),
     ]
     to_the_end = "prevent_thread_lock" not in options
     if to_the_end:
         lifetime.heed_signals()
-    http_server.start_server = partial(start_server, address or listen())
+    http_server.start_server = partial(start_server, address)
     page.launch(
         app_kwargs={"routes": routes, "middleware": middleware, "lifespan": lifespan},
         css_paths=STATIC / "style.css",

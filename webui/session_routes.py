@@ -5,7 +5,6 @@ import contextlib
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -16,7 +15,10 @@ from inference.report import figure_png
 from inference.satisfaction import TimelineError
 from webui.http import NOT_CACHED, Refusal, guarded, json_parts, json_response, read_json
 from webui.language import request_language
+from webui.periodic import periodically
 from webui.sessions import Session, SessionError, SessionStore
+from webui.shares import FairPool
+from webui.visitors import visitor
 
 T = TypeVar("T")
 
@@ -34,8 +36,7 @@ class SessionServer:
     def __init__(self, store: SessionStore):
         self.store, self._limits = store, store.limits
         # Threads of their own: a picture of a report takes a second, and new sessions and uploads are not to wait for it.
-        self._report_pool = ThreadPoolExecutor(self._limits.report_workers, thread_name_prefix="report")
-        self._reporting = 0
+        self._pool = FairPool(self._limits.report_workers, "report", self._limits.reports)
         self._reports_wanted: Counter[Session] = Counter()
         self._report_turns: dict[Session, asyncio.Lock] = {}
 
@@ -61,17 +62,9 @@ class SessionServer:
     async def lifespan(self, app):
         """While the server runs, sessions whose time is over are deleted, whether or not anybody calls."""
 
-        async def sweep() -> None:
-            while True:
-                await asyncio.sleep(self._limits.sweep_seconds)
-                self.store.sweep()
-
-        task = asyncio.create_task(sweep())
-        try:
+        async with periodically(self._limits.sweep_seconds, self.store.sweep):
             yield
-        finally:
-            task.cancel()
-            self._report_pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown()
 
     async def start(self, request: Request) -> Response:
         """A new session, or, for a page that was reloaded, the old one: {resume: token}."""
@@ -79,12 +72,15 @@ class SessionServer:
         try:
             session, resumed = self.store.resume(wanted if isinstance(wanted, str) else None), True
         except SessionError:
-            try:
-                session, resumed = self.store.start(), False
-            except SessionError as error:
-                raise Refusal(503, error) from None
+            session, resumed = self.store.start(visitor(request)), False
         state = await asyncio.to_thread(_state, session)
         return json_response({"session": session.token, "resumed": resumed, **state})
+
+    async def probe(self) -> None:
+        """Ask for the curve of a new session as a visitor does."""
+        session = Session(self.store.new_stream(), self._limits)
+        await asyncio.to_thread(_state, session)
+        await asyncio.wrap_future(self._pool.submit("", _state, session))
 
     async def mark(self, request: Request) -> Response:
         """{label, seconds?}: set a marker, at the last frame or at a time of the session; {id, label}: write something else on
@@ -185,13 +181,7 @@ class SessionServer:
             async with self._report_turns.setdefault(session, asyncio.Lock()):
                 if not self.store.holds(session):
                     raise Refusal(404, "session_ended")
-                if self._reporting >= self._limits.reports:
-                    raise Refusal(503, "busy_moment")
-                self._reporting += 1
-                try:
-                    return await asyncio.get_running_loop().run_in_executor(self._report_pool, work)
-                finally:
-                    self._reporting -= 1
+                return await asyncio.wrap_future(self._pool.submit(session.place.visitor, work))
         finally:
             self._reports_wanted[session] -= 1
             if not self._reports_wanted[session]:

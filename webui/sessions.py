@@ -4,22 +4,25 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from inference.satisfaction import Timeline
 from inference.stream import Stream
 from inference.tables import FrameTable
 from webui.limits import Limits
+from webui.shares import Place, Shares
 from webui.texts import PageError
 
 
 class SessionError(PageError, LookupError):
-    """There is no such session, or no room for another."""
+    """There is no such session."""
 
 
 class Session:
     """One visitor's stream: who was followed, the curve and a row for every face of every frame.
 
     Attributes:
+        place: what it takes up of the server.
         stream: what is known of its frames.
         lock: held while a frame or a change is worked on.
         in_flight: whether a frame is being read, waits or is worked on; the event loop's alone.
@@ -28,8 +31,9 @@ class Session:
         video: what `webui.video` does for it; None for a camera's session.
     """
 
-    def __init__(self, stream: Stream, limits: Limits):
+    def __init__(self, stream: Stream, limits: Limits, visitor: str = ""):
         self.token = secrets.token_urlsafe(32)
+        self.place = Place(visitor, None)
         self.lock = threading.Lock()
         self.in_flight = False
         self.stream = stream
@@ -52,7 +56,8 @@ class Session:
             # A frame that was under way then comes later than the word of it.
             return
         used = self.origin is not None or self.video is not None
-        self.expires = time.monotonic() + (self._limits.idle_seconds if used else self._limits.unused_seconds)
+        self.place.heard = time.monotonic()
+        self.expires = self.place.heard + (self._limits.idle_seconds if used else self._limits.unused_seconds)
 
 
 class SessionStore:
@@ -65,22 +70,23 @@ class SessionStore:
     def __init__(self, new_stream: Callable[[], Stream], limits: Limits = Limits()):
         self.new_stream, self.limits = new_stream, limits
         self._sessions: dict[str, Session] = {}
+        self._shares = Shares(limits.sessions, "no_place", patience=limits.silent_session_seconds)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def start(self) -> Session:
+    def start(self, visitor: str = "") -> Session:
         """A new session.
 
         Raises:
-            SessionError: there are as many as may be.
+            Refusal: there are as many as may be, and none is silent or of a visitor who has more.
         """
-        session = Session(self.new_stream(), self.limits)
+        session = Session(self.new_stream(), self.limits, visitor)
+        session.place.give_up = partial(self._drop, session.token)
         with self._lock:
             self._drop_expired()
-            if len(self._sessions) >= self.limits.sessions:
-                raise SessionError("no_place")
+            self._shares.take(session.place)
             self._sessions[session.token] = session
         return session
 
@@ -127,7 +133,7 @@ class SessionStore:
     def delete(self, token: str | None) -> bool:
         """Forget a session at once; whether there was one."""
         with self._lock:
-            return self._sessions.pop(token or "", None) is not None
+            return self._drop(token or "")
 
     def sweep(self) -> None:
         """Forget the sessions whose time is over."""
@@ -137,4 +143,10 @@ class SessionStore:
     def _drop_expired(self) -> None:
         now = time.monotonic()
         for token in [token for token, session in self._sessions.items() if session.expires < now]:
-            del self._sessions[token]
+            self._drop(token)
+
+    def _drop(self, token: str) -> bool:
+        session = self._sessions.pop(token, None)
+        if session is not None:
+            self._shares.leave(session.place)
+        return session is not None

@@ -7,27 +7,32 @@ session of `webui.sessions`, and the routes of `webui.session_routes` give its c
 import asyncio
 import contextlib
 import functools
+import io
 import logging
+import math
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from typing import BinaryIO
 
 from inference.detector import DetectorError
-from inference.follow import FaceFollower
 from inference.image_checks import ImageError, find_format
+from inference.stream import Stream
 from inference.tables import moment_rows
-from inference.video import RATE, VideoError, VideoReader
+from inference.video import RATE, VideoError, VideoFrame, VideoReader
 from webui.http import Refusal, guarded, json_response, wants_age_gender
 from webui.language import request_language
+from webui.periodic import periodically
 from webui.session_routes import SessionServer
 from webui.sessions import Session
+from webui.shares import FairPool, Place, Shares
 from webui.texts import PageError
+from webui.visitors import visitor
 
 PREFIX = "/video"
 
@@ -38,18 +43,21 @@ class VideoJob:
     """What becomes of one video.
 
     Attributes:
+        place: what it takes up of the server.
         state: "sending", "waiting", "reading", then "done", or "stopped" when somebody or something ended it early.
-        reader: from the moment at which the file was received.
-        work: the same of what does the work.
+        reader: from the moment at which the file was received; `frames` are what is left of it.
+        work: its next turn.
         age_gender: whether age and gender are estimated too.
         stopping: set it to end the work at the next step of the decoder.
         error: where something went wrong here, for the visitor.
     """
 
-    def __init__(self, age_gender: bool):
+    def __init__(self, visitor: str, age_gender: bool):
+        self.place = Place(visitor, None, time.monotonic())
         self.state = "sending"
         self.age_gender = age_gender
         self.reader: VideoReader | None = None
+        self.frames: Iterator[VideoFrame] = iter(())
         self.work: Future | None = None
         self.stopping = threading.Event()
         self.error: PageError | None = None
@@ -60,14 +68,16 @@ class VideoServer:
 
     Args:
         sessions: whose sessions the videos belong to.
-        new_follower: makes what follows the faces of a video.
+        new_stream: makes that of a video, in place of the one with which its session began.
     """
 
-    def __init__(self, sessions: SessionServer, new_follower: Callable[[], FaceFollower]):
-        self._sessions, self._new_follower, self._limits = sessions, new_follower, sessions.store.limits
+    def __init__(self, sessions: SessionServer, new_stream: Callable[[], Stream]):
+        self._sessions, self._new_stream, self._limits = sessions, new_stream, sessions.store.limits
         self._jobs: dict[VideoJob, Session] = {}
         self._closed = False
-        self._pool = ThreadPoolExecutor(self._limits.video_workers, thread_name_prefix="video")
+        limits = self._limits
+        self._shares = Shares(limits.videos, "videos_of_others", patience=limits.silent_seconds / 3)
+        self._pool = FairPool(limits.video_workers, "video")
 
     def routes(self) -> list[Route]:
         """For Starlette or FastAPI, with `lifespan`."""
@@ -78,20 +88,15 @@ class VideoServer:
     async def lifespan(self, app):
         """While the server runs, work whose session has ended is ended too; at its end all is."""
 
-        async def sweep() -> None:
-            while True:
-                await asyncio.sleep(self._limits.sweep_seconds)
-                for job, session in list(self._jobs.items()):
-                    if not self._sessions.store.holds(session):
-                        self._end(job)
+        def sweep() -> None:
+            for job, session in list(self._jobs.items()):
+                if not self._sessions.store.holds(session):
+                    self._end(job)
 
-        task = asyncio.create_task(sweep())
-        try:
+        async with periodically(self._limits.sweep_seconds, sweep):
             yield
-        finally:
-            task.cancel()
-            self.close()
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        self.close()
+        self._pool.shutdown()
 
     def close(self) -> None:
         """End all work and refuse what is being sent."""
@@ -100,12 +105,23 @@ class VideoServer:
             self._end(job)
 
     def _end(self, job: VideoJob) -> None:
-        """End work: at the decoder's next step, or at once where it has not begun."""
+        """End work: at the decoder's next step, or at once where it waits for its turn."""
         job.stopping.set()
         if job.work is not None and job.work.cancel():
-            job.reader.close()
-            job.state = "stopped"
-            self._jobs.pop(job, None)
+            self._finish(job, "stopped")
+
+    def _give_up(self, job: VideoJob) -> None:
+        """Another visitor, who has less, gets the place."""
+        job.error = PageError("video_made_room")
+        self._end(job)
+
+    def _finish(self, job: VideoJob, state: str) -> None:
+        job.reader.close()
+        session = self._jobs.pop(job, None)
+        if session is not None:
+            session.timeline.finished = True  # before anybody hears that the report can be fetched
+        self._shares.leave(job.place)
+        job.state = state
 
     def _is_over(self, session: Session, job: VideoJob) -> bool:
         """Whether nobody wants the rest of the work."""
@@ -119,24 +135,29 @@ class VideoServer:
             raise Refusal(409, "session_has_video")
         if int(request.headers.get("content-length") or 0) > self._limits.video_bytes:
             raise self._too_large()
-        if len(self._jobs) >= self._limits.videos:
-            raise Refusal(503, "videos_of_others")
-        job = session.video = VideoJob(wants_age_gender(request))
+        job = VideoJob(visitor(request), wants_age_gender(request))
+        job.place.give_up = functools.partial(self._give_up, job)
+        self._shares.take(job.place)
+        session.video = job
         session.live_on()
         self._jobs[job] = session
         file = None
         try:
             file = await asyncio.to_thread(tempfile.TemporaryFile)
-            await self._receive(request, file)
+            await self._receive(request, file, job)
+            job.place.heard = math.inf
             start = file.read(4096)
             file.seek(0)
             should_stop = functools.partial(self._is_over, session, job)
             job.reader = await asyncio.to_thread(
                 VideoReader, file, rate, max_pixels=self._limits.video_pixels, should_stop=should_stop
             )
-            session.stream.follower = self._new_follower()
-            job.state = "waiting"
-            job.work = self._pool.submit(self._work, session, job)
+            if (job.reader.duration or 0) > 60 * self._limits.video_minutes:
+                job.reader.close()
+                raise Refusal(422, "video_too_long", minutes=self._limits.video_minutes)
+            session.stream = self._new_stream()
+            job.state, job.frames = "waiting", iter(job.reader)
+            job.work = self._pool.submit(job.place.visitor, self._work, session, job)
         except VideoError as error:
             raise Refusal(422, "photo_in_video" if _is_picture(start) else error) from None
         except OSError:  # the disk is full, say
@@ -145,18 +166,31 @@ class VideoServer:
         finally:
             if job.state == "sending":
                 self._jobs.pop(job, None)
+                self._shares.leave(job.place)
                 session.video = None
                 if file is not None:
                     with contextlib.suppress(OSError):  # what it holds back finds no room either
                         file.close()
         return json_response(self._progress(job))
 
-    async def _receive(self, request: Request, file: BinaryIO) -> None:
+    async def probe(self, video: bytes) -> None:
+        """Read the first picture of a video when it is its turn; raises where there is none."""
+
+        def read() -> None:
+            with VideoReader(io.BytesIO(video)) as reader:
+                next(iter(reader))
+
+        await asyncio.wrap_future(self._pool.submit("", read))
+
+    async def _receive(self, request: Request, file: BinaryIO, job: VideoJob) -> None:
         limits, stream = self._limits, request.stream()
         size = 0
         begun = kept = time.monotonic()
         while True:
-            if size < (time.monotonic() - begun - limits.silent_seconds) * limits.slowest_video:
+            taken = time.monotonic() - begun
+            if taken > 60 * limits.sending_minutes:
+                raise Refusal(408, "upload_long", minutes=limits.sending_minutes)
+            if size < (taken - limits.silent_seconds) * limits.slowest_video:
                 raise Refusal(408, "upload_slow")
             try:
                 part = await asyncio.wait_for(anext(stream, None), limits.silent_seconds)
@@ -166,6 +200,9 @@ class VideoServer:
                 break
             if self._closed:
                 raise Refusal(503, "closing")
+            if job.stopping.is_set():
+                raise Refusal(503, "video_made_room")
+            job.place.heard = time.monotonic()
             size += len(part)
             if size > limits.video_bytes:
                 raise self._too_large()
@@ -179,30 +216,32 @@ class VideoServer:
         return Refusal(413, "too_large", megabytes=self._limits.video_bytes // 2**20)
 
     def _work(self, session: Session, job: VideoJob) -> None:
-        reader, stream, state = job.reader, session.stream, "stopped"
+        """Work on a video until it is over or the turn of another visitor's."""
+        until, job.state = time.monotonic() + self._limits.turn_seconds, "reading"
         try:
-            with reader:
-                job.state = "reading"
-                for frame in reader:
-                    if self._is_over(session, job):
-                        break
-                    with session.lock:
-                        try:
-                            moment = stream.add(frame.image, frame.seconds, age_gender=job.age_gender)
-                        except DetectorError:
-                            job.error = PageError("frames_lost", count=stream.lost)
-                            continue
-                        session.rows.add(moment_rows(moment))
-                        session.seconds = moment.seconds
-                if reader.finished:
-                    state = "done"
+            while time.monotonic() < until:
+                frame = None if self._is_over(session, job) else next(job.frames, None)
+                if frame is None or self._is_over(session, job):
+                    return self._finish(job, "done" if job.reader.finished else "stopped")
+                if frame.seconds > 60 * self._limits.video_minutes:
+                    job.error = PageError("video_cut", minutes=self._limits.video_minutes)
+                    return self._finish(job, "done")
+                self._add(session, job, frame)
+            job.work = self._pool.submit(job.place.visitor, self._work, session, job, next=True)
         except Exception:
             logging.getLogger(__name__).exception("a video failed")
             job.error = PageError("video_failed")
-        finally:
-            session.timeline.finished = True  # before anybody hears that the report can be fetched
-            job.state = state
-            self._jobs.pop(job, None)
+            self._finish(job, "stopped")
+
+    def _add(self, session: Session, job: VideoJob, frame: VideoFrame) -> None:
+        with session.lock:
+            try:
+                moment = session.stream.add(frame.image, frame.seconds, age_gender=job.age_gender)
+            except DetectorError:
+                job.error = PageError("frames_lost", count=session.stream.lost)
+                return
+            session.rows.add(moment_rows(moment))
+            session.seconds = moment.seconds
 
     async def progress(self, request: Request) -> Response:
         """`state` (see VideoJob), `position` and `duration` in seconds, the `size` of the pictures in pixels, `frames`
@@ -223,7 +262,9 @@ class VideoServer:
     def _progress(self, job: VideoJob, language: str = "en") -> dict:
         reader, ended = job.reader, job.state in ("done", "stopped")
         incomplete = reader.incomplete if reader and ended else None
-        waiting = [other for other in list(self._jobs) if other.state in ("waiting", "reading")]
+        # A visitor's own are worked on one after the other; others' take turns with it.
+        own = [other for other in list(self._jobs) if other.place.visitor == job.place.visitor]
+        waiting = [other for other in own if other.state in ("waiting", "reading")]
         return {
             "state": job.state,
             "position": reader.position if reader else 0,

@@ -28,7 +28,8 @@ export const sleep = (milliseconds) => new Promise((done) => setTimeout(done, mi
 // A button that asks before it does what cannot be undone: it is to be pressed once more within some seconds.
 export function askFirst(button, question, action) {
   const words = button.textContent;
-  let asked = null, timer;
+  let asked = null,
+    timer;
   function calm() {
     clearTimeout(timer);
     asked = null;
@@ -39,7 +40,8 @@ export function askFirst(button, question, action) {
       asked = performance.now();
       setText(button, question);
       timer = setTimeout(calm, 6000);
-    } else if (performance.now() - asked > 400) { // a double click is no answer
+    } else if (performance.now() - asked > 400) {
+      // a double click is no answer
       calm();
       action(event);
     }

@@ -4,7 +4,10 @@ import {saveFile} from "./dom.js";
 import {language, t} from "./language.js";
 
 const ROOT = new URL("..", import.meta.url); // of the page, which may lie under a path of a proxy
-const FRAME_TIMEOUT = 3000, TIMEOUT = 15000, REPORT_TIMEOUT = 60000, PHOTO_TIMEOUT = 120000; // milliseconds
+const FRAME_TIMEOUT = 3000,
+  TIMEOUT = 15000,
+  REPORT_TIMEOUT = 60000,
+  PHOTO_TIMEOUT = 120000; // milliseconds
 const SLOWEST = 8; // bytes a millisecond of the slowest line that the server waits for
 
 // A refusal, or an answer that could not be had: status 0 where there was none. The message is for the visitor.
@@ -16,24 +19,47 @@ export class ServerError extends Error {
 }
 
 async function ask(method, path, {session, body, headers = {}, timeout = TIMEOUT, signal} = {}) {
-  const json = body !== undefined && !(body instanceof Blob), late = AbortSignal.timeout(timeout);
+  const json = body !== undefined && !(body instanceof Blob),
+    late = AbortSignal.timeout(timeout);
   const response = await fetch(new URL(path, ROOT), {
-    method, cache: "no-store", signal: signal ? AbortSignal.any([late, signal]) : late,
-    headers: {"Accept-Language": language, ...session ? {"X-Session": session} : {}, ...json ? {"Content-Type": "application/json"} : {}, ...headers},
+    method,
+    cache: "no-store",
+    signal: signal ? AbortSignal.any([late, signal]) : late,
+    headers: {
+      "Accept-Language": language,
+      ...(session ? {"X-Session": session} : {}),
+      ...(json ? {"Content-Type": "application/json"} : {}),
+      ...headers,
+    },
     body: json ? JSON.stringify(body) : body,
   });
   if (!response.ok) {
-    const text = await response.json().then((answer) => answer.error, () => null);
+    const text = await response.json().then(
+      (answer) => answer.error,
+      () => null,
+    );
     throw new ServerError(response.status, text || t("could_not_answer"));
   }
   return response.headers.get("content-type")?.startsWith("application/json") ? response.json() : response.blob();
 }
 
 // A photo of any format: what is in it, as `Analysis.to_dict` of Python, and what webui/photo.py adds where it is asked for.
-export function photo(blob, {ageGender, picture, why, signal}) {
-  const wanted = new URLSearchParams({age_gender: Number(ageGender), picture: Number(picture), why: Number(why)});
+// turn: a name for it, by which `photosAhead` finds it.
+export function photo(blob, {ageGender, picture, why, turn, signal}) {
+  const wanted = new URLSearchParams({age_gender: Number(ageGender), picture: Number(picture), why: Number(why), turn});
   const timeout = PHOTO_TIMEOUT + blob.size / SLOWEST;
-  return ask("POST", `analyze?${wanted}`, {body: blob, headers: {"Content-Type": "application/octet-stream"}, timeout, signal});
+  return ask("POST", `analyze?${wanted}`, {
+    body: blob,
+    headers: {"Content-Type": "application/octet-stream"},
+    timeout,
+    signal,
+  });
+}
+
+// How many photos the server answers before the one of that name; null where it does not know it.
+export async function photosAhead(turn) {
+  const {ahead} = await ask("GET", `analyze/turn?${new URLSearchParams({turn})}`);
+  return ahead;
 }
 
 // A stream of a camera or a video, of which the server keeps the curve. Its token goes in a header and never in an address.
@@ -55,14 +81,18 @@ export class Session {
   // A picture of a camera as a JPEG. seconds: when it was taken, since 1970. camera: "640x480".
   frame(picture, {seconds, camera, ageGender}) {
     const headers = {
-      "Content-Type": "image/jpeg", "X-Seconds": String(seconds), "X-Camera": camera, "X-Age-Gender": ageGender ? "1" : "0",
+      "Content-Type": "image/jpeg",
+      "X-Seconds": String(seconds),
+      "X-Camera": camera,
+      "X-Age-Gender": ageGender ? "1" : "0",
     };
     return this.#ask("POST", "live/frame", {body: picture, headers, timeout: FRAME_TIMEOUT});
   }
 
   // A video file; the answer is that of `progress`. onProgress(sent, all): of its bytes. signal: ends the sending.
   video(file, {rate, ageGender, onProgress, signal}) {
-    return new Promise((done, failed) => { // fetch tells nothing of what was sent so far
+    return new Promise((done, failed) => {
+      // fetch tells nothing of what was sent so far
       const sending = new XMLHttpRequest();
       sending.open("POST", new URL("video/analyze", ROOT));
       sending.setRequestHeader("Accept-Language", language);
@@ -75,7 +105,9 @@ export class Session {
         let answer = null;
         try {
           answer = JSON.parse(sending.responseText);
-        } catch { /* a proxy's page */ }
+        } catch {
+          /* a proxy's page */
+        }
         if (sending.status === 200 && answer) done(answer);
         else failed(new ServerError(sending.status, answer?.error || t("not_taken")));
       };
@@ -86,19 +118,39 @@ export class Session {
     });
   }
 
-  progress() { return this.#ask("GET", "video/progress"); }
-  stop() { return this.#ask("POST", "video/stop"); }
+  progress() {
+    return this.#ask("GET", "video/progress");
+  }
+  stop() {
+    return this.#ask("POST", "video/stop");
+  }
 
-  mark(label, seconds) { return this.#ask("POST", "session/mark", {body: {label, seconds}}); }
-  relabel(id, label) { return this.#ask("POST", "session/mark", {body: {id, label}}); }
-  unmark(id) { return this.#ask("POST", "session/unmark", {body: {id}}); }
-  weights(weights) { return this.#ask("POST", "session/weights", {body: {weights}}); }
+  mark(label, seconds) {
+    return this.#ask("POST", "session/mark", {body: {label, seconds}});
+  }
+  relabel(id, label) {
+    return this.#ask("POST", "session/mark", {body: {id, label}});
+  }
+  unmark(id) {
+    return this.#ask("POST", "session/unmark", {body: {id}});
+  }
+  weights(weights) {
+    return this.#ask("POST", "session/weights", {body: {weights}});
+  }
   // Everybody's zero from the next seconds, or from those after a time of the session; or forgotten.
-  baseline(on, seconds) { return this.#ask("POST", "session/baseline", {body: {on, seconds}}); }
-  curve() { return this.#ask("GET", "session/curve"); }
-  report() { return this.#ask("GET", "session/report.json"); }
+  baseline(on, seconds) {
+    return this.#ask("POST", "session/baseline", {body: {on, seconds}});
+  }
+  curve() {
+    return this.#ask("GET", "session/curve");
+  }
+  report() {
+    return this.#ask("GET", "session/report.json");
+  }
   // What was seen in each frame: parts of the table, one after the other, which are objects of columns.
-  frames() { return this.#ask("GET", "session/frames.json", {timeout: REPORT_TIMEOUT}); }
+  frames() {
+    return this.#ask("GET", "session/frames.json", {timeout: REPORT_TIMEOUT});
+  }
   // "report.csv" has the decimal mark of this browser's country, for its spreadsheets.
   reportFile(name) {
     const comma = name === "report.csv" && (0.5).toLocaleString().includes(",");
@@ -119,20 +171,22 @@ export class Session {
 
 // A handler that does something and says beside it, in `note`, if that fails. gone() is called where the session has ended.
 export function makeAttempt(note, gone = () => {}) {
-  return (action, where = note) => async (event) => {
-    event?.preventDefault?.();
-    try {
-      await action(event);
-    } catch (error) {
-      if (error.status === 404) gone();
-      where.textContent = error.status ? error.message : t("no_answer");
-    }
-  };
+  return (action, where = note) =>
+    async (event) => {
+      event?.preventDefault?.();
+      try {
+        await action(event);
+      } catch (error) {
+        if (error.status === 404) gone();
+        where.textContent = error.status ? error.message : t("no_answer");
+      }
+    };
 }
 
 // Save a report's file, "report.csv" say, from the visitor's own memory, named after its source.
 export async function saveReport(session, name, source) {
   const content = await session.reportFile(name);
-  const blob = content instanceof Blob ? content : new Blob([JSON.stringify(content, null, 2)], {type: "application/json"});
+  const blob =
+    content instanceof Blob ? content : new Blob([JSON.stringify(content, null, 2)], {type: "application/json"});
   saveFile(blob, `${source}-${name}`);
 }

@@ -2,7 +2,8 @@
 
 import {SETTINGS} from "./settings.js";
 
-export const TEXT_FIELD = "textarea, [contenteditable=true], input:not([type=checkbox], [type=radio], [type=range], [type=file])";
+export const TEXT_FIELD =
+  "textarea, [contenteditable=true], input:not([type=checkbox], [type=radio], [type=range], [type=file])";
 
 export function isVideo({type, name}) {
   return type.startsWith("video/") || SETTINGS.video.suffixes.includes(ending(name));
@@ -10,13 +11,17 @@ export function isVideo({type, name}) {
 
 // A GIF may be either.
 export function isPhoto({type, name}) {
-  return ending(name) !== ".gif" && (SETTINGS.photo.suffixes.includes(ending(name)) || type.startsWith("image/") && type !== "image/gif");
+  return (
+    ending(name) !== ".gif" &&
+    (SETTINGS.photo.suffixes.includes(ending(name)) || (type.startsWith("image/") && type !== "image/gif"))
+  );
 }
 
 const ending = (name) => name.toLowerCase().match(/\.\w+$/)?.[0];
 
 // The tab that is open: an element of page.js.
-const openTab = () => [...document.querySelectorAll("ifade-photo, ifade-live, ifade-video")].find((tab) => tab.checkVisibility());
+const openTab = () =>
+  [...document.querySelectorAll("ifade-photo, ifade-live, ifade-video")].find((tab) => tab.checkVisibility());
 
 function take(files) {
   const tab = openTab();

@@ -3,7 +3,8 @@
 import {t, texts} from "./language.js";
 
 function inLanguage(words) {
-  const trimmed = words.trim(), key = `gradio_${trimmed}`;
+  const trimmed = words.trim(),
+    key = `gradio_${trimmed}`;
   if (key in texts) return words.replace(trimmed, t(key));
   return trimmed.startsWith("Connection to the server was lost") ? t("not_answering") : words;
 }
@@ -21,6 +22,8 @@ function translateNode(node) {
 }
 
 export function speakForGradio() {
-  new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(translateNode)))
-    .observe(document, {childList: true, subtree: true});
+  new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(translateNode))).observe(
+    document,
+    {childList: true, subtree: true},
+  );
 }

@@ -29,7 +29,9 @@ export function translate(html) {
 // Why getUserMedia failed, and what to do.
 export function cameraProblem(error) {
   const known = {
-    NotAllowedError: "camera_forbidden", NotFoundError: "camera_missing", NotReadableError: "camera_busy",
+    NotAllowedError: "camera_forbidden",
+    NotFoundError: "camera_missing",
+    NotReadableError: "camera_busy",
     OverconstrainedError: "camera_not_there",
   };
   return t(known[error.name] ?? "camera_failed", {name: error.name});

@@ -1,49 +1,73 @@
 // The camera of the Live tab. It clocks itself: the next frame is sent when the answer to the last has come, so that the
 // picture is never further behind than one exchange with the server, whatever the line.
 
-import {answerOf, apparentLines, drawBox, fillCard, makeCard, offerAgeGender} from "./cards.js";
+import {answerOf, drawBox, makePeople, offerAgeGender} from "./cards.js";
 import {formatDeviation, formatIndex, formatLength, prepareCanvas} from "./chart.js";
-import {makeCurve} from "./curve.js";
-import {CALM, askFirst, make, setText, shrinkHead, sleep} from "./dom.js";
-import {Session, makeAttempt, saveReport} from "./exchange.js";
+import {CALM, make, setText, shrinkHead, sleep} from "./dom.js";
+import {makeAttempt, Session} from "./exchange.js";
 import {cameraProblem, t, translate} from "./language.js";
-import {makeMarkers} from "./markers.js";
-import {makeWeights, renderReport, savePage} from "./report.js";
+import {makePanel} from "./panel.js";
 import {SETTINGS} from "./settings.js";
 
-const MAX_SIDE = 640, MIN_SIDE = 256, JPEG_QUALITY = 0.7;
-const SLOW = 280, FAST = 180; // milliseconds of an exchange, above and below which frames become smaller and larger
-const LONGEST_WAIT = 3000, CAMERA_RETRY = 3000;
+const MAX_SIDE = 640,
+  MIN_SIDE = 256,
+  JPEG_QUALITY = 0.7;
+const SLOW = 280,
+  FAST = 180; // milliseconds of an exchange, above and below which frames become smaller and larger
+const LONGEST_WAIT = 3000,
+  CAMERA_RETRY = 3000;
 const GLIDE = 50; // milliseconds in which a box covers two thirds of its way
 const AHEAD = 250; // milliseconds that a box is moved on at most, to where the face should be by now
 const LINGER = 600; // milliseconds that somebody stays on the page after having been lost
 const STALE = 1000; // milliseconds without an answer after which what is shown pales
-const MAX_CARDS = 8, MAX_POINTS = 4000;
+const MAX_CARDS = 8,
+  MAX_POINTS = 4000;
 const STORED = "ifade-live";
 
 export function mountLive(element) {
   element.innerHTML = translate(element.innerHTML);
   const find = (name) => element.querySelector(`.ifade-${name}`);
-  const video = element.querySelector("video"), overlay = find("overlay"), stage = find("stage");
-  const invitation = find("invitation"), problem = find("problem"), speed = find("speed");
-  const cameras = find("cameras"), mirror = find("mirror"), people = find("people"), note = find("session-note");
-  const markerNote = find("marker-note"), reportNote = find("report-note"), results = find("results");
+  const video = element.querySelector("video"),
+    overlay = find("overlay"),
+    stage = find("stage");
+  const invitation = find("invitation"),
+    problem = find("problem"),
+    speed = find("speed");
+  const cameras = find("cameras"),
+    mirror = find("mirror"),
+    note = find("session-note"),
+    showPeople = makePeople(find("people"), MAX_CARDS);
 
   const session = new Session();
   let origin = null; // the browser's time, in milliseconds, at which the session's seconds are 0
-  let stream = null, running = false, run = 0; // run tells an old loop that it is over
+  let stream = null,
+    running = false,
+    run = 0; // run tells an old loop that it is over
   let lost = false; // the camera went away by itself
   let side = MAX_SIDE;
-  let points = [], baselineUntil = null, hasBaseline = false;
-  const faces = new Map(); // by id: {box, target, velocity, at, seen, lost, data, card}
-  let lastRoom = null, exchanges = [], wakeUp = null, freshFrame = false, failing = false;
+  let points = [],
+    baselineUntil = null;
+  const faces = new Map(); // by id: {box, target, velocity, at, seen, lost, data}
+  let lastRoom = null,
+    exchanges = [],
+    wakeUp = null,
+    freshFrame = false,
+    failing = false;
 
   // For whoever measures: milliseconds from taking a picture to having its answer, handed out once, and exchanges that failed.
   const measured = [];
   let failed = 0;
   window.ifadeLive = {
     take: () => measured.splice(0),
-    get running() { return running; }, get side() { return side; }, get failed() { return failed; },
+    get running() {
+      return running;
+    },
+    get side() {
+      return side;
+    },
+    get failed() {
+      return failed;
+    },
   };
 
   // Talking to the server
@@ -52,31 +76,22 @@ export function mountLive(element) {
     const answer = await session.start(resume);
     origin = null;
     remember();
-    takeState(answer);
-    enable(true);
+    panel.open(answer);
     return answer.resumed;
   }
 
-  function takeState(state) {
-    points = state.curve;
-    markers.take(state.markers);
-    weights.show(state.weights);
-    baselineUntil = state.baseline_until > state.seconds ? state.baseline_until : null;
-    hasBaseline = Object.keys(state.baseline).length > 0;
-    find("baseline-off").hidden = !hasBaseline && !baselineUntil;
-    drawPoints();
-  }
-
   function drawPoints() {
-    curve.show({points, length: points.length ? points.at(-1).seconds : 0});
-    results.hidden = points.length < 2;
+    panel.curve.show({points, length: points.length ? points.at(-1).seconds : 0});
+    find("results").hidden = points.length < 2;
   }
 
   function remember() {
     try {
       if (session.token) sessionStorage.setItem(STORED, JSON.stringify({session: session.token, running}));
       else sessionStorage.removeItem(STORED);
-    } catch { /* storage is switched off: a reload then begins a new session */ }
+    } catch {
+      /* storage is switched off: a reload then begins a new session */
+    }
   }
 
   // The camera
@@ -86,7 +101,8 @@ export function mountLive(element) {
     if (!navigator.mediaDevices?.getUserMedia) {
       return say(t("no_camera_here"));
     }
-    const device = cameras.value, wanted = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}};
+    const device = cameras.value,
+      wanted = {width: {ideal: 640}, height: {ideal: 480}, frameRate: {ideal: 30}};
     if (device === "user" || device === "environment") wanted.facingMode = device;
     else if (device && !cameras.disabled) wanted.deviceId = {exact: device};
     else wanted.facingMode = "user";
@@ -128,7 +144,9 @@ export function mountLive(element) {
   // Tried again when the browser tells of a camera, and now and then, because it does not tell when a program lets go of one.
   function waitForCamera() {
     say(t("camera_gone"));
-    setTimeout(() => { if (lost && !stream) startCamera(); }, CAMERA_RETRY);
+    setTimeout(() => {
+      if (lost && !stream) startCamera();
+    }, CAMERA_RETRY);
   }
 
   // With the picture go the boxes and bars that were drawn for it.
@@ -138,7 +156,7 @@ export function mountLive(element) {
     video.srcObject = null;
     exchanges = [];
     faces.clear();
-    people.replaceChildren();
+    drawCards();
     drawOverlay();
   }
 
@@ -154,8 +172,12 @@ export function mountLive(element) {
   async function listCameras(current) {
     const devices = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
     const phone = matchMedia("(pointer: coarse)").matches && devices.length > 1;
-    const options = phone ? [["user", t("front_camera")], ["environment", t("back_camera")]] :
-      devices.map((device, index) => [device.deviceId, device.label || t("camera_number", {number: index + 1})]);
+    const options = phone
+      ? [
+          ["user", t("front_camera")],
+          ["environment", t("back_camera")],
+        ]
+      : devices.map((device, index) => [device.deviceId, device.label || t("camera_number", {number: index + 1})]);
     const facing = stream?.getVideoTracks()[0]?.getSettings().facingMode;
     cameras.replaceChildren(...options.map(([value, text]) => make("option", {value, text})));
     cameras.value = phone ? facing || "user" : current;
@@ -179,7 +201,12 @@ export function mountLive(element) {
         exchanges = [];
         speed.textContent = document.hidden || element.offsetParent === null ? t("paused") : "";
       }
-      await Promise.race([new Promise((done) => { wakeUp = done; }), sleep(visible() ? 200 : 500)]);
+      await Promise.race([
+        new Promise((done) => {
+          wakeUp = done;
+        }),
+        sleep(visible() ? 200 : 500),
+      ]);
       if (!video.requestVideoFrameCallback) freshFrame = true;
     }
     freshFrame = false;
@@ -190,11 +217,13 @@ export function mountLive(element) {
   // The picture as JPEG, scaled down to `side`.
   function takePicture() {
     const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
-    const width = Math.round(video.videoWidth * scale), height = Math.round(video.videoHeight * scale);
+    const width = Math.round(video.videoWidth * scale),
+      height = Math.round(video.videoHeight * scale);
     if (shot.width !== width || shot.height !== height) Object.assign(shot, {width, height});
     shot.getContext("2d").drawImage(video, 0, 0, width, height);
-    return new Promise((done, failed) => shot.toBlob(
-      (blob) => blob ? done(blob) : failed(new Error("no picture")), "image/jpeg", JPEG_QUALITY));
+    return new Promise((done, failed) =>
+      shot.toBlob((blob) => (blob ? done(blob) : failed(new Error("no picture"))), "image/jpeg", JPEG_QUALITY),
+    );
   }
 
   async function loop(mine) {
@@ -205,13 +234,19 @@ export function mountLive(element) {
       try {
         if (!session.token) {
           const stored = readStored();
-          if (!await openSession(stored?.session) && failing) note.textContent = t("began_anew");
+          if (!(await openSession(stored?.session)) && failing) note.textContent = t("began_anew");
           if (mine !== run) return;
         }
-        const taken = performance.now(), now = performance.timeOrigin + taken;
-        const camera = `${video.videoWidth}x${video.videoHeight}`, picture = await takePicture();
+        const taken = performance.now(),
+          now = performance.timeOrigin + taken;
+        const camera = `${video.videoWidth}x${video.videoHeight}`,
+          picture = await takePicture();
         const sent = performance.now();
-        const answer = await session.frame(picture, {seconds: now / 1000, camera, ageGender: find("age-gender").checked});
+        const answer = await session.frame(picture, {
+          seconds: now / 1000,
+          camera,
+          ageGender: find("age-gender").checked,
+        });
         if (mine !== run) return;
         if (!stream) continue; // unplugged meanwhile
         const got = performance.now();
@@ -228,7 +263,11 @@ export function mountLive(element) {
         if (mine !== run) return;
         if (error.status === 404) {
           session.token = null;
-          try { sessionStorage.removeItem(STORED); } catch { /* nothing was stored */ }
+          try {
+            sessionStorage.removeItem(STORED);
+          } catch {
+            /* nothing was stored */
+          }
           failing = true;
           continue;
         }
@@ -260,8 +299,11 @@ export function mountLive(element) {
         face = {box: data.box, target: data.box, velocity: [0, 0, 0, 0], at: taken};
         faces.set(data.id, face);
       } else if (taken > face.at) {
-        const gap = taken - face.at, part = Math.min(1, gap / 150);
-        face.velocity = data.box.map((value, i) => face.velocity[i] + part * ((value - face.target[i]) / gap - face.velocity[i]));
+        const gap = taken - face.at,
+          part = Math.min(1, gap / 150);
+        face.velocity = data.box.map(
+          (value, i) => face.velocity[i] + part * ((value - face.target[i]) / gap - face.velocity[i]),
+        );
         Object.assign(face, {target: data.box, at: taken});
       }
       Object.assign(face, {seen: now, data});
@@ -269,10 +311,7 @@ export function mountLive(element) {
     const present = new Set(answer.people.map((data) => data.id));
     for (const [id, face] of faces) {
       face.lost = !present.has(id);
-      if (now - face.seen > LINGER) {
-        face.card?.root.remove();
-        faces.delete(id);
-      }
+      if (now - face.seen > LINGER) faces.delete(id);
     }
     lastRoom = answer.room;
     points.push({seconds: answer.seconds, room: answer.room, ...everybody(answer.people)});
@@ -280,17 +319,24 @@ export function mountLive(element) {
     if (baselineUntil !== null && answer.seconds > baselineUntil) {
       baselineUntil = null;
       note.textContent = "";
-      session.curve().then((state) => {
-        takeState(state);
-        markerNote.textContent = t("baseline_taken");
-      }).catch(() => {});
+      session
+        .curve()
+        .then((state) => {
+          panel.change(state);
+          panel.say(t("baseline_taken"));
+        })
+        .catch(() => {});
     }
   }
 
   function everybody(seen) {
     const of = (name) => Object.fromEntries(seen.map((data) => [data.id, data[name]]));
-    const emotions = of("probabilities"), count = seen.length;
-    if (count) emotions.room = SETTINGS.emotions.map((_, place) => seen.reduce((sum, data) => sum + data.probabilities[place], 0) / count);
+    const emotions = of("probabilities"),
+      count = seen.length;
+    if (count)
+      emotions.room = SETTINGS.emotions.map(
+        (_, place) => seen.reduce((sum, data) => sum + data.probabilities[place], 0) / count,
+      );
     return {people: of("index"), emotions};
   }
 
@@ -305,19 +351,21 @@ export function mountLive(element) {
   let drawn = performance.now();
 
   function drawOverlay() {
-    const width = stage.clientWidth, height = stage.clientHeight;
+    const width = stage.clientWidth,
+      height = stage.clientHeight;
     if (!width) return;
-    const context = prepareCanvas(overlay), now = performance.now(), passed = now - drawn;
+    const context = prepareCanvas(overlay),
+      now = performance.now(),
+      passed = now - drawn;
     drawn = now;
     for (const [id, face] of faces) {
-      const ahead = CALM.matches ? 0 : Math.min(now - face.at, AHEAD), part = CALM.matches ? 1 : 1 - Math.exp(-passed / GLIDE);
+      const ahead = CALM.matches ? 0 : Math.min(now - face.at, AHEAD),
+        part = CALM.matches ? 1 : 1 - Math.exp(-passed / GLIDE);
       face.box = face.box.map((value, i) => value + part * (face.target[i] + ahead * face.velocity[i] - value));
       let [x1, y1, x2, y2] = face.box.map((value, i) => value * (i % 2 ? height : width));
       if (mirror.checked) [x1, x2] = [width - x2, width - x1];
       context.globalAlpha = pale(face, now) ? 0.4 : 1;
-      const apparent = width < 480 ? [] : apparentLines(face.data.apparent); // it would cover the faces of a phone's picture
-      const lines = [`${id}  ${answerOf(face.data)}`, ...apparent];
-      drawBox(context, [x1, y1, x2, y2], id, lines, width, height);
+      drawBox(context, [x1, y1, x2, y2], id, `${id}  ${answerOf(face.data)}`, width, height);
     }
     context.globalAlpha = 1;
   }
@@ -326,49 +374,38 @@ export function mountLive(element) {
   let texts = 0;
 
   function drawCards() {
-    const now = performance.now(), withText = now - texts > 240;
+    const now = performance.now(),
+      withText = now - texts > 240;
     if (withText) texts = now;
-    const ids = [...faces.keys()].sort((a, b) => a - b);
-    ids.forEach((id, place) => {
-      const face = faces.get(id);
-      if (place >= MAX_CARDS) {
-        face.card?.root.remove();
-        face.card = undefined;
-        return;
-      }
-      const fresh = !face.card;
-      face.card ??= makeCard(id);
-      const {root} = face.card;
-      if (people.children[place] !== root) people.insertBefore(root, people.children[place] ?? null);
-      root.classList.toggle("ifade-gone", pale(face, now));
-      fillCard(face.card, id, face.data, curve.percent, withText || fresh);
-    });
-    const hint = faces.size > MAX_CARDS ? t("more_people", {count: faces.size - MAX_CARDS}) : faces.size ? "" :
-      t(running ? "nobody" : "people_hint");
-    let line = people.querySelector(".ifade-people-hint");
-    if (hint && !line) people.append(line = make("p", {class: "ifade-people-hint"}));
-    if (line) hint ? (setText(line, hint), people.append(line)) : line.remove();
+    const people = new Map([...faces].map(([id, face]) => [id, {...face.data, gone: pale(face, now)}]));
+    showPeople(people, t(running ? "nobody" : "people_hint"), panel.curve.percent, withText);
     if (withText) drawNumbers(now);
   }
 
   function drawNumbers(now) {
     const known = lastRoom && faces.size;
-    setText(find("now-index"), known ? formatIndex(lastRoom[0], curve.percent) : "–");
-    setText(find("now-band"), known ? formatDeviation(lastRoom[1], curve.percent) : "");
+    setText(find("now-index"), known ? formatIndex(lastRoom[0], panel.curve.percent) : "–");
+    setText(find("now-band"), known ? formatDeviation(lastRoom[1], panel.curve.percent) : "");
     exchanges = exchanges.filter(([at]) => now - at < 2000);
     if (!exchanges.length) setText(speed, "");
     if (exchanges.length > 1) {
       const seconds = (exchanges.at(-1)[0] - exchanges[0][0]) / 1000;
       const behind = exchanges.map(([, milliseconds]) => milliseconds).sort((a, b) => a - b)[exchanges.length >> 1];
-      setText(speed, t("frame_rate", {rate: Math.round((exchanges.length - 1) / seconds), milliseconds: Math.round(behind)}));
+      setText(
+        speed,
+        t("frame_rate", {rate: Math.round((exchanges.length - 1) / seconds), milliseconds: Math.round(behind)}),
+      );
     }
   }
 
-  let announced = 0, said = "";
+  let announced = 0,
+    said = "";
 
   function announce() {
     const ids = [...faces.keys()].sort((a, b) => a - b);
-    const answers = ids.slice(0, MAX_CARDS).map((id) => t("person_announced", {id, answer: answerOf(faces.get(id).data)}));
+    const answers = ids
+      .slice(0, MAX_CARDS)
+      .map((id) => t("person_announced", {id, answer: answerOf(faces.get(id).data)}));
     const words = ids.length ? answers.join(", ") : running ? t("nobody_announced") : "";
     if (words === said || performance.now() - announced < 1000) return;
     announced = performance.now();
@@ -405,13 +442,9 @@ export function mountLive(element) {
 
   function showRunning() {
     invitation.hidden = running;
-    find("stop").disabled = !running;
+    find("stop").hidden = !running;
+    element.classList.toggle("ifade-running", running);
     if (!running) speed.textContent = "";
-  }
-
-  function enable(on) {
-    for (const control of element.querySelectorAll(".ifade-marking button, .ifade-results button")) control.disabled = !on;
-    weights.enable(on);
   }
 
   function setMirror() {
@@ -420,93 +453,68 @@ export function mountLive(element) {
 
   function gone() {
     session.token = null;
-    if (!running) enable(false);
+    if (!running) panel.enable(false);
   }
-  const attempt = makeAttempt(reportNote, gone);
 
   find("start").addEventListener("click", () => startCamera());
   find("stop").addEventListener("click", stopCamera);
-  element.addEventListener("ifade-file", () => { note.textContent = t("file_in_live"); }); // see files.js
+  element.addEventListener("ifade-file", () => {
+    note.textContent = t("file_in_live");
+  }); // see files.js
   cameras.addEventListener("change", () => startCamera());
-  mirror.addEventListener("change", () => { setMirror(); drawOverlay(); });
-  video.addEventListener("resize", () => { if (video.videoWidth) find("screen").style.setProperty("--ratio", video.videoWidth / video.videoHeight); });
+  mirror.addEventListener("change", () => {
+    setMirror();
+    drawOverlay();
+  });
+  video.addEventListener("resize", () => {
+    if (video.videoWidth) find("screen").style.setProperty("--ratio", video.videoWidth / video.videoHeight);
+  });
 
-  // The curve and its markers
+  // What lies below the picture
 
-  const curve = makeCurve(find("curve"), {
-    name: "ifade-live", live: true, whole: t("whole_session"),
-    onScale() {
+  const panel = makePanel(element, {
+    live: true,
+    session: () => session,
+    gone,
+    now: () =>
+      origin === null ? (points.at(-1)?.seconds ?? 0) : (performance.timeOrigin + performance.now() - origin) / 1000,
+    take(state) {
+      points = state.curve;
+      baselineUntil = state.baseline_until > state.seconds ? state.baseline_until : null;
+      drawPoints();
+    },
+    redraw() {
       texts = 0;
-      if (find("report").childElementCount) attempt(showReport)();
+    },
+    baseline: async () => [await session.baseline(true), t("look_neutral", {seconds: SETTINGS.baselineSeconds})],
+    source() {
+      // when its files are made
+      const now = new Date(),
+        two = (value) => String(value).padStart(2, "0");
+      return `live-${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}`;
+    },
+    settings(report) {
+      const camera = stream?.getVideoTracks()[0]?.label;
+      return [
+        ...(camera ? [[t("camera"), camera]] : []),
+        [t("length"), formatLength((report.to ?? 0) - (report.from ?? 0))],
+      ];
+    },
+    async forget() {
+      stopCamera();
+      const answer = await session.delete().catch((error) => {
+        if (error.status !== 404) throw error;
+      });
+      session.token = null;
+      remember();
+      points = [];
+      lastRoom = null;
+      panel.reset();
+      drawPoints();
+      note.textContent = t(answer?.deleted === false ? "nothing_to_delete" : "session_deleted");
+      find("start").focus();
     },
   });
-  const markers = makeMarkers(find("marking"), {
-    session: () => session, gone,
-    now: () => origin === null ? points.at(-1)?.seconds ?? 0 : (performance.timeOrigin + performance.now() - origin) / 1000,
-    changed: (all) => curve.show({markers: all}),
-  });
-
-  find("baseline").addEventListener("click", attempt(async () => {
-    takeState(await session.baseline(true));
-    markerNote.textContent = t("look_neutral", {seconds: SETTINGS.baselineSeconds});
-  }, markerNote));
-  find("baseline-off").addEventListener("click", attempt(async () => {
-    takeState(await session.baseline(false));
-    markerNote.textContent = t("baseline_forgotten");
-  }, markerNote));
-
-  const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => {
-    takeState(await session.weights(wanted));
-  })());
-
-  // Report and end
-
-  async function showReport() {
-    renderReport(find("report"), await session.report(), curve.percent);
-  }
-  find("report-show").addEventListener("click", attempt(async () => {
-    await showReport();
-    reportNote.textContent = "";
-    find("report").scrollIntoView({behavior: CALM.matches ? "auto" : "smooth", block: "nearest"});
-  }));
-
-  // What its files are called: the tab and when they are made.
-  function sourceName() {
-    const now = new Date(), two = (value) => String(value).padStart(2, "0");
-    return `live-${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}-${two(now.getHours())}${two(now.getMinutes())}`;
-  }
-
-  find("report-page").addEventListener("click", attempt(async () => {
-    const report = await session.report(), camera = stream?.getVideoTracks()[0]?.label;
-    savePage(sourceName(), report, curve.percent, [
-      ...camera ? [[t("camera"), camera]] : [],
-      [t("length"), formatLength((report.to ?? 0) - (report.from ?? 0))],
-      [t("age_gender"), t(find("age-gender").checked ? "yes" : "no")],
-      [t("baseline"), t(hasBaseline ? "baseline_of_everybody" : "no_baseline")],
-    ]);
-  }));
-
-  for (const button of element.querySelectorAll(".ifade-download")) {
-    button.addEventListener("click", attempt(() => saveReport(session, button.dataset.file, sourceName())));
-  }
-
-  askFirst(find("delete"), t("delete_really"), attempt(async () => {
-    stopCamera();
-    const answer = await session.delete().catch((error) => { if (error.status !== 404) throw error; });
-    session.token = null;
-    remember();
-    points = [];
-    lastRoom = null;
-    weights.show({...SETTINGS.valence});
-    find("report").replaceChildren();
-    for (const line of [markerNote, reportNote]) line.textContent = "";
-    find("baseline-off").hidden = true;
-    markers.take([]);
-    curve.reset();
-    drawPoints();
-    note.textContent = t(answer?.deleted === false ? "nothing_to_delete" : "session_deleted");
-    find("start").focus();
-  }));
 
   function readStored() {
     try {
@@ -526,12 +534,17 @@ export function mountLive(element) {
   function comeBack() {
     const before = readStored();
     if (!before) return;
-    attempt(async () => {
-      if (!await openSession(before.session)) note.textContent = t("began_anew");
+    makeAttempt(
+      note,
+      gone,
+    )(async () => {
+      if (!(await openSession(before.session))) note.textContent = t("began_anew");
       if (before.running) await startCamera();
     })();
   }
-  const comeBackFromCache = (event) => { if (event.persisted) comeBack(); };
+  const comeBackFromCache = (event) => {
+    if (event.persisted) comeBack();
+  };
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", comeBackFromCache);
   document.addEventListener("visibilitychange", () => wakeUp?.());
@@ -539,13 +552,12 @@ export function mountLive(element) {
   function end() {
     clearInterval(timer);
     stopCamera();
-    markers.end();
+    panel.end();
     window.removeEventListener("pagehide", leave);
     window.removeEventListener("pageshow", comeBackFromCache);
   }
 
-  enable(false);
   offerAgeGender(find("age-gender"), find("apparent-note"));
-  drawPoints();
+  showRunning();
   comeBack();
 }

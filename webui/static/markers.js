@@ -9,7 +9,9 @@ import {t} from "./language.js";
 // root: an element with .ifade-marker-set, .ifade-markers and .ifade-marker-note. session(): the session, or null. now(): the moment
 // to mark, in its seconds. seek(seconds): show a moment, where that can be done. changed(markers): there are others now.
 export function makeMarkers(root, {session, now, seek = null, changed, gone}) {
-  const button = root.querySelector(".ifade-marker-set"), list = root.querySelector(".ifade-markers"), note = root.querySelector(".ifade-marker-note");
+  const button = root.querySelector(".ifade-marker-set"),
+    list = root.querySelector(".ifade-markers"),
+    note = root.querySelector(".ifade-marker-note");
   const attempt = makeAttempt(note, gone);
   let markers = [];
 
@@ -42,19 +44,45 @@ export function makeMarkers(root, {session, now, seek = null, changed, gone}) {
   }
 
   function makeItem(marker) {
-    const time = formatTime(marker.seconds), values = {time, label: marker.label};
-    const place = seek ? make("button", {type: "button", class: "ifade-button ifade-small", text: time, "aria-label": t("show_marker", values)}) : make("span", {text: time});
-    const input = make("input", {type: "text", class: "ifade-marker-label", maxlength: "80", "aria-label": t("label_of_marker", {time}), placeholder: t("marker_example")});
-    const away = make("button", {type: "button", class: "ifade-button ifade-small", text: "×", "aria-label": t("remove_marker", values), title: t("remove_marker", values)});
+    const time = formatTime(marker.seconds),
+      values = {time, label: marker.label};
+    const place = seek
+      ? make("button", {
+          type: "button",
+          class: "ifade-button ifade-small",
+          text: time,
+          "aria-label": t("show_marker", values),
+        })
+      : make("span", {text: time});
+    const input = make("input", {
+      type: "text",
+      class: "ifade-marker-label",
+      maxlength: "80",
+      "aria-label": t("label_of_marker", {time}),
+      placeholder: t("marker_example"),
+    });
+    const away = make("button", {
+      type: "button",
+      class: "ifade-button ifade-small",
+      text: "×",
+      "aria-label": t("remove_marker", values),
+      title: t("remove_marker", values),
+    });
     input.value = marker.label;
     if (seek) place.addEventListener("click", () => seek(marker.seconds));
     input.addEventListener("focus", () => input.select());
-    input.addEventListener("change", attempt(() => relabel(marker, input)));
+    input.addEventListener(
+      "change",
+      attempt(() => relabel(marker, input)),
+    );
     input.addEventListener("keydown", (event) => {
       if (event.key === "Escape") input.value = marker.label;
       if (event.key === "Enter" || event.key === "Escape") input.blur();
     });
-    away.addEventListener("click", attempt(() => remove(marker)));
+    away.addEventListener(
+      "click",
+      attempt(() => remove(marker)),
+    );
     return make("li", {"data-id": marker.id}, place, input, away);
   }
 
@@ -63,13 +91,23 @@ export function makeMarkers(root, {session, now, seek = null, changed, gone}) {
     const items = new Map([...list.children].map((item) => [Number(item.dataset.id), item]));
     const wanted = markers.map((marker) => items.get(marker.id) ?? makeItem(marker));
     for (const item of items.values()) if (!wanted.includes(item)) item.remove();
-    wanted.forEach((item, place) => { if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null); });
+    wanted.forEach((item, place) => {
+      if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+    });
     list.hidden = !markers.length;
     changed(markers);
   }
 
   function onKey(event) {
-    if (event.key.toLowerCase() !== "m" || event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
+    if (
+      event.key.toLowerCase() !== "m" ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.repeat ||
+      event.isComposing
+    )
+      return;
     if (button.disabled || !button.checkVisibility() || event.target.closest?.(TEXT_FIELD)) return;
     event.preventDefault();
     attempt(set)();
@@ -84,6 +122,8 @@ export function makeMarkers(root, {session, now, seek = null, changed, gone}) {
       list.replaceChildren();
       show();
     },
-    end() { document.removeEventListener("keydown", onKey, true); },
+    end() {
+      document.removeEventListener("keydown", onKey, true);
+    },
   };
 }

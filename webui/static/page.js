@@ -1,8 +1,8 @@
 // The page's beginning: it must come before Gradio's own script, which chooses its language by navigator.language.
 
 import {watchFiles} from "./files.js";
-import {language} from "./language.js";
 import {speakForGradio} from "./gradio.js";
+import {language} from "./language.js";
 import {mountLive} from "./live.js";
 import {mountPhoto} from "./photo.js";
 import {mountVideo} from "./video.js";
@@ -12,18 +12,26 @@ speakForGradio();
 watchFiles();
 
 // Gradio puts the tabs' markup into the document late, and may do so again: each of these elements comes to life as it comes.
-const PARTS = {"ifade-languages": markLanguage, "ifade-live": mountLive, "ifade-photo": mountPhoto, "ifade-video": mountVideo};
+const PARTS = {
+  "ifade-languages": markLanguage,
+  "ifade-live": mountLive,
+  "ifade-photo": mountPhoto,
+  "ifade-video": mountVideo,
+};
 
 for (const [name, mount] of Object.entries(PARTS)) {
-  customElements.define(name, class extends HTMLElement {
-    #mounted = false;
+  customElements.define(
+    name,
+    class extends HTMLElement {
+      #mounted = false;
 
-    connectedCallback() {
-      if (this.#mounted) return;
-      this.#mounted = true;
-      mount(this);
-    }
-  });
+      connectedCallback() {
+        if (this.#mounted) return;
+        this.#mounted = true;
+        mount(this);
+      }
+    },
+  );
 }
 
 // What else is in the page's address, the open tab too, stays in the links to its other languages.
@@ -47,7 +55,8 @@ const tabOf = (name) => document.querySelector(`[role=tab][data-tab-id="${CSS.es
 
 async function openNamedTab() {
   const name = location.hash.slice(1);
-  for (let frames = 0; name && frames < 300; frames++) { // until Gradio's buttons are there and heed clicks
+  for (let frames = 0; name && frames < 300; frames++) {
+    // until Gradio's buttons are there and heed clicks
     const tab = tabOf(name);
     if (tab?.ariaSelected === "true") return;
     tab?.click();

@@ -2,26 +2,39 @@
 
 import {answerOf, fillCard, makeCard, offerAgeGender} from "./cards.js";
 import {prepareCanvas} from "./chart.js";
-import {make, saveFile, setText, sleep} from "./dom.js";
+import {make, saveFile, setText, shrinkHead, sleep} from "./dom.js";
 import * as exchange from "./exchange.js";
 import {isVideo} from "./files.js";
-import {cameraProblem, number, percentOf, t, translate} from "./language.js";
+import {cameraProblem, percentOf, t, translate} from "./language.js";
+import {csvOf, jsonOf, stemOf} from "./photo_files.js";
 import {blurFaces, drawFaces, drawPhoto, drawSavedBoxes, fits, loadImage, shrunk, toBlob} from "./pictures.js";
 import {makeTable} from "./report.js";
 import {SETTINGS} from "./settings.js";
 
 const PATIENCE = [1000, 4000]; // milliseconds before a photo that found no server, or a busy one, is sent again
+const ASK_TURN = 2000; // milliseconds between questions of whose turn it is
 
 export function mountPhoto(element) {
   element.innerHTML = translate(element.innerHTML);
   const find = (name) => element.querySelector(`.ifade-${name}`);
-  const stage = find("photo-stage"), picture = find("shown"), overlay = find("overlay"), viewfinder = find("viewfinder");
-  const chooser = find("photo-file"), ageGender = find("age-gender"), people = find("people"), strip = find("strip");
+  const stage = find("photo-stage"),
+    picture = find("shown"),
+    overlay = find("overlay"),
+    viewfinder = find("viewfinder");
+  const chooser = find("photo-file"),
+    ageGender = find("age-gender"),
+    people = find("people"),
+    strip = find("strip");
 
-  // {file, name, state: "waiting" | "working" | "done" | "failed", answer, problem, passing, url, thumbnail, sending}.
+  // {file, name, state: "waiting" | "working" | "done" | "failed", answer, problem, passing, ahead, url, thumbnail,
+  // sending}.
   // passing: whether the problem may be over by now. url: what a browser can show of the photo.
   let photos = [];
-  let shown = null, working = false, lit = null, cards = new Map(), stream = null;
+  let shown = null,
+    working = false,
+    lit = null,
+    cards = new Map(),
+    stream = null;
 
   setText(find("limits"), t("photo_limits", SETTINGS.photo));
   chooser.accept = ["image/*", ...SETTINGS.photo.suffixes].join(",");
@@ -35,6 +48,7 @@ export function mountPhoto(element) {
     const added = [...files].map((file) => ({file, name: file.name, state: "waiting", answer: null, problem: ""}));
     if (!added.length) return;
     photos.push(...added);
+    shrinkHead(element);
     show(added[0]);
     work();
   }
@@ -42,7 +56,7 @@ export function mountPhoto(element) {
   async function work() {
     if (working) return;
     working = true;
-    for (let photo; (photo = nextPhoto());) {
+    for (let photo = nextPhoto(); photo; photo = nextPhoto()) {
       photo.state = "working";
       render();
       await analyze(photo);
@@ -52,18 +66,22 @@ export function mountPhoto(element) {
   }
 
   // What is looked at comes first.
-  const nextPhoto = () => shown?.state === "waiting" ? shown : photos.find((photo) => photo.state === "waiting");
+  const nextPhoto = () => (shown?.state === "waiting" ? shown : photos.find((photo) => photo.state === "waiting"));
 
   async function analyze(photo) {
-    const problem = isVideo(photo.file) ? t("video_in_photo") :
-      photo.file.size > SETTINGS.photo.megabytes * 2 ** 20 ? t("photo_too_large", SETTINGS.photo) : "";
+    const problem = isVideo(photo.file)
+      ? t("video_in_photo")
+      : photo.file.size > SETTINGS.photo.megabytes * 2 ** 20
+        ? t("photo_too_large", SETTINGS.photo)
+        : "";
     if (problem) return fail(photo, problem);
     photo.sending = new AbortController();
-    const signal = photo.sending.signal, wanted = ageGender.checked;
+    const signal = photo.sending.signal,
+      wanted = ageGender.checked;
     const image = await readImage(photo);
     for (let attempt = 0; ; attempt++) {
       try {
-        const ask = (withPicture) => exchange.photo(photo.file, {ageGender: wanted, picture: withPicture, why: true, signal});
+        const ask = (withPicture) => inTurn(photo, {ageGender: wanted, picture: withPicture, why: true, signal});
         let answer = await ask(!image);
         // A browser and the server may differ about which way is up, say; the boxes are of the server's picture.
         if (image && !fits(image, answer)) answer = await ask(true);
@@ -77,12 +95,30 @@ export function mountPhoto(element) {
       } catch (error) {
         if (signal.aborted) return;
         const passing = !error.status || error.status === 503;
-        if (!passing || attempt === PATIENCE.length) return fail(photo, error.status ? error.message : t("no_answer"), passing);
+        if (!passing || attempt === PATIENCE.length)
+          return fail(photo, error.status ? error.message : t("no_answer"), passing);
         photo.problem = t("trying_again", {problem: error.status ? error.message : t("not_reached")});
         render();
         await sleep(PATIENCE[attempt]);
         if (signal.aborted) return;
       }
+    }
+  }
+
+  // The answer to a photo; while it waits for that, it is said how many others are before it.
+  async function inTurn(photo, options) {
+    const turn = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    const timer = setInterval(async () => {
+      const ahead = await exchange.photosAhead(turn).catch(() => null);
+      if (!photo.ahead && !ahead) return;
+      photo.ahead = ahead;
+      render();
+    }, ASK_TURN);
+    try {
+      return await exchange.photo(photo.file, {...options, turn});
+    } finally {
+      clearInterval(timer);
+      photo.ahead = null;
     }
   }
 
@@ -118,7 +154,7 @@ export function mountPhoto(element) {
   function showPicture() {
     const url = shown?.url;
     picture.hidden = !url;
-    setText(find("file-name"), url ? "" : shown?.name ?? "");
+    setText(find("file-name"), url ? "" : (shown?.name ?? ""));
     if (url && picture.src !== url) picture.src = url;
     if (!url) {
       picture.removeAttribute("src");
@@ -137,7 +173,8 @@ export function mountPhoto(element) {
   }
 
   function render() {
-    const busy = photos.find((photo) => photo.state === "working"), several = photos.length > 1;
+    const busy = photos.find((photo) => photo.state === "working"),
+      several = photos.length > 1;
     element.classList.toggle("ifade-empty", !shown);
     element.classList.toggle("ifade-busy", shown?.state === "working" || shown?.state === "waiting");
     find("invitation").hidden = Boolean(shown) || Boolean(stream);
@@ -158,6 +195,7 @@ export function mountPhoto(element) {
   }
 
   function statusOf(busy, several) {
+    if (busy?.ahead) return t("photos_ahead", {count: busy.ahead});
     if (busy && several) return t("analysing_photo", {number: photos.indexOf(busy) + 1, count: photos.length});
     if (busy) return t("analysing");
     if (!shown?.answer || shown.state === "failed") return "";
@@ -175,15 +213,18 @@ export function mountPhoto(element) {
     cards = new Map();
     people.scrollTop = 0;
     const faces = answer ? answer.faces.map((face, place) => cardOf(face, place + 1)) : [];
-    people.replaceChildren(...faces, ...answer ? notesOf(answer.faces) : []);
+    people.replaceChildren(...faces, ...(answer ? notesOf(answer.faces) : []));
     const said = answer?.faces.map((face, place) => t("face_answer", {id: place + 1, answer: wordsOf(face)}));
     picture.alt = answer ? [t("photo_alt"), ...said].join(" ") : "";
   }
 
   function dataOf(face) {
     return {
-      probabilities: SETTINGS.emotions.map((label) => face.consensus[label]), shown: face.shown, sure: face.sure,
-      issues: face.quality?.issues ?? [], apparent: ageGender.checked && face.age_range ? face : null,
+      probabilities: SETTINGS.emotions.map((label) => face.consensus[label]),
+      shown: face.shown,
+      sure: face.sure,
+      issues: face.quality?.issues ?? [],
+      apparent: ageGender.checked && face.age_range ? face : null,
     };
   }
 
@@ -204,31 +245,49 @@ export function mountPhoto(element) {
     const {answer} = shown ?? {};
     find("details").hidden = !answer;
     if (!answer) return;
-    const words = [t("timing", {
-      detection: Math.round(answer.detection_milliseconds), classification: Math.round(answer.classification_milliseconds),
-      provider: answer.provider, width: answer.width, height: answer.height,
-    }), ...answer.gpu_failed ? [t("gpu_failed")] : []];
+    const words = [
+      t("timing", {
+        detection: Math.round(answer.detection_milliseconds),
+        classification: Math.round(answer.classification_milliseconds),
+        provider: answer.provider,
+        width: answer.width,
+        height: answer.height,
+      }),
+      ...(answer.gpu_failed ? [t("gpu_failed")] : []),
+    ];
     setText(find("timing"), words.join(" "));
   }
 
   function renderStrip(several) {
     strip.hidden = !shown;
     const words = t("add_photos");
-    const add = make("button", {type: "button", class: "ifade-thumbnail ifade-more", "aria-label": words, title: words},
-      make("span", {text: "+"}), make("span", {text: words}));
+    const add = make(
+      "button",
+      {type: "button", class: "ifade-thumbnail ifade-more", "aria-label": words, title: words},
+      make("span", {text: "+"}),
+      make("span", {text: words}),
+    );
     add.addEventListener("click", () => chooser.click());
-    strip.replaceChildren(...(several ? photos.map(thumbnailOf) : []).concat(add).map((button) => make("li", {}, button)));
+    strip.replaceChildren(
+      ...(several ? photos.map(thumbnailOf) : []).concat(add).map((button) => make("li", {}, button)),
+    );
   }
 
   function thumbnailOf(photo) {
     const answer = photo.state === "failed" ? photo.problem : sayOf(photo) || t("waiting");
     const attributes = {
-      type: "button", class: `ifade-thumbnail ifade-${photo.state}`, title: photo.name,
+      type: "button",
+      class: `ifade-thumbnail ifade-${photo.state}`,
+      title: photo.name,
       "aria-label": t("photo_named", {name: photo.name, answer}),
     };
     const count = photo.state === "failed" ? "!" : String(photo.answer?.faces.length ?? "…");
-    const button = make("button", attributes, photo.thumbnail ?? make("span", {class: "ifade-thumbnail-name", text: photo.name}),
-      make("span", {class: "ifade-badge", text: count}));
+    const button = make(
+      "button",
+      attributes,
+      photo.thumbnail ?? make("span", {class: "ifade-thumbnail-name", text: photo.name}),
+      make("span", {class: "ifade-badge", text: count}),
+    );
     if (photo === shown) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () => {
       show(photo);
@@ -246,10 +305,10 @@ export function mountPhoto(element) {
         counts.set(words, (counts.get(words) ?? 0) + 1);
       }
       const often = [...counts].sort((a, b) => b[1] - a[1]);
-      const words = often.map(([answer, count]) => count > 1 ? `${answer} (${count})` : answer).join(", ");
+      const words = often.map(([answer, count]) => (count > 1 ? `${answer} (${count})` : answer)).join(", ");
       return [photo.name, String(photo.answer?.faces.length ?? "–"), photo.problem || words || "–"];
     });
-    find("photo-table").replaceChildren(...several ? [makeTable(t("photos"), head, rows)] : []);
+    find("photo-table").replaceChildren(...(several ? [makeTable(t("photos"), head, rows)] : []));
   }
 
   // Boxes and cards that point at each other
@@ -262,18 +321,22 @@ export function mountPhoto(element) {
   }
 
   function drawBoxes() {
-    const context = prepareCanvas(overlay), {answer} = shown ?? {};
+    const context = prepareCanvas(overlay),
+      {answer} = shown ?? {};
     if (!answer || picture.hidden) return;
     drawFaces(context, answer, stage.clientWidth, stage.clientHeight, wordsOf, lit);
   }
 
   // The smallest face at a point of the stage: the one that is meant where boxes overlap.
   function faceAt({clientX, clientY}) {
-    const {answer} = shown ?? {}, place = stage.getBoundingClientRect();
-    const x = (clientX - place.left) / place.width * answer?.width, y = (clientY - place.top) / place.height * answer?.height;
-    const hit = (answer?.faces ?? []).map((face, index) => [index + 1, face.box])
+    const {answer} = shown ?? {},
+      place = stage.getBoundingClientRect();
+    const x = ((clientX - place.left) / place.width) * answer?.width,
+      y = ((clientY - place.top) / place.height) * answer?.height;
+    const hit = (answer?.faces ?? [])
+      .map((face, index) => [index + 1, face.box])
       .filter(([, [x1, y1, x2, y2]]) => x >= x1 && x <= x2 && y >= y1 && y <= y2)
-      .sort(([, a], [, b]) => (a[2] - a[0]) - (b[2] - b[0]));
+      .sort(([, a], [, b]) => a[2] - a[0] - (b[2] - b[0]));
     return hit[0]?.[0] ?? null;
   }
 
@@ -331,7 +394,8 @@ export function mountPhoto(element) {
 
   // Buttons
 
-  for (const button of element.querySelectorAll(".ifade-choose")) button.addEventListener("click", () => chooser.click());
+  for (const button of element.querySelectorAll(".ifade-choose"))
+    button.addEventListener("click", () => chooser.click());
   for (const button of element.querySelectorAll(".ifade-open-camera")) button.addEventListener("click", openCamera);
   find("close-camera").addEventListener("click", closeCamera);
   find("capture").addEventListener("click", capture);
@@ -374,7 +438,9 @@ export function mountPhoto(element) {
 
   for (const button of element.querySelectorAll("[data-save]")) {
     button.addEventListener("click", async () => {
-      const kind = button.dataset.save, name = stemOf(shown.name), together = photos.length > 1 ? "ifade-photos" : name;
+      const kind = button.dataset.save,
+        name = stemOf(shown.name),
+        together = photos.length > 1 ? "ifade-photos" : name;
       if (kind === "csv") return saveFile(csvOf(photos), `${together}.csv`);
       if (kind === "json") return saveFile(jsonOf(photos), `${together}.json`);
       const draw = kind === "boxes" ? drawSavedBoxes : blurFaces;
@@ -388,8 +454,11 @@ export function mountPhoto(element) {
 
 function showExamples(row, add) {
   for (const name of SETTINGS.examples) {
-    const button = make("button", {type: "button", class: "ifade-example", "aria-label": t(`example_${name}`), title: t(`example_${name}`)},
-      make("img", {src: `examples/small/${name}.jpg`, alt: "", loading: "lazy"}));
+    const button = make(
+      "button",
+      {type: "button", class: "ifade-example", "aria-label": t(`example_${name}`), title: t(`example_${name}`)},
+      make("img", {src: `examples/small/${name}.jpg`, alt: "", loading: "lazy"}),
+    );
     button.addEventListener("click", async () => {
       const response = await fetch(`examples/${name}.jpg`);
       add([new File([await response.blob()], `${name}.jpg`, {type: "image/jpeg"})]);
@@ -410,62 +479,50 @@ function notesOf(faces) {
 
 // What the model gives beside the probabilities, folded away.
 function reasonsOf(face, id) {
-  const parts = [], emotion = t(`emotion_${face.shown}`), side = Math.round(face.quality?.side ?? 0);
+  const parts = [],
+    emotion = t(`emotion_${face.shown}`),
+    side = Math.round(face.quality?.side ?? 0);
   const figure = (src, alt, text) => make("figure", {}, make("img", {src, alt}), make("figcaption", {text}));
   if (face.crop) parts.push(figure(face.crop, t("crop_alt", {number: id}), t("crop_caption", {side})));
   if (face.heat) parts.push(figure(face.heat, t("heat_alt", {number: id, emotion}), t("heat_caption", {emotion})));
   if (face.crowd) {
-    const rows = SETTINGS.emotions.map((label, place) => [label, face.probabilities[label], face.crowd[SETTINGS.crowd[place]]]);
+    const rows = SETTINGS.emotions.map((label, place) => [
+      label,
+      face.probabilities[label],
+      face.crowd[SETTINGS.crowd[place]],
+    ]);
     rows.push(["contempt", null, face.crowd.contempt]);
-    const cell = (part) => part === null ? "–" : percentOf(part);
-    parts.push(make("table", {},
-      make("thead", {}, make("tr", {}, make("td"), ...["one_person", "ten_people"].map((key) => make("th", {scope: "col", text: t(key)})))),
-      make("tbody", {}, ...rows.map(([label, one, ten]) => make("tr", {},
-        make("th", {scope: "row", text: t(`emotion_${label}`)}), make("td", {text: cell(one)}), make("td", {text: cell(ten)}))))));
+    const cell = (part) => (part === null ? "–" : percentOf(part));
+    parts.push(
+      make(
+        "table",
+        {},
+        make(
+          "thead",
+          {},
+          make(
+            "tr",
+            {},
+            make("td"),
+            ...["one_person", "ten_people"].map((key) => make("th", {scope: "col", text: t(key)})),
+          ),
+        ),
+        make(
+          "tbody",
+          {},
+          ...rows.map(([label, one, ten]) =>
+            make(
+              "tr",
+              {},
+              make("th", {scope: "row", text: t(`emotion_${label}`)}),
+              make("td", {text: cell(one)}),
+              make("td", {text: cell(ten)}),
+            ),
+          ),
+        ),
+      ),
+    );
   }
   if (!parts.length) return "";
   return make("details", {class: "ifade-why"}, make("summary", {text: t("why")}), make("div", {}, ...parts));
-}
-
-// Files
-
-const stemOf = (name) => name.replace(/\.\w+$/, "");
-
-function jsonOf(photos) {
-  const entries = photos.map(({name, answer, problem}) => answer ?
-    {file: name, ...answer, faces: answer.faces.map(({crop, heat, ...face}) => face)} : {file: name, error: problem});
-  return new Blob([JSON.stringify(photos.length > 1 ? entries : entries[0], null, 2)], {type: "application/json"});
-}
-
-// The table that Python writes too: a row a face. Where numbers have a decimal comma, semicolons stand between them.
-function csvOf(photos) {
-  const rows = photos.flatMap(({name, answer, problem}) => {
-    if (!answer) return [{file: name, error: problem}];
-    const count = answer.faces.length;
-    const found = answer.faces.map((face, place) => ({file: name, faces: count, face: place + 1, ...valuesOf(face)}));
-    return count ? found : [{file: name, faces: 0}];
-  });
-  const comma = number(0.5, 1).includes(","), separator = comma ? ";" : ",";
-  const cell = (value, digits) => {
-    if (value === undefined || value === null) return "";
-    if (typeof value === "boolean") return value ? "TRUE" : "FALSE";
-    if (typeof value === "number") return (digits === null ? String(value) : value.toFixed(digits)).replace(".", comma ? "," : ".");
-    const text = /^[=+\-@\t]/.test(value) ? `./${value}` : value; // a spreadsheet would take it for a formula
-    return /[";,\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const columns = Object.entries(SETTINGS.columns);
-  const lines = [columns.map(([name]) => name), ...rows.map((row) => columns.map(([name, digits]) => cell(row[name], digits)))];
-  return new Blob([(comma ? "\ufeff" : "") + lines.map((line) => line.join(separator) + "\r\n").join("")], {type: "text/csv"});
-}
-
-function valuesOf(face) {
-  const [x1, y1, x2, y2] = face.box, {issues = [], yaw, pitch, roll} = face.quality ?? {};
-  const named = (prefix, values = {}) => Object.fromEntries(Object.entries(values).map(([label, value]) => [prefix + label, value]));
-  const [age_first, age_last] = face.age_range ?? [];
-  return {
-    x1, y1, x2, y2, score: face.score, search: face.search, shown: face.shown, sure: face.sure, issues: issues.join(" "),
-    ...face.consensus, fer_emotion: face.emotion, ...named("fer_", face.probabilities), ...named("crowd_", face.crowd),
-    age: face.age, age_first, age_last, age_sure: face.age_sure, apparent_gender: face.apparent_gender,
-    gender_sure: face.gender_sure, ...named("gender_", face.gender), yaw, pitch, roll,
-  };
 }

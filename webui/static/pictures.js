@@ -4,7 +4,9 @@ import {drawBox} from "./cards.js";
 import {make} from "./dom.js";
 
 const LABEL_WIDTH = 64; // CSS pixels of a box from which on its label says more than its number
-const THUMBNAIL = 72, SAVED_SIDE = 4096, DRAWN_SIDE = 1000; // pixels; DRAWN_SIDE: of a saved picture, by which its boxes are drawn
+const THUMBNAIL = 72,
+  SAVED_SIDE = 4096,
+  DRAWN_SIDE = 1000; // pixels; DRAWN_SIDE: of a saved picture, by which its boxes are drawn
 const BLURRED_PARTS = 7; // of a blurred face: so many spots from side to side
 
 export async function loadImage(url) {
@@ -15,13 +17,14 @@ export async function loadImage(url) {
 }
 
 export function fits({naturalWidth, naturalHeight}, {width, height}) {
-  return Math.abs(naturalWidth * height / width - naturalHeight) <= Math.max(1, naturalHeight / 100);
+  return Math.abs((naturalWidth * height) / width - naturalHeight) <= Math.max(1, naturalHeight / 100);
 }
 
 export function shrunk(image) {
-  const scale = THUMBNAIL * 2 / Math.min(image.naturalWidth, image.naturalHeight);
+  const scale = (THUMBNAIL * 2) / Math.min(image.naturalWidth, image.naturalHeight);
   const canvas = make("canvas", {width: THUMBNAIL * 2, height: THUMBNAIL * 2});
-  const width = image.naturalWidth * scale, height = image.naturalHeight * scale;
+  const width = image.naturalWidth * scale,
+    height = image.naturalHeight * scale;
   canvas.getContext("2d").drawImage(image, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
   return canvas;
 }
@@ -32,14 +35,18 @@ export const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "ima
 export async function drawPhoto(photo, draw) {
   const image = await loadImage(photo.url);
   const scale = Math.min(1, SAVED_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
-  const canvas = make("canvas", {width: Math.round(image.naturalWidth * scale), height: Math.round(image.naturalHeight * scale)});
+  const canvas = make("canvas", {
+    width: Math.round(image.naturalWidth * scale),
+    height: Math.round(image.naturalHeight * scale),
+  });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
   draw(canvas);
   return canvas;
 }
 
 export function drawSavedBoxes(canvas, answer, wordsOf) {
-  const context = canvas.getContext("2d"), scale = Math.max(canvas.width, canvas.height) / DRAWN_SIDE;
+  const context = canvas.getContext("2d"),
+    scale = Math.max(canvas.width, canvas.height) / DRAWN_SIDE;
   context.scale(scale, scale);
   drawFaces(context, answer, canvas.width / scale, canvas.height / scale, wordsOf, null);
 }
@@ -49,25 +56,34 @@ export function drawFaces(context, answer, width, height, wordsOf, lit) {
   const faces = answer.faces.map((face, place) => [place + 1, face]);
   faces.sort(([a], [b]) => (a === lit) - (b === lit)); // the lit one above the others
   for (const [id, face] of faces) {
-    const box = face.box.map((value, i) => i % 2 ? value / answer.height * height : value / answer.width * width);
+    const box = face.box.map((value, i) => (i % 2 ? (value / answer.height) * height : (value / answer.width) * width));
     context.globalAlpha = lit && id !== lit ? 0.35 : 1;
     const words = id === lit || box[2] - box[0] >= LABEL_WIDTH ? `${id}  ${wordsOf(face)}` : String(id);
-    drawBox(context, box, id, [words], width, height);
+    drawBox(context, box, id, words, width, height);
   }
   context.globalAlpha = 1;
 }
 
 // Each face and what is around it, in so few spots that nobody is known by them.
 export function blurFaces(canvas, answer) {
-  const context = canvas.getContext("2d"), scale = canvas.width / answer.width;
+  const context = canvas.getContext("2d"),
+    scale = canvas.width / answer.width;
   const source = make("canvas", {width: canvas.width, height: canvas.height});
   source.getContext("2d").drawImage(canvas, 0, 0);
-  for (const {box: [x1, y1, x2, y2]} of answer.faces) {
-    const x = (x1 + x2) / 2 * scale, y = (y1 + y2) / 2 * scale, across = 0.7 * (x2 - x1) * scale, along = 0.8 * (y2 - y1) * scale;
+  for (const {
+    box: [x1, y1, x2, y2],
+  } of answer.faces) {
+    const x = ((x1 + x2) / 2) * scale,
+      y = ((y1 + y2) / 2) * scale,
+      across = 0.7 * (x2 - x1) * scale,
+      along = 0.8 * (y2 - y1) * scale;
     // Beyond the edge there is nothing, and nothing would let the face shine through.
-    const left = Math.max(0, x - across), width = Math.min(canvas.width, x + across) - left;
-    const top = Math.max(0, y - along), height = Math.min(canvas.height, y + along) - top;
-    const spots = make("canvas", {width: BLURRED_PARTS, height: BLURRED_PARTS}), small = spots.getContext("2d");
+    const left = Math.max(0, x - across),
+      width = Math.min(canvas.width, x + across) - left;
+    const top = Math.max(0, y - along),
+      height = Math.min(canvas.height, y + along) - top;
+    const spots = make("canvas", {width: BLURRED_PARTS, height: BLURRED_PARTS}),
+      small = spots.getContext("2d");
     small.imageSmoothingQuality = "high";
     small.drawImage(averaged(source, left, top, width, height), 0, 0, BLURRED_PARTS, BLURRED_PARTS);
     context.save();

@@ -1,38 +1,49 @@
 // The Video tab: sends a file, follows the work on it, and shows what was found beside the visitor's own copy.
 
-import {answerOf, drawBox, fillCard, makeCard, offerAgeGender} from "./cards.js";
+import {answerOf, drawBox, makePeople, offerAgeGender} from "./cards.js";
 import {formatLength, formatTime, prepareCanvas} from "./chart.js";
-import {makeCurve} from "./curve.js";
-import {CALM, askFirst, make, setText, shrinkHead, sleep} from "./dom.js";
-import {ServerError, Session, makeAttempt, saveReport} from "./exchange.js";
+import {CALM, make, setText, shrinkHead, sleep} from "./dom.js";
+import {makeAttempt, Session} from "./exchange.js";
 import {isPhoto} from "./files.js";
 import {percentOf, t, translate} from "./language.js";
-import {makeMarkers} from "./markers.js";
-import {makeWeights, renderReport, savePage} from "./report.js";
+import {makePanel} from "./panel.js";
 import {SETTINGS} from "./settings.js";
 
-const POLL = 500, KEEP = 60000; // milliseconds between questions while there is work, and while results are looked at
+const POLL = 500,
+  KEEP = 60000; // milliseconds between questions while there is work, and while results are looked at
 const MAX_ROWS_SHOWN = 60000; // of faces, from which the player's boxes and the cards are drawn
 const MAX_CARDS = 4;
 
 export function mountVideo(element) {
   element.innerHTML = translate(element.innerHTML);
   const find = (name) => element.querySelector(`.ifade-${name}`);
-  const stage = find("stage"), player = find("player"), overlay = find("overlay"), invitation = find("invitation");
-  const chooser = find("file"), progress = find("progress"), status = find("film-status"), problem = find("problem");
-  const rateSelect = find("rate"), ageGender = find("age-gender"), people = find("people"), note = find("session-note");
-  const markerNote = find("marker-note"), reportNote = find("report-note"), results = find("results");
+  const stage = find("stage"),
+    player = find("player"),
+    overlay = find("overlay"),
+    invitation = find("invitation");
+  const chooser = find("file"),
+    progress = find("progress"),
+    status = find("film-status"),
+    problem = find("problem");
+  const rateSelect = find("rate"),
+    ageGender = find("age-gender"),
+    note = find("session-note"),
+    results = find("results");
+  const showPeople = makePeople(find("people"), MAX_CARDS);
 
-  let session = null, run = 0; // run tells old work that it is over
+  let session = null,
+    run = 0; // run tells old work that it is over
   let sending = null; // an AbortController while the file is sent
-  let points = [], frames = []; // frames: {seconds, faces: Map by id of {box, shown, sure, issues, probabilities, index, apparent}}
-  const cards = new Map(); // by id, of the people at this moment
-  let size = null, length = 0, finished = false, hasBaseline = false, keeper = null;
+  let points = [],
+    frames = []; // frames: {seconds, faces: Map by id of {box, shown, sure, issues, probabilities, index, apparent}}
+  let size = null,
+    length = 0,
+    finished = false,
+    keeper = null;
   let source = ""; // the file's name without its ending
 
   const say = (text) => setText(problem, text);
-  const attempt = makeAttempt(reportNote);
-  const lasting = (seconds) => seconds < 60 ? formatLength(seconds) : t("minutes", {minutes: formatTime(seconds)});
+  const lasting = (seconds) => (seconds < 60 ? formatLength(seconds) : t("minutes", {minutes: formatTime(seconds)}));
 
   setText(find("invitation-words"), t("video_invitation"));
   find("limits").textContent = t("video_limits", SETTINGS.video);
@@ -40,35 +51,27 @@ export function mountVideo(element) {
   for (const rate of SETTINGS.video.rates) rateSelect.append(make("option", {value: rate, text: String(rate)}));
   rateSelect.value = SETTINGS.video.rate;
   offerAgeGender(ageGender, find("apparent-note"));
-  const weights = makeWeights(element.querySelector(".ifade-formula"), (wanted) => attempt(async () => takeState(await session.weights(wanted)))());
-
-  // Other weights or another zero: everything that says an index.
-  async function takeState(state) {
-    weights.show(state.weights);
-    points = state.curve;
-    hasBaseline = Object.keys(state.baseline).length > 0;
-    find("baseline-off").hidden = !hasBaseline;
-    drawChart();
-    useCurve();
-    drawMoment();
-    await showReport();
-  }
-
-  async function showReport() {
-    renderReport(find("report"), await session.report(), curve.percent);
-  }
 
   // Sending and following the work
 
   function send(file, mine) {
     sending = new AbortController();
     return session.video(file, {
-      rate: rateSelect.value, ageGender: ageGender.checked, signal: sending.signal,
+      rate: rateSelect.value,
+      ageGender: ageGender.checked,
+      signal: sending.signal,
       onProgress(sent, all) {
         if (mine !== run) return;
         progress.value = sent / all;
-        setText(status, sent === all ? t("opening") :
-          t("sending_part", {part: percentOf(Math.floor(100 * sent / all) / 100), megabytes: Math.ceil(all / 2 ** 20)}));
+        setText(
+          status,
+          sent === all
+            ? t("opening")
+            : t("sending_part", {
+                part: percentOf(Math.floor((100 * sent) / all) / 100),
+                megabytes: Math.ceil(all / 2 ** 20),
+              }),
+        );
       },
     });
   }
@@ -94,7 +97,8 @@ export function mountVideo(element) {
       session = opened;
       let state = await send(file, mine);
       sending = null;
-      let asked = 0, failures = 0;
+      let asked = 0,
+        failures = 0;
       const began = performance.now();
       while (mine === run) {
         size = state.size;
@@ -110,7 +114,7 @@ export function mountVideo(element) {
           }
           failures = 0;
         } catch (error) {
-          if (error.status && error.status !== 503 || ++failures > 20) throw error; // a short break of the line, or of the server, is waited out
+          if ((error.status && error.status !== 503) || ++failures > 20) throw error; // a short break of the line, or of the server, is waited out
         }
       }
       if (mine !== run) return;
@@ -126,17 +130,24 @@ export function mountVideo(element) {
   }
 
   function showState(state, began) {
-    const passed = (performance.now() - began) / 1000, all = state.duration;
+    const passed = (performance.now() - began) / 1000,
+      all = state.duration;
     length = all ? Math.max(all, state.position) : state.position;
     if (state.state === "waiting") {
       progress.removeAttribute("value");
-      setText(status, !state.ahead ? t("starting") : t(state.ahead === 1 ? "one_ahead" : "many_ahead", {count: state.ahead}));
+      setText(
+        status,
+        !state.ahead ? t("starting") : t(state.ahead === 1 ? "one_ahead" : "many_ahead", {count: state.ahead}),
+      );
       return;
     }
     if (all) progress.value = Math.min(state.position / all, 1);
     else progress.removeAttribute("value");
-    const left = all && state.position > 1 && passed > 2 ? (all - state.position) * passed / state.position : 0;
-    const analysed = t(all ? "analysed_of" : "analysed", {position: lasting(state.position), duration: all && lasting(all)});
+    const left = all && state.position > 1 && passed > 2 ? ((all - state.position) * passed) / state.position : 0;
+    const analysed = t(all ? "analysed_of" : "analysed", {
+      position: lasting(state.position),
+      duration: all && lasting(all),
+    });
     const rest = left < 90 ? t("seconds", {seconds: Math.ceil(left)}) : t("minutes", {minutes: Math.ceil(left / 60)});
     setText(status, left > 1 ? t("time_left", {analysed, left: rest}) : analysed);
   }
@@ -152,13 +163,12 @@ export function mountVideo(element) {
     if (mine !== run) return;
     finished = true;
     takeCurve(report, state.position);
-    renderReport(find("report"), report, curve.percent);
     results.hidden = false;
+    panel.showReport(report);
     const ended = state.state === "stopped" && !state.error ? "stopped" : "finished";
     setText(status, t(ended, {frames: report.frames, length: lasting(state.position)}));
     say([state.error, state.state === "done" && state.incomplete].filter(Boolean).join(" "));
-    find("baseline").disabled = false;
-    weights.enable(true);
+    panel.enable(true);
     clearInterval(keeper);
     keeper = setInterval(() => session.progress().catch(() => {}), KEEP);
     if (report.people.reduce((sum, person) => sum + person.frames, 0) <= MAX_ROWS_SHOWN) {
@@ -172,22 +182,34 @@ export function mountVideo(element) {
 
   // The parts of the table by frame. Frames without a face have no faces.
   function framesOf(parts) {
-    const result = [], labels = SETTINGS.emotions.map((label) => `smoothed_${label}`);
+    const result = [],
+      labels = SETTINGS.emotions.map((label) => `smoothed_${label}`);
     for (const table of parts) {
       const together = (names, row) => names.map((name) => table[name][row]);
       table.seconds.forEach((seconds, row) => {
         if (result.at(-1)?.seconds !== seconds) result.push({seconds, faces: new Map()});
         if (!table.faces[row]) return;
-        result.at(-1).faces.set(table.person[row], {
-          box: together(["x1", "y1", "x2", "y2"], row), shown: table.smoothed_shown[row], sure: table.smoothed_sure[row],
-          issues: table.issues[row].split(" ").filter(Boolean),
-          probabilities: together(labels, row), index: together(["index", "index_deviation"], row),
-          apparent: table.age[row] === null ? null : {
-            age: table.age[row], age_range: together(["age_first", "age_last"], row), age_sure: table.age_sure[row],
-            apparent_gender: table.apparent_gender[row], gender_sure: table.gender_sure[row],
-            gender: Object.fromEntries(SETTINGS.genders.map((label) => [label, table[`gender_${label}`][row]])),
-          },
-        });
+        result
+          .at(-1)
+          .faces.set(table.person[row], {
+            box: together(["x1", "y1", "x2", "y2"], row),
+            shown: table.smoothed_shown[row],
+            sure: table.smoothed_sure[row],
+            issues: table.issues[row].split(" ").filter(Boolean),
+            probabilities: together(labels, row),
+            index: together(["index", "index_deviation"], row),
+            apparent:
+              table.age[row] === null
+                ? null
+                : {
+                    age: table.age[row],
+                    age_range: together(["age_first", "age_last"], row),
+                    age_sure: table.age_sure[row],
+                    apparent_gender: table.apparent_gender[row],
+                    gender_sure: table.gender_sure[row],
+                    gender: Object.fromEntries(SETTINGS.genders.map((label) => [label, table[`gender_${label}`][row]])),
+                  },
+          });
       });
     }
     return result;
@@ -195,9 +217,13 @@ export function mountVideo(element) {
 
   // The index of every face as the curve shows it, whose lines are straight between its points.
   function useCurve() {
-    const lines = {}, places = {};
+    const lines = {},
+      places = {};
     for (const {seconds, people} of points) {
-      for (const [id, reading] of Object.entries(people)) (lines[id] ??= []).push([seconds, reading]);
+      for (const [id, reading] of Object.entries(people)) {
+        lines[id] ??= [];
+        lines[id].push([seconds, reading]);
+      }
     }
     for (const {seconds, faces} of frames) {
       for (const [id, face] of faces) {
@@ -206,7 +232,8 @@ export function mountVideo(element) {
         let place = places[id] ?? 0;
         while (place + 1 < line.length && line[place + 1][0] <= seconds) place++;
         places[id] = place;
-        const [from, before] = line[place], [to, after] = line[place + 1] ?? line[place];
+        const [from, before] = line[place],
+          [to, after] = line[place + 1] ?? line[place];
         const part = to > from ? Math.min(Math.max((seconds - from) / (to - from), 0), 1) : 0;
         face.index = before.map((value, i) => value + part * (after[i] - value));
       }
@@ -231,17 +258,24 @@ export function mountVideo(element) {
     invitation.hidden = false;
     setText(find("invitation-words"), t("cannot_play"));
   });
-  for (const name of ["timeupdate", "seeked", "loadeddata"]) player.addEventListener(name, () => { drawMoment(); drawChart(); });
+  for (const name of ["timeupdate", "seeked", "loadeddata"])
+    player.addEventListener(name, () => {
+      drawMoment();
+      drawChart();
+    });
 
   // The latest frame of a moment, the next one, and which part of the way has passed.
   function frameAt(now) {
-    let low = 0, high = frames.length;
+    let low = 0,
+      high = frames.length;
     while (low < high) {
       const middle = (low + high) >> 1;
       if (frames[middle].seconds <= now + 0.02) low = middle + 1;
       else high = middle;
     }
-    const before = frames[low - 1], after = frames[low], spacing = 1.5 / Number(rateSelect.dataset.used);
+    const before = frames[low - 1],
+      after = frames[low],
+      spacing = 1.5 / Number(rateSelect.dataset.used);
     if (player.hidden || !before || now - before.seconds > spacing) return {faces: new Map()};
     if (CALM.matches || !after || after.seconds - before.seconds > spacing) return {faces: before.faces};
     const part = (now - before.seconds) / (after.seconds - before.seconds);
@@ -251,32 +285,20 @@ export function mountVideo(element) {
   function drawMoment() {
     const moment = frameAt(player.currentTime);
     drawBoxes(moment);
-    for (const [id, card] of cards) {
-      if (moment.faces.has(id)) continue;
-      card.root.remove();
-      cards.delete(id);
-    }
-    for (const id of [...moment.faces.keys()].sort((a, b) => a - b).slice(0, MAX_CARDS)) {
-      if (!cards.has(id)) cards.set(id, makeCard(id));
-      fillCard(cards.get(id), id, moment.faces.get(id), curve.percent);
-    }
-    const order = [...cards.keys()].sort((a, b) => a - b).map((id) => cards.get(id).root);
-    const hint = order.length ? [] : [make("p", {class: "ifade-people-hint", text: t(finished && frames.length ? "nobody" : "people_hint")})];
-    const wanted = [...order, ...hint];
-    if (hint.length && people.children.length === 1) setText(people.firstChild, hint[0].textContent);
-    else if (wanted.some((root, place) => people.children[place] !== root)) people.replaceChildren(...wanted);
+    showPeople(moment.faces, t(finished && frames.length ? "nobody" : "people_hint"), panel.curve.percent);
   }
 
   function drawBoxes({faces, next, part}) {
-    const width = stage.clientWidth, height = stage.clientHeight;
+    const width = stage.clientWidth,
+      height = stage.clientHeight;
     if (!width) return;
     const context = prepareCanvas(overlay);
     for (const [id, face] of faces) {
       const box = face.box.map((value, i) => {
         const place = value + (next?.has(id) ? part * (next.get(id).box[i] - value) : 0);
-        return place / size[i % 2] * (i % 2 ? height : width);
+        return (place / size[i % 2]) * (i % 2 ? height : width);
       });
-      drawBox(context, box, id, [`${id}  ${answerOf(face)}`], width, height);
+      drawBox(context, box, id, `${id}  ${answerOf(face)}`, width, height);
     }
   }
 
@@ -287,32 +309,17 @@ export function mountVideo(element) {
   }
   follow();
 
-  const curve = makeCurve(find("curve"), {
-    name: "ifade-video", whole: t("whole_video"), seek,
-    onScale() {
-      drawMoment();
-      if (finished) attempt(showReport)();
-    },
-  });
-  const markers = makeMarkers(find("marking"), {
-    session: () => session, now, seek, gone() {},
-    changed(all) {
-      curve.show({markers: all});
-      if (finished) attempt(showReport)();
-    },
-  });
-
   function seek(seconds) {
     if (!player.hidden) player.currentTime = seconds;
   }
 
   // The moment that is looked at: the player's, or of a file that it cannot play that under the chart's cursor.
   function now() {
-    return player.hidden ? curve.cursor ?? 0 : player.currentTime;
+    return player.hidden ? (panel.curve.cursor ?? 0) : player.currentTime;
   }
 
   function drawChart() {
-    curve.show({points, length, playhead: player.hidden ? null : player.currentTime});
+    panel.curve.show({points, length, playhead: player.hidden ? null : player.currentTime});
   }
   new ResizeObserver(() => drawMoment()).observe(stage);
 
@@ -333,14 +340,10 @@ export function mountVideo(element) {
     frames = [];
     size = null;
     length = 0;
-    finished = hasBaseline = false;
-    for (const target of [problem, status, note, markerNote, reportNote]) setText(target, "");
-    find("report").replaceChildren();
-    results.hidden = find("baseline").disabled = find("baseline-off").hidden = true;
-    weights.show({...SETTINGS.valence});
-    weights.enable(false);
-    markers.take([]);
-    curve.reset();
+    finished = false;
+    for (const target of [problem, status, note]) setText(target, "");
+    results.hidden = true;
+    panel.reset();
     drawMoment();
   }
 
@@ -364,55 +367,56 @@ export function mountVideo(element) {
   });
   element.addEventListener("ifade-file", ({detail}) => start(detail)); // dropped or pasted, see files.js
 
-  find("film-stop").addEventListener("click", attempt(async () => {
-    find("film-stop").disabled = true;
-    if (sending) {
+  find("film-stop").addEventListener(
+    "click",
+    makeAttempt(problem)(async () => {
+      find("film-stop").disabled = true;
+      if (sending) {
+        run++;
+        await forget();
+        working(false);
+        setText(status, t("stopped_before"));
+      } else {
+        await session.stop();
+      }
+    }),
+  );
+
+  const panel = makePanel(element, {
+    session: () => session,
+    now,
+    seek,
+    redraw: drawMoment,
+    source: () => source,
+    take(state) {
+      points = state.curve;
+      drawChart();
+      useCurve();
+      drawMoment();
+    },
+    async baseline() {
+      const from = now(),
+        words = t("baseline_from", {from: formatTime(from), to: formatTime(from + SETTINGS.baselineSeconds)});
+      return [await session.baseline(true, from), words];
+    },
+    settings: () => [
+      [t("length"), lasting(length)],
+      ...(size ? [[t("frame_size"), t("pixels", {width: size[0], height: size[1]})]] : []),
+      [t("frames_a_second"), rateSelect.dataset.used],
+    ],
+    async forget() {
       run++;
       await forget();
+      reset();
+      player.removeAttribute("src");
+      player.load();
+      player.hidden = true;
+      invitation.hidden = false;
+      setText(find("invitation-words"), t("video_invitation"));
       working(false);
-      setText(status, t("stopped_before"));
-    } else {
-      await session.stop();
-    }
-  }));
-
-  find("baseline").addEventListener("click", attempt(async () => {
-    const from = now();
-    await takeState(await session.baseline(true, from));
-    setText(markerNote, t("baseline_from", {from: formatTime(from), to: formatTime(from + SETTINGS.baselineSeconds)}));
-  }, markerNote));
-  find("baseline-off").addEventListener("click", attempt(async () => {
-    await takeState(await session.baseline(false));
-    setText(markerNote, t("baseline_forgotten"));
-  }, markerNote));
-
-  find("report-page").addEventListener("click", attempt(async () => {
-    const report = await session.report();
-    savePage(source, report, curve.percent, [
-      [t("length"), lasting(length)],
-      ...size ? [[t("frame_size"), t("pixels", {width: size[0], height: size[1]})]] : [],
-      [t("frames_a_second"), rateSelect.dataset.used],
-      [t("age_gender"), t(ageGender.checked ? "yes" : "no")],
-      [t("baseline"), t(hasBaseline ? "baseline_of_everybody" : "no_baseline")],
-    ]);
-  }));
-
-  for (const button of element.querySelectorAll(".ifade-download")) {
-    button.addEventListener("click", attempt(() => saveReport(session, button.dataset.file, source)));
-  }
-
-  askFirst(find("delete"), t("delete_really"), async () => {
-    run++;
-    await forget();
-    reset();
-    player.removeAttribute("src");
-    player.load();
-    player.hidden = true;
-    invitation.hidden = false;
-    setText(find("invitation-words"), t("video_invitation"));
-    working(false);
-    note.textContent = t("results_deleted");
-    find("choose").focus();
+      note.textContent = t("results_deleted");
+      find("choose").focus();
+    },
   });
 
   const leave = () => session?.leave();

@@ -1,0 +1,47 @@
+"""What other packages import and this program never uses: it is left out, or imported when somebody uses it."""
+
+import contextlib
+import importlib
+import sys
+import types
+from collections.abc import Iterator, Mapping
+
+
+class _Later(types.ModuleType):
+    """Stands for a module until something is asked of it."""
+
+    def __getattr__(self, name: str):
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextlib.contextmanager
+def imported_later(*names: str) -> Iterator[None]:
+    """Let `import NAME` bind a stand-in meanwhile, which imports the module when it is first used.
+
+    Args:
+        names: of modules; for a module of a package also the package, before it. What is imported already stays as it is.
+    """
+    later = {name: _Later(name) for name in names if name not in sys.modules}
+    for name, module in later.items():
+        package, _, attribute = name.rpartition(".")
+        if package in later:
+            setattr(later[package], attribute, module)
+    with _in_place(later):
+        yield
+
+
+@contextlib.contextmanager
+def not_installed(*names: str) -> Iterator[None]:
+    """Let `import NAME` fail meanwhile, as where the package is not installed; it must know how to do without."""
+    with _in_place({name: None for name in names if name not in sys.modules}):
+        yield
+
+
+@contextlib.contextmanager
+def _in_place(modules: Mapping[str, types.ModuleType | None]) -> Iterator[None]:
+    sys.modules.update(modules)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in modules:
+            del sys.modules[name]
