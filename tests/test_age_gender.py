@@ -51,7 +51,7 @@ class TestEstimator:
         assert analyzer.estimator is None and build_sessions() is not None
         (face,) = analyzer.analyze(load_image(EXAMPLES / "astronaut.jpg"), age_gender=True).faces
         assert face.shown == "happy" and face.age_distribution is None and face.apparent == []
-        assert settings(None)["ageCoverage"] is None
+        assert settings(None)["measuredCoverage"] is None
         assert call(command_line.main, EXAMPLES / "astronaut.jpg", "--age-gender") == 1
         assert "age_gender.onnx" in capsys.readouterr().err
         # One that is asked for by name and missing is an error.

@@ -105,7 +105,7 @@ def settings(coverage: dict[str, float] | None, limits: Limits = Limits()) -> di
         "adult": ADULT,
         "genderSure": GENDER_SURE,
         "ageCoverage": AGE_COVERAGE,
-        "ageCoverage": coverage,
+        "measuredCoverage": coverage,
         "valence": VALENCE,
         "formula": FORMULA,
         "neutralZone": NEUTRAL_ZONE,
@@ -130,7 +130,7 @@ def language_links() -> gr.HTML:
     return gr.HTML(markup, elem_id="ifade-languages")
 
 
-def age_coverage(metrics: dict) -> dict[str, float]:
+def measured_coverage(metrics: dict) -> dict[str, float]:
     """Of how many people the range of years held the age, 0 to 1 by data set, where the metrics of an estimator say it."""
     return {
         dataset: figures["all"]["coverage"]

@@ -30,7 +30,7 @@ from webui.client import (
     STATIC,
     DocumentMiddleware,
     example_routes,
-    age_coverage,
+    measured_coverage,
     module_routes,
     settings,
 )
@@ -122,7 +122,7 @@ def launch(
             await running.enter_async_context(returning_memory(limits))
             yield
 
-    coverage = None if analyzer.estimator is None else age_coverage(analyzer.estimator.metrics)
+    coverage = None if analyzer.estimator is None else measured_coverage(analyzer.estimator.metrics)
     address = address or listen()
     middleware = [
         Middleware(PolicyMiddleware),
