@@ -3,6 +3,7 @@
 import cv2
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from inference.types import AGES, central_age
@@ -35,6 +36,12 @@ def test_fused_batch_norm_is_batch_norm():
     assert used[0].mean() > 0.5
     for weight, other in zip(*(layer.get_weights() for layer in pair)):
         np.testing.assert_allclose(weight, other, atol=2e-3)
+
+
+@pytest.mark.parametrize("layer", [AreaResize, AgeDistribution, FusedBatchNormalization, interval_loss])
+def test_saved_networks_find_them_by_a_name_that_does_not_say_where_they_lie(layer):
+    name = f"ifade>{layer.__name__}"
+    assert keras.saving.get_registered_name(layer) == name and keras.saving.get_registered_object(name) is layer
 
 
 class TestDistribution:
