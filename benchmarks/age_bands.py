@@ -7,18 +7,20 @@ the calibration too.
 """
 
 import argparse
-import json
 import sys
 
 from benchmarks.age_gender import FILES
 from benchmarks.results import write_result
 from inference.model_files import MODELS
 from inference.types import ADULT, AGE_COVERAGE
+from training.report import read_report, report_path
 
 COVERED = (0.76, 0.84)
+"""The range of years is to hold a part of each age group that lies between these."""
 LARGEST_BIAS = 3.0
+"""Each age group is to be judged at most so many years too young or too old in the mean."""
 LARGEST_ADULT_RANGE = 0.05
-"""What is aimed at, in every age group."""
+"""At most this part of the minors is to be shown an adult range."""
 
 
 def to_markdown(report: dict) -> str:
@@ -72,7 +74,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.age_bands", description="Ages by age group.")
     parser.add_argument("--docs", action="store_true", help="write docs/results/age_bands.md")
     args = parser.parse_args()
-    report = json.loads((MODELS / FILES[0]).read_text())
+    report = read_report(report_path(MODELS / FILES[0]))
     if "bands" not in report:
         print(f"error: {FILES[0]}: has no bands; python -m export.age_gender --again measures them.", file=sys.stderr)
         return 1

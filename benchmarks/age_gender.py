@@ -7,7 +7,6 @@ settings of the runs that are named are added to those in docs/results/age_gende
 """
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -19,12 +18,15 @@ from benchmarks.runs import read_run
 from benchmarks.speed import BATCHES, median_milliseconds, processor
 from inference.age_gender import AgeGenderEstimator
 from inference.model_files import MODELS
-from training.demographic_report import to_markdown
+from training.age_gender.evaluate import tables
+from training.report import read_report, report_path
 
 RUNS = "age_gender_runs"
-VIEWS = "age_gender_views"
-FILES = ("age_gender_metrics.json", "age_gender_fairface_metrics.json")
-"""The reports of the model that is served and of the one of freer terms."""
+"""The name of the records of training runs in docs/results."""
+TTA = "age_gender_tta"
+"""The name of the comparison of views for test-time augmentation in docs/results."""
+FILES = ("age_gender.onnx", "age_gender_fairface.onnx")
+"""The model that is served and the one of freer terms."""
 
 
 def headline(reports: list[dict]) -> list[str]:
@@ -37,7 +39,12 @@ def headline(reports: list[dict]) -> list[str]:
     for report in reports:
         utkface, fairface = (report["metrics"][name] for name in ("UTKFace", "FairFace"))
         worst = fairface["race"][fairface["gap"]["race"]["gender"]["worst"]]["gender"]
-        cells = [f"`{report['model']}`", report["dataset"], *_figures(utkface["all"], fairface["all"]), f"{worst:.1%}"]
+        cells = [
+            f"`{report['model']}`",
+            report["metadata"]["dataset"],
+            *_figures(utkface["all"], fairface["all"]),
+            f"{worst:.1%}",
+        ]
         cells.append(f"{(MODELS / report['model']).stat().st_size / 1e6:.1f} MB")
         lines.append(f"| {' | '.join(cells)} |")
     for report in reports:
@@ -83,39 +90,43 @@ def speed(report: dict, repeats: int = 30) -> str:
     estimator = AgeGenderEstimator(report["model"], threads=1, cuda=False)
     faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), *[estimator.input_size] * 2, 3), np.uint8)
     return ", ".join(
-        f"{median_milliseconds(lambda: estimator.answers(faces[:batch]), repeats, time.thread_time) / batch:.2f} in a batch of {batch}"
+        f"{median_milliseconds(lambda: estimator.predict(faces[:batch]), repeats, time.thread_time) / batch:.2f} in a batch of {batch}"
         for batch in BATCHES
     )
 
 
-def views(report: dict) -> str:
-    """In which sizes the networks of a report look at a face, and what that was chosen by, where the report says so."""
-    chosen = f"; [compared]({VIEWS}.md)" if (RESULTS / f"{VIEWS}.md").is_file() else ""
-    return f"shown as {report['views']} pixels (m: the mirror image{chosen}), " if "views" in report else ""
+def tta(report: dict) -> str:
+    """The test-time augmentation of the networks of a report, and what it was chosen by, where the report says so."""
+    chosen = f"; [compared]({TTA}.md)" if (RESULTS / f"{TTA}.md").is_file() else ""
+    return (
+        f"shown as {report['metadata']['views']} pixels (m: the mirror image{chosen}), "
+        if "views" in report["metadata"]
+        else ""
+    )
 
 
 def integers(report: dict) -> str:
     """What stands behind the number of parameters."""
-    return " in 8-bit integers" if report.get("weights") == "int8" else ""
+    return " in 8-bit integers" if report["metadata"].get("weights") == "int8" else ""
 
 
 def _groups(report: dict) -> list[str]:
-    return to_markdown(report["metrics"], report.get("disturbed"))
+    return tables(report["metrics"], report.get("disturbed"))
 
 
 def section(reports: list[dict], runs: dict[str, dict]) -> str:
     """The page in docs/results."""
     served = reports[0]
+    metadata, name = served["metadata"], report_path(MODELS / served["model"]).name
     return "\n".join(
         [
             *headline(reports),
             "",
-            f"`{served['model']}`, from {served['runs']}: {int(served['parameters']):,} parameters{integers(served)}, {served['input_size']} pixels, "
-            f"{views(served)}trained on "
-            f"{served['dataset']} ({served['terms']}). Epoch, calibration and this choice were made on faces taken from "
+            f"`{served['model']}`, from {metadata['runs']}: {int(metadata['parameters']):,} parameters{integers(served)}, {metadata['input_size']} pixels, "
+            f"{tta(served)}trained on "
+            f"{metadata['dataset']} ({metadata['terms']}). Epoch, calibration and this choice were made on faces taken from "
             "the training parts; nothing was chosen on the faces below, measured by `python -m export.age_gender`, which "
-            f"writes [models/{served['model'].replace('.onnx', '_metrics.json')}]"
-            f"(../../models/{served['model'].replace('.onnx', '_metrics.json')}). An age group is right where the age that is "
+            f"writes [models/{name}](../../models/{name}). An age group is right where the age that is "
             "shown lies in it.",
             "",
             f"Median milliseconds of processor time a face on one thread of {processor()}: {speed(served)}.",
@@ -138,7 +149,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         runs = read_figures(RUNS) | {run.name: read_run(run) for run in args.runs}
-        text = section([json.loads((MODELS / name).read_text()) for name in FILES if (MODELS / name).is_file()], runs)
+        text = section([read_report(report_path(MODELS / name)) for name in FILES if (MODELS / name).is_file()], runs)
     except (OSError, IndexError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -27,15 +27,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.scenes import Geometry, enlarge, on_background, random_frame, turned_views
 from benchmarks.results import write_result
+from benchmarks.scenes import Geometry, enlarge, on_background, random_frame, turned_views
 from inference.alignment import crop_geometry, cut_square
 from inference.detector import FaceDetector, as_near
 from inference.emotion import EmotionClassifier
 from inference.images import SUFFIXES, load_image
 from inference.model_files import ModelError
 from inference.types import POINTS, Detection
-from training.data import DataError, add_data_arguments, load_fer2013
+from training.datasets import DataError
+from training.emotion.data import add_data_arguments, load_fer2013
 
 LOWEST_SCORE = 0.72
 """Score of the look from near from which a face counts as found here."""
@@ -58,7 +59,7 @@ SHOWN_RULES = (
 FRAME = (BY_EYES, BY_BOX, "eyes x / side", EYE_LINE, "roll of the eyes, degrees")
 
 Pair = tuple[Detection, Detection]
-"""Where the search saw a face, and the look from near."""
+"""Where the search saw a face, and where the look from near saw it."""
 
 
 def look(detector: FaceDetector, image: np.ndarray) -> Pair | None:
@@ -128,7 +129,12 @@ def moved(a: np.ndarray, b: np.ndarray) -> float:
 
 def predict(classifier: EmotionClassifier, crops: list[np.ndarray]) -> np.ndarray:
     """Probabilities (N, 7) of grey crops."""
-    return np.concatenate([classifier.predict(np.stack(crops[i : i + 256])) for i in range(0, len(crops), 256)])
+    return np.concatenate(
+        [
+            classifier.predict(np.stack(crops[i : i + 256]), ["probabilities"])["probabilities"]
+            for i in range(0, len(crops), 256)
+        ]
+    )
 
 
 def cut(picture: np.ndarray, pair: Pair, rules: dict, size: int) -> dict[str, np.ndarray]:

@@ -7,13 +7,14 @@ figure is the difference of a long run and a short one, so that starting up is n
 """
 
 import argparse
-import cv2
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import cv2
 
 from inference.analyzer import FaceAnalyzer
 from inference.sources import find_files, is_photo

@@ -35,14 +35,14 @@ import numpy as np
 
 from benchmarks.camera import GRIDS, camera_arguments, jpeg, moving_faces, write_video
 from benchmarks.results import write_result
+from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, free_port, page_process
 from benchmarks.speed import processor
 from inference.processors import usable_processors
-from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, free_port, page_process
 
 WARM_UP = 5.0
-"""Seconds of streaming that are not counted."""
+"""The first seconds of streaming are not counted."""
 WARM_UP_FRAMES = 200
-"""The same of the run without a browser."""
+"""The first frames of the run without a browser are not counted."""
 PACKET = 1460
 """Bytes that occupy a narrow line at a time, those of a TCP segment in Ethernet."""
 FRAME_SECONDS = 0.04

@@ -48,21 +48,21 @@ import numpy as np
 from benchmarks.camera import GRIDS, PERIOD, jpeg, moving_faces
 from benchmarks.hostile import ATTACKS, FILE, MULTIPART, dawdle, hostile_request, multipart, raw, vanish_again_and_again
 from benchmarks.results import write_result
+from benchmarks.screenshot import free_port, page_process
 from benchmarks.speed import processor
 from inference.processors import usable_processors
 from webui.limits import Limits
-from benchmarks.screenshot import free_port, page_process
 
 ANSWER_SECONDS = 120
 """How long a client waits for its answer."""
 READ_SECONDS = 3.0
 """How long the answer to a hostile request is read: streams of events do not end."""
 LONE_PHOTOS = 12
-"""Photos of the visitor who is alone, before and after."""
+"""The visitor who is alone sends so many photos, before and after the others."""
 WARM_SECONDS = 3.0
-"""Of the cameras before everything else."""
+"""The cameras run so many seconds before everything else."""
 SETTLING_SECONDS = 150.0
-"""After which the page has forgotten their photos (`webui.api`), or --rest where that is less."""
+"""The seconds after which the page has forgotten the visitors' photos (`webui.api`), or --rest where that is less."""
 PAUSE_SECONDS = 2.0
 """Longest pause of a soaking client between two photos."""
 POLITE_SECONDS = 0.3
@@ -131,11 +131,11 @@ def make_pictures(count: int, streams: int) -> tuple[list[Picture], list[Picture
     No two photos have the same size, and no two frames their faces in the same places, so that answers cannot be mixed up
     unseen.
     """
-    from webui.server import LIVE_MODEL
     from inference.analyzer import FaceAnalyzer
     from inference.detector import FaceDetector
     from inference.emotion import EmotionClassifier
     from inference.images import load_image
+    from webui.server import LIVE_MODEL
 
     frames = {faces: list(moving_faces(faces)) for faces in GRIDS}
 

@@ -34,7 +34,8 @@ from inference.emotion import EmotionClassifier
 from inference.model_files import ModelError
 from inference.quality import deficits, tempered
 from inference.types import ISSUES, NOT_SURE, Detection, Face, consensus
-from training.data import DataError, Faces, add_data_arguments, load_fer2013
+from training.datasets import DataError
+from training.emotion.data import Faces, add_data_arguments, load_fer2013
 
 FILE = Path(quality.__file__).with_suffix(".json")
 MUCH_LESS = 0.8
@@ -54,10 +55,10 @@ PICTURE_FACES = (14, 10)
 # which it is 0.2 cm away in the median.
 EYE_X, EYE_Y, MOUTH_Y = 3.15, 2.6, -4.35
 HALF_WIDTH, LOW, HIGH = 7.7, -9.5, 9.5
-"""What of the head is drawn."""
+"""The part of the head that is drawn."""
 STEP = 0.03
 CANVAS, SCALE = 320, 12.0
-"""Side of the drawing in pixels, and pixels a centimetre."""
+"""The side of the drawing in pixels, and its pixels a centimetre."""
 YAW_BINS = (-1, 10, 20, 30, 40, 90)
 """Degrees of yaw between which groups of unchanged faces lie."""
 YAWS, PITCHES = (0, 15, 30, 45, 60), (-30, -15, 0, 15, 30)
@@ -239,7 +240,7 @@ def answer(
         done += len(corners)
         if taken:
             classified = analyzer.classify(picture, taken)
-            raw = analyzer.classifier.answers(np.stack([face.crop for face in classified]))
+            raw = analyzer.classifier.predict(np.stack([face.crop for face in classified]))
             crowd = raw.get("crowd", [None] * len(taken))
             answers += [
                 Answer(number, face, p, c, face.detection.moved(-x, -y).scaled(48 / side))

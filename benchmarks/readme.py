@@ -2,31 +2,33 @@
 
     python -m benchmarks.readme
 
-reads models/metrics.json and models/age_gender_metrics.json, which the exports measured on the exported files, and the
+reads models/*_metrics.json, which the exports measured on the exported files, and the
 figures in docs/results. Run it when any of them has changed.
 """
 
-import json
 import re
 import sys
 
 from benchmarks.results import ROOT, read_figures, write_result
 from inference.types import NOT_SURE
-from training.evaluate import accuracy_table, recall_table, stress_tables
+from training.emotion.evaluate import accuracy_table, disturbance_tables, recall_table
+from training.report import read_report, report_path
 
 README = ROOT / "README.md"
 ALONE = "PrivateTest without near-duplicates of Training"
+"""The test set whose pictures the networks cannot have memorised."""
 MARKS = re.compile(r"(<!-- begin table -->\n).*(<!-- end table -->)", re.DOTALL)
 
 
-def report(name: str) -> dict:
-    """A report of models/."""
-    return json.loads((ROOT / "models" / name).read_text(encoding="utf-8"))
+def report(model: str) -> dict:
+    """The report of a model in models/."""
+    return read_report(report_path(ROOT / "models" / model))
 
 
 def accuracy_page() -> str:
-    """models/metrics.json as tables."""
-    emotion = report("metrics.json")
+    """models/emotion_metrics.json as tables."""
+    emotion = report("emotion.onnx")
+    metadata = emotion["metadata"]
     lines = [
         f"How often the first of the `probabilities` of `models/{emotion['model']}` is the label, on FER-2013's official test "
         "faces. Some of them also stand, exactly or nearly, in the training split; rows without near-duplicates leave those out:",
@@ -37,17 +39,15 @@ def accuracy_page() -> str:
         "",
         *recall_table({name: emotion["metrics"][name] for name in ("PublicTest", "PrivateTest", ALONE)}),
         "",
-        f"Recipe `{emotion['recipe']}`, {int(emotion['parameters']):,} parameters, trained on {emotion['dataset']}; epoch and "
+        f"Recipe `{metadata['recipe']}`, {int(metadata['parameters']):,} parameters, trained on {metadata['dataset']}; epoch and "
         f"temperature were chosen on PublicTest. Measured on the exported file by `{emotion['command']}`, which writes "
-        "[models/metrics.json](../../models/metrics.json); `python -m benchmarks.readme` writes this page.",
+        "[models/emotion_metrics.json](../../models/emotion_metrics.json); `python -m benchmarks.readme` writes this page.",
         "",
     ]
-    lines += stress_tables(emotion["stress"])
-    if "int8" in emotion:
-        int8 = (
-            f"`{emotion['int8']['model']}`, `{emotion['int8']['recipe']}` in 8 bits, by `{emotion['int8']['command']}`:"
-        )
-        lines += ["", int8, "", *accuracy_table(emotion["int8"]["metrics"])[:-2]]
+    lines += disturbance_tables(emotion)
+    int8 = report("emotion_int8.onnx")
+    lines += ["", f"`{int8['model']}`, `{int8['metadata']['recipe']}` in 8 bits, by `{int8['command']}`:", ""]
+    lines += accuracy_table(int8["metrics"])[:-2]
     return "\n".join(lines)
 
 
@@ -63,11 +63,11 @@ def table() -> str:
 
 
 def _expression() -> list[tuple[str, str, str]]:
-    emotion = report("metrics.json")
+    emotion = report("emotion.onnx")
     test = emotion["metrics"]["PrivateTest"]
     alone = emotion["metrics"][ALONE]
     majority = test["by_label"]["FERPlus"]["consensus"]
-    sure = next(row for row in emotion["stress"]["coverage"] if row["threshold"] == NOT_SURE)
+    sure = next(row for row in emotion["not_sure"]["PrivateTest"] if row["threshold"] == NOT_SURE)
     link = f"[FER-2013, PrivateTest](docs/results/accuracy.md), {test['faces']:,} faces"
     return [
         (
@@ -85,7 +85,7 @@ def _expression() -> list[tuple[str, str, str]]:
 
 
 def _age_and_gender() -> list[tuple[str, str, str]]:
-    people = report("age_gender_metrics.json")["metrics"]
+    people = report("age_gender.onnx")["metrics"]
     fairface, utkface = people["FairFace"]["all"], people["UTKFace"]["all"]
     worst = people["FairFace"]["gap"]["race"]["gender"]["worst"]
     least = people["FairFace"]["race"][worst]["gender"]

@@ -19,9 +19,10 @@ import numpy as np
 from benchmarks.results import RESULTS, write_result
 from benchmarks.runs import read_run
 from inference.types import EMOTIONS
-from training.data import DataError, Faces, add_data_arguments, load_fer2013
-from training.evaluate import evaluate, plot_confusion, predictor, to_markdown
-from training.train import plot_history
+from training.datasets import DataError
+from training.emotion.data import Faces, add_data_arguments, load_fer2013
+from training.emotion.evaluate import evaluate, plot_confusion, predictor, tables
+from training.run import plot_history
 
 # Tables 3.1 and 3.2 of Sahin and Aydemir, "Emotional Analysis with Deep Learning".
 PAPER = {
@@ -90,13 +91,13 @@ def section(figures: dict) -> str:
         "",
         f"{last_row['epoch']} epochs, seed {settings['seed']}, {settings['precision']}, {minutes:.0f} minutes of training. "
         "Written by `python -m benchmarks.reproduction runs/paper --data DIR --docs` from a run of "
-        f"`python -m training.train --recipe paper --data DIR --out runs/paper --precision {settings['precision']}`; "
+        f"`python -m training.emotion --recipe paper --data DIR --out runs/paper --precision {settings['precision']}`; "
         "every epoch is in [reproduction.json](reproduction.json). The same command draws `runs/paper/answers.png`, a grid of test faces with "
         "the network's answers; it is not kept here, because FER-2013's pictures may not be redistributed.",
         "",
         f"## Epoch {best_epoch}",
         "",
-        *to_markdown("", best).splitlines()[2:],
+        *tables(best)[:-1],
         "",
         "![Confusion matrices](reproduction_confusion.png)",
     ]

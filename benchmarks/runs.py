@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.results import RESULTS, write_result
-from training.train import read_history
+from training.run import read_history
 
 
 def read_run(folder: Path) -> dict:

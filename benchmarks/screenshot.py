@@ -6,7 +6,6 @@ Needs Playwright for Python and Chromium (from CHROMIUM, or found on the PATH).
 """
 
 import argparse
-import numpy as np
 import os
 import shutil
 import socket
@@ -19,6 +18,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
@@ -95,6 +96,7 @@ def reduce_colors(path: Path) -> None:
 def two_people() -> Iterator[np.ndarray]:
     """Eight seconds of a camera, uint8 (480, 640, 3), RGB: two of the examples beside each other, which sway a little."""
     import cv2
+
     from inference.images import load_image
 
     photos = [load_image(ROOT / "examples" / f"{name}.jpg") for name in ("neutral", "angry")]
@@ -119,8 +121,9 @@ def main() -> int:
     if chromium is None:
         print("error: no Chromium found: install it, or name it in CHROMIUM.", file=sys.stderr)
         return 1
-    from benchmarks.camera import camera_arguments, write_video
     from playwright.sync_api import sync_playwright
+
+    from benchmarks.camera import camera_arguments, write_video
 
     args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, served_page() as address, sync_playwright() as playwright:

@@ -1,6 +1,6 @@
 """Could age and gender be read from what the emotion network has learned already?
 
-    python -m benchmarks.shared_trunk --fairface DIR [--readme]
+    python -m benchmarks.shared_trunk --fairface DIR [--docs]
 
 Fits linear probes (ridge regression on one-hot labels: Alain and Bengio 2016, arXiv:1610.01644) for gender and age group on
 the pooled last feature maps of models/emotion.onnx and of models/age_gender.onnx, of the same training faces of FairFace,
@@ -8,11 +8,12 @@ and measures them on its validation faces, which were taken from its training pa
 """
 
 import argparse
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import onnx
-import sys
-from pathlib import Path
 
 from benchmarks.results import write_result
 from export.quantize import heads
@@ -20,21 +21,21 @@ from inference.age_gender import AgeGenderEstimator
 from inference.alignment import align_face
 from inference.model_files import MODELS
 from inference.session import CPU
-from training.demographic_report import likeliest_group
-from training.demographics import (
+from training.age_gender.data import (
     AGE_GROUPS,
-    DemographicsError,
     Portraits,
     add_demographics_arguments,
     load_portraits,
     read_picture,
     to_detection,
 )
+from training.age_gender.evaluate import likeliest_group
+from training.datasets import DataError
 
 FACES = 6_000
-"""Training faces that the probes are fitted on."""
+"""The probes are fitted on so many training faces."""
 PENALTY = 1.0
-"""Of the ridge regression, in units of the variance of one standardized feature over all faces."""
+"""The penalty of the ridge regression, in units of the variance of one standardized feature over all faces."""
 
 
 def feature_extractor(model: Path):
@@ -85,7 +86,7 @@ def measure(portraits: Portraits) -> dict[str, dict[str, float]]:
 
     def right(gender: np.ndarray, group: np.ndarray) -> dict[str, float]:
         pairs = {"gender": (gender, validation.genders), "exact_group": (group, validation.age_groups)}
-        return {name: float((answers == labels).mean()) for name, (answers, labels) in pairs.items()}
+        return {name: float((predicted == labels).mean()) for name, (predicted, labels) in pairs.items()}
 
     rows = {}
     for title, file, crops in (
@@ -95,9 +96,9 @@ def measure(portraits: Portraits) -> dict[str, dict[str, float]]:
         features = feature_extractor(MODELS / file)
         known, asked = features(crops(training)), features(crops(validation))
         rows[title] = right(*(probe(known, labels, asked) for labels in (training.genders, training.age_groups)))
-    answers = AgeGenderEstimator(threads=1).answers(validation.images)
+    predictions = AgeGenderEstimator(threads=1).predict(validation.images)
     rows["the age and gender network"] = right(
-        answers["gender"].argmax(axis=1), likeliest_group(answers["age_distribution"])
+        predictions["gender"].argmax(axis=1), likeliest_group(predictions["age_distribution"])
     )
     return rows
 
@@ -126,7 +127,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         portraits, _ = load_portraits(args.fairface, None, args.crops)
-    except DemographicsError as error:
+    except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     rows = measure(portraits)

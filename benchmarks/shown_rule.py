@@ -17,22 +17,23 @@ import numpy as np
 from benchmarks.results import write_result
 from inference.model_files import MODELS, ModelError
 from inference.types import CLASS_SHARES, COLUMNS_IN_CROWD, CONSENSUS_TEMPERATURE, CROWD_SHARE, PRIOR_CORRECTION
-from training.data import DataError, add_data_arguments, load_fer2013
-from training.evaluate import by_label, majority, predictor, score
+from training.datasets import DataError
+from training.emotion.data import add_data_arguments, load_fer2013
+from training.emotion.evaluate import by_label, majority, predictor, score
 
 SHARES = (0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
 CORRECTIONS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
-"""Beyond, unsure faces are called disgusted, and mostly wrongly."""
+"""The corrections that are tried. Beyond the last, unsure faces are called disgusted, and mostly wrongly."""
 TEMPERATURES = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1)
 MARGIN = 0.005
-"""Of the mean recall: so much may be owed to the choice on these very faces."""
+"""So much of the mean recall may be owed to the choice on these very faces."""
 LARGEST_LOSS = 0.02
 
 
-def rule(answers: dict[str, np.ndarray], share: float, correction: float, temperature: float) -> np.ndarray:
+def rule(predictions: dict[str, np.ndarray], share: float, correction: float, temperature: float) -> np.ndarray:
     """`inference.types.consensus` with other constants: float64 (N, 7)."""
-    named = answers["crowd"][:, COLUMNS_IN_CROWD]
-    mean = (1 - share) * answers["probabilities"] + share * named / named.sum(axis=1, keepdims=True)
+    named = predictions["crowd"][:, COLUMNS_IN_CROWD]
+    mean = (1 - share) * predictions["probabilities"] + share * named / named.sum(axis=1, keepdims=True)
     shown = mean.astype(np.float64) ** (1 / temperature) * np.array(CLASS_SHARES) ** -correction
     return shown / shown.sum(axis=1, keepdims=True)
 
@@ -51,18 +52,18 @@ def main() -> int:
     args = parser.parse_args()
     try:
         public = load_fer2013(args.data, official=not args.unofficial).split("PublicTest")
-        answers = predictor(MODELS / args.model)(public.images)
+        predictions = predictor(MODELS / args.model)(public.images)
     except (DataError, ModelError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     column = {place: index for index, place in enumerate(COLUMNS_IN_CROWD)}
     truths = [public.labels.astype(int), np.array([column.get(most, -1) for most in majority(public.votes)])]
-    heads = by_label(answers, public.labels, public.votes)
+    heads = by_label(predictions, public.labels, public.votes)
     least = heads["FER-2013"]["probabilities"]["mean_recall"] + MARGIN
     least_by_crowd = heads["FERPlus"]["crowd"]["mean_recall"] - LARGEST_LOSS
     found = {}
     for share, correction in itertools.product(SHARES, CORRECTIONS):
-        rows = {at: measured(rule(answers, share, correction, at), truths) for at in TEMPERATURES}
+        rows = {at: measured(rule(predictions, share, correction, at), truths) for at in TEMPERATURES}
         temperature = min(rows, key=lambda at: max(row["ece"] for row in rows[at]))
         found[share, correction, temperature] = rows[temperature]
     fitting = [

@@ -65,7 +65,8 @@ def measure(models: list[str], repeats: int) -> dict:
     for model, classifier in classifiers.items():
         faces = np.random.default_rng(0).integers(0, 256, (max(BATCHES), *[classifier.input_size] * 2), np.uint8)
         per_face[model] = {
-            str(batch): median_milliseconds(lambda: classifier.predict(faces[:batch]), repeats) / batch
+            str(batch): median_milliseconds(lambda: classifier.predict(faces[:batch], ["probabilities"]), repeats)
+            / batch
             for batch in BATCHES
         }
     analyzers = {model: FaceAnalyzer(FaceDetector(threads=1), classifier) for model, classifier in classifiers.items()}

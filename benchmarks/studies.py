@@ -2,7 +2,7 @@
 
     python -m benchmarks.studies runs/study/paper runs/study/vgg7 [--docs]
 
-writes docs/results/studies.md and its pictures from the results that `python -m training.study` left.
+writes docs/results/studies.md and its pictures from the results that `python -m training.emotion.study` left.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.results import RESULTS, write_result
-from training.study import plot, to_markdown
+from training.emotion.study import plot, to_markdown
 
 
 def section(results: list[dict]) -> str:
@@ -20,7 +20,7 @@ def section(results: list[dict]) -> str:
     for result in results:
         parts += [to_markdown(result), "", f"![Accuracy by setting](studies_{result['study']}.png)", ""]
     commands = " and ".join(
-        f"`python -m training.study {result['study']} --epochs {result['epochs']} --faces {result['training_faces']}`"
+        f"`python -m training.emotion.study {result['study']} --epochs {result['epochs']} --faces {result['training_faces']}`"
         for result in results
     )
     parts.append(f"Trained by {commands}, written by `python -m benchmarks.studies {' '.join(studies)} --docs`.")
@@ -29,7 +29,9 @@ def section(results: list[dict]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.studies", description="What each parameter matters.")
-    parser.add_argument("studies", nargs="+", type=Path, metavar="DIR", help="the --out folders of training.study")
+    parser.add_argument(
+        "studies", nargs="+", type=Path, metavar="DIR", help="the --out folders of training.emotion.study"
+    )
     parser.add_argument("--docs", action="store_true", help="write docs/results/studies.md")
     args = parser.parse_args()
     try:

@@ -16,9 +16,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from export.onnx_graph import metadata_of
 from inference.types import AGE_COVERAGE, AGES, central_age
-from training.demographic_report import ages_of_labels, covered
-from training.demographics import AGE_GROUPS, SOURCES, Portraits
+from training.age_gender.data import AGE_GROUPS, SOURCES, Portraits
+from training.age_gender.evaluate import ages_of_labels, covered
 
 KNOTS = (1, 6, 14, 24, 34, 44, 54, 64, 78)
 """Years between which weights and sharpness run straight; beyond the ends they stay."""
@@ -26,18 +27,21 @@ KNOTS = (1, 6, 14, 24, 34, 44, 54, 64, 78)
 KNOWN_BIAS = 2.5
 """Years by which an undisturbed age group may be judged too young or too old before it counts in `fit`."""
 COVERAGE_UNIT = 0.04
-"""How far the part that the range holds may be off for as much as a year of bias."""
+"""The part that the range holds may be off by so much for as much as a year of bias."""
 FEW = 40
-"""Faces of which an age group counts half as much as one of very many."""
+"""An age group of so few faces counts half as much as one of very many."""
 ERROR_WEIGHT = 10.0
-"""Of a year of mean absolute error beside an age group's square of a year of bias."""
+"""The weight of a year of mean absolute error beside an age group's square of a year of bias."""
 UNDISTURBED_WEIGHT = 20.0
-"""Of the faces as they are beside the same under one disturbance."""
+"""The weight of the faces as they are beside the same under one disturbance."""
 PRIOR = 3000.0
-"""Over the number of faces: what the square of a difference between neighbouring values costs, so that few faces change little."""
+"""The square of a difference between neighbouring values costs so much, divided by the number of faces, so that few faces
+change little."""
 STEPS = (0.5, 0.25, 0.12)
+"""The steps by which `fit` changes weights and sharpness, one size after another."""
 
 RAW, PREFIX = "uncalibrated_age_distribution", "calibration/"
+"""The names of what is calibrated in a graph, and of the nodes that calibrate it."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +147,11 @@ class _Measured:
         self.bias_counts = np.bincount(self.cell, undisturbed[view]) > 0
 
     def loss(self, values: np.ndarray) -> float:
-        answer = calibrated(self.distribution, _calibration(values))
-        difference = central_age(answer) - ages_of_labels(self.faces)
-        bias, held = (np.bincount(self.cell, each) / self.count for each in (difference, covered(answer, self.faces)))
+        prediction = calibrated(self.distribution, _calibration(values))
+        difference = central_age(prediction) - ages_of_labels(self.faces)
+        bias, held = (
+            np.bincount(self.cell, each) / self.count for each in (difference, covered(prediction, self.faces))
+        )
         squares = (
             self.bias_counts * np.maximum(np.abs(bias) - KNOWN_BIAS, 0) ** 2
             + ((held - AGE_COVERAGE) / COVERAGE_UNIT) ** 2
@@ -223,6 +229,5 @@ def append(graph: onnx.ModelProto, calibration: AgeCalibration) -> None:
     shapes = {"age": ["N"], "age_distribution": ["N", AGES]}
     for key, shape in shapes.items():
         outputs[key].CopyFrom(helper.make_tensor_value_info(key, TensorProto.FLOAT, shape))
-    metadata = {entry.key: entry.value for entry in graph.metadata_props}
-    helper.set_model_props(graph, metadata | {"age_calibration": calibration.to_metadata()})
+    helper.set_model_props(graph, metadata_of(graph) | {"age_calibration": calibration.to_metadata()})
     onnx.checker.check_model(graph, full_check=True)

@@ -6,9 +6,9 @@ With `--mean` one network is made of several that began with the same: its weigh
 of what each does well (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", arXiv:2109.01903). Of a
 checkpoint.keras the running average of the weights is taken.
 
-The graph answers with the mean of all networks over a face and its mirror image, or over other views of it: `--views
+The graph answers with the mean of all networks over a face and its mirror image, or over other views of it: `--tta
 48,52m 64` shows the first network the face at 48 pixels and its mirror image at 52, the second the face at 64.
-`python -m benchmarks.age_gender_views` helps to choose them. The gender's temperature is fitted on the validation faces of
+`python -m benchmarks.age_gender_tta` helps to choose them. The gender's temperature is fitted on the validation faces of
 the data sets that the networks were trained on by the cross-entropy, and the ages are calibrated on these faces, as they
 are and as old photographs show them (`export.age_calibration`), in the file as it is served. Where the file would be larger
 than LARGEST_FILE, the convolutions' weights are rounded to float16 before all that. With `--int8` the network is compared
@@ -26,15 +26,11 @@ calibrated anew before that.
 import argparse
 import datetime
 import json
-import os
 import re
 import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
-
-os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
@@ -42,67 +38,63 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from export.age_calibration import AgeCalibration, Answered, append, calibrated, fit
+from export.onnx_graph import convert, fold_batch_norm, metadata_of, publish
+from export.parity import VerificationError, verify
 from export.quantize import LARGEST_LOSS, quantize
-from export.to_onnx import convert, fold_batch_norm
-from export.verify import VerificationError, verify
-from inference.model_files import MODELS, ModelError, write_checksums
+from inference.model_files import ModelError
 from inference.types import AGE_COVERAGE, AGES, GENDERS
-from training.age_gender import AreaResize, look_of, read_settings
-from training.demographic_report import Predictor, album_views, bands, disturbed, evaluate, predictor, score
-from training.demographics import (
-    SIZE,
-    SOURCES,
-    DemographicsError,
-    Portraits,
-    add_demographics_arguments,
-    load_portraits,
-)
-from training.evaluate import fit_temperature
+from training.age_gender.data import SIZE, SOURCES, Portraits, add_demographics_arguments, load_portraits
+from training.age_gender.evaluate import album_views, bands, measure, predictor, score
+from training.age_gender.model import input_size_of
+from training.datasets import DataError
+from training.layers import AreaResize
+from training.metrics import Predictor, fit_temperature
+from training.run import read_settings
 
 TERMS = {
     "FairFace": "FairFace: CC BY 4.0",
     "UTKFace": "UTKFace: for non-commercial research",
 }
-
+"""The terms of each data set, as the metadata say them."""
 
 CONTRACT = {"labels": json.dumps(GENDERS), "bins": str(AGES), "input_size": str(SIZE), "channels": "3"}
 """The part of the metadata that `inference.age_gender` reads."""
 
 EXACT_CONVOLUTIONS = 2
-"""Kept in float32 by --int8: in integers they were less accurate on the validation faces and no faster."""
+"""So many convolutions stay in float32 with --int8: in integers they were less accurate on the validation faces and no faster."""
 
 LARGEST_FILE = 10_000_000
-"""Bytes; a Space's repository takes larger files only into a storage of its own."""
+"""In bytes: a Space's repository takes larger files only into a storage of its own."""
 
 VERIFIED = 1000
-"""Validation faces on which the file is compared with Keras."""
+"""The file is compared with Keras on so many validation faces."""
 
-SMALLEST_LOOK = 16
-"""Pixels that four poolings leave one of."""
+SMALLEST_INPUT = 16
+"""The side in pixels of which four poolings leave one pixel."""
 
 
-class View(NamedTuple):
-    """What a network is shown of a face: the face, or its mirror image, reduced to `look` pixels."""
+class TTAView(NamedTuple):
+    """One view of test-time augmentation: the face, or its mirror image, reduced to `input_size` pixels."""
 
-    look: int
+    input_size: int
     mirrored: bool = False
 
     def __str__(self) -> str:
-        return f"{self.look}{'m' * self.mirrored}"
+        return f"{self.input_size}{'m' * self.mirrored}"
 
 
-def parse_views(text: str) -> list[View]:
+def parse_tta(text: str) -> list[TTAView]:
     """The views that a text like "48,52m" names: pixels, and an m for the mirror image.
 
     Raises:
         argparse.ArgumentTypeError: it is not of that form.
     """
     matches = [re.fullmatch(r"(\d+)(m?)", part) for part in text.split(",")]
-    if not all(match and SMALLEST_LOOK <= int(match[1]) <= SIZE for match in matches):
+    if not all(match and SMALLEST_INPUT <= int(match[1]) <= SIZE for match in matches):
         raise argparse.ArgumentTypeError(
-            f"{text!r} does not name views like 48,52m: pixels from {SMALLEST_LOOK} to {SIZE}, and m for the mirror image."
+            f"{text!r} does not name views like 48,52m: pixels from {SMALLEST_INPUT} to {SIZE}, and m for the mirror image."
         )
-    return [View(int(match[1]), bool(match[2])) for match in matches]
+    return [TTAView(int(match[1]), bool(match[2])) for match in matches]
 
 
 def averaged(path: Path) -> keras.Model:
@@ -126,25 +118,25 @@ def mean_of(networks: list[keras.Model]) -> keras.Model:
     return networks[0]
 
 
-def both_sides(network: keras.Model) -> list[View]:
+def both_sides(network: keras.Model) -> list[TTAView]:
     """The face and its mirror image, in the size that the network was trained at."""
-    look = look_of(network)
-    return [View(look), View(look, mirrored=True)]
+    input_size = input_size_of(network)
+    return [TTAView(input_size), TTAView(input_size, mirrored=True)]
 
 
 def serving_network(
     networks: list[keras.Model],
     temperature: float = 1.0,
     gender_temperature: float = 1.0,
-    views: list[list[View]] | None = None,
+    tta: list[list[TTAView]] | None = None,
     half: bool = False,
 ) -> keras.Model:
     """One network out of trained ones, as it is served.
 
     Args:
-        networks: built by `training.age_gender`.
+        networks: built by `training.age_gender.model`.
         temperature, gender_temperature: by which the logarithms of the probabilities are divided.
-        views: those of each network; default: `both_sides`.
+        tta: the views of each network; default: `both_sides`.
         half: round the convolutions' weights to float16, for `store_halves`.
 
     Returns:
@@ -153,23 +145,23 @@ def serving_network(
     """
     image = keras.Input((SIZE, SIZE, 3), name="image")
     mirrored = image[:, :, ::-1]
-    views = views or [both_sides(network) for network in networks]
-    answers = []
-    for network, shown in zip(networks, views, strict=True):
-        for look in dict.fromkeys(view.look for view in shown):
-            folded = fold_batch_norm(at_look(network, look))
+    tta = tta or [both_sides(network) for network in networks]
+    predictions = []
+    for network, shown in zip(networks, tta, strict=True):
+        for input_size in dict.fromkeys(view.input_size for view in shown):
+            folded = fold_batch_norm(at_input_size(network, input_size))
             if half:
                 folded.set_weights(
                     [_rounded(weight) if weight.ndim == 4 else weight for weight in folded.get_weights()]
                 )
             unnamed = keras.Model(folded.inputs, folded.output)  # they share a name
             # All views of one size in one batch, which takes less time than one after another.
-            faces = [mirrored if view.mirrored else image for view in shown if view.look == look]
-            answer = unnamed(keras.ops.concatenate(faces) if len(faces) > 1 else faces[0])
-            answers.append({name: _sum_of_parts(values, len(faces)) for name, values in answer.items()})
+            faces = [mirrored if view.mirrored else image for view in shown if view.input_size == input_size]
+            prediction = unnamed(keras.ops.concatenate(faces) if len(faces) > 1 else faces[0])
+            predictions.append({name: _sum_of_parts(values, len(faces)) for name, values in prediction.items()})
 
     def calibrated(name: str, divisor: float):
-        mean = sum((answer[name] for answer in answers[1:]), answers[0][name]) / sum(map(len, views))
+        mean = sum((prediction[name] for prediction in predictions[1:]), predictions[0][name]) / sum(map(len, tta))
         return keras.layers.Softmax()(keras.ops.log(keras.ops.maximum(mean, 1e-9)) / divisor)
 
     distribution = calibrated("age_distribution", temperature)
@@ -207,12 +199,12 @@ def store_halves(graph: onnx.ModelProto) -> None:
     onnx.checker.check_model(graph, full_check=True)
 
 
-def at_look(network: keras.Model, look: int) -> keras.Model:
-    """The same network with the same weights, reducing faces to `look` pixels."""
+def at_input_size(network: keras.Model, input_size: int) -> keras.Model:
+    """The same network with the same weights, reducing faces to `input_size` pixels."""
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, AreaResize):
-            return AreaResize(look) if look < SIZE else keras.layers.Identity()
+            return AreaResize(input_size) if input_size < SIZE else keras.layers.Identity()
         return type(layer).from_config(layer.get_config())
 
     other = keras.models.clone_model(network, clone_function=copy)
@@ -235,18 +227,13 @@ def calibrate(graph: onnx.ModelProto, candidate: Path, validation: Portraits) ->
     onnx.save(graph, candidate)
     views = album_views(predictor(candidate), validation)
     calibration = fit(
-        [Answered(view.answers["age_distribution"], view.faces, view.name != "undisturbed") for view in views]
+        [Answered(view.predictions["age_distribution"], view.faces, view.name != "undisturbed") for view in views]
     )
     append(graph, calibration)
     onnx.save(graph, candidate)
     for view in views:
-        view.answers["age_distribution"] = calibrated(view.answers["age_distribution"], calibration)
+        view.predictions["age_distribution"] = calibrated(view.predictions["age_distribution"], calibration)
     return bands(views)
-
-
-def score_part(predict: Predictor, faces: Portraits) -> dict:
-    """The figures of `training.demographic_report.score` for faces that are not for testing."""
-    return score(predict(faces.images), faces) if len(faces) else {"faces": 0}
 
 
 def accuracy(predict: Predictor, faces: Portraits) -> float:
@@ -260,10 +247,10 @@ def main() -> int:
     parser.add_argument("models", nargs="*", type=Path, metavar="MODEL.keras")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
     parser.add_argument(
-        "--views",
+        "--tta",
         nargs="+",
-        type=parse_views,
-        help="of each network in turn, like 48,52m (default: the face and its mirror image in the size of the training)",
+        type=parse_tta,
+        help="the views of each network in turn, like 48,52m, for test-time augmentation (default: the face and its mirror image in the size of the training)",
     )
     parser.add_argument(
         "--int8", action="store_true", help="in 8-bit integers: faster, smaller, a little less accurate"
@@ -278,29 +265,18 @@ def main() -> int:
     if args.calibrate and not args.again:
         parser.error("--calibrate is for --again: what is exported is calibrated anyway")
     count = 1 if args.mean else len(args.models)
-    if args.views and len(args.views) != count:
-        parser.error(f"--views names those of {len(args.views)} networks, and there are {count}")
+    if args.tta and len(args.tta) != count:
+        parser.error(f"--tta names the views of {len(args.tta)} networks, and there are {count}")
     try:
-        settings = [read_settings(model) for model in args.models]
+        settings = [read_settings(model.parent) for model in args.models]
         portraits, _ = load_portraits(args.fairface, args.utkface, args.crops)
         if args.again:
-            graph, predict = onnx.load(args.out), predictor(args.out)
-            names = next((entry.value for entry in graph.metadata_props if entry.key == "dataset"), "")
-            validation = _of(portraits.part("validation"), [name for name in SOURCES if name in names])
-            if args.calibrate:
-                with tempfile.TemporaryDirectory() as folder:
-                    found = calibrate(graph, Path(folder) / "candidate.onnx", validation)
-                    predict = predictor(Path(folder) / "candidate.onnx")
-            else:
-                found = bands(album_views(predict, validation))
-            metadata = {entry.key: entry.value for entry in graph.metadata_props if entry.key != "metrics"}
-            options = " --again" + " --calibrate" * args.calibrate
-            write_measured(graph, metadata, predict, portraits, args.out, options, found)
+            measure_again(args.out, portraits, args.calibrate)
             return 0
         networks = [averaged(model) for model in args.models]
         if args.mean:
             networks = [mean_of(networks)]
-    except (DemographicsError, ModelError, DecodeError, ValueError, OSError) as error:
+    except (DataError, ModelError, DecodeError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     data = [name for name in SOURCES if any(name in each["data"] for each in settings)]
@@ -308,12 +284,12 @@ def main() -> int:
     if not len(validation):
         print(f"error: there are no validation faces of {' and '.join(data)}.", file=sys.stderr)
         return 1
-    views = args.views or [both_sides(network) for network in networks]
+    tta = args.tta or [both_sides(network) for network in networks]
     parameters = sum(network.count_params() for network in networks)
     half = not args.int8 and parameters * 4 > LARGEST_FILE
-    answers = serving_network(networks, views=views, half=half).predict(validation.images, batch_size=256, verbose=0)
-    gender_temperature = fit_temperature(answers["gender"], validation.genders)
-    serving = serving_network(networks, gender_temperature=gender_temperature, views=views, half=half)
+    predictions = serving_network(networks, tta=tta, half=half).predict(validation.images, batch_size=256, verbose=0)
+    gender_temperature = fit_temperature(predictions["gender"], validation.genders)
+    serving = serving_network(networks, gender_temperature=gender_temperature, tta=tta, half=half)
     metadata = {
         **CONTRACT,
         "gender_temperature": f"{gender_temperature:.4f}",
@@ -321,7 +297,7 @@ def main() -> int:
         "dataset": " and ".join(data),
         "terms": "; ".join(TERMS[name] for name in data),
         "runs": (" and " if args.mean else " + ").join(model.parent.name for model in args.models),
-        "views": " + ".join(",".join(map(str, shown)) for shown in views),
+        "views": " + ".join(",".join(map(str, shown)) for shown in tta),
         "weights": "int8" if args.int8 else "float16" if half else "float32",
         "parameters": str(parameters),
         "version": datetime.date.today().isoformat(),
@@ -348,57 +324,45 @@ def main() -> int:
             graph = onnx.load(candidate)
             onnx.helper.set_model_props(graph, metadata)
         found = calibrate(graph, candidate, validation)
-        metadata = {entry.key: entry.value for entry in graph.metadata_props}
-        write_measured(
-            graph,
-            metadata,
-            predictor(candidate),
-            portraits,
-            args.out,
-            " --mean" * args.mean + " --int8" * args.int8,
-            found,
-        )
+        measured = measure(predictor(candidate), portraits) | {"bands": found}
+    command = "python -m export.age_gender" + " --mean" * args.mean + " --int8" * args.int8
+    publish(graph, args.out, command, measured)
+    print_figures(args.out, measured)
     return 0
+
+
+def measure_again(file: Path, portraits: Portraits, anew: bool) -> None:
+    """Measure an exported file once more, and write it and its report.
+
+    Args:
+        file: the exported file.
+        portraits: the faces.
+        anew: calibrate its ages anew first.
+    """
+    graph, predict = onnx.load(file), predictor(file)
+    names = metadata_of(graph).get("dataset", "")
+    validation = _of(portraits.part("validation"), [name for name in SOURCES if name in names])
+    if anew:
+        with tempfile.TemporaryDirectory() as folder:
+            candidate = Path(folder) / "candidate.onnx"
+            found, predict = calibrate(graph, candidate, validation), predictor(candidate)
+    else:
+        found = bands(album_views(predict, validation))
+    measured = measure(predict, portraits) | {"bands": found}
+    publish(graph, file, "python -m export.age_gender --again" + " --calibrate" * anew, measured)
+    print_figures(file, measured)
+
+
+def print_figures(file: Path, measured: dict) -> None:
+    """Say how large an exported file is and how good."""
+    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+    for source, figures in measured["metrics"].items():
+        print(f"{source}: " + ", ".join(f"{name} {value}" for name, value in figures["all"].items()))
 
 
 def _of(portraits: Portraits, sources: list[str]) -> Portraits:
     """The faces of some data sets."""
     return portraits.select(np.isin(portraits.sources, [SOURCES.index(name) for name in sources]))
-
-
-def write_measured(
-    graph: onnx.ModelProto,
-    metadata: dict[str, str],
-    predict: Predictor,
-    portraits: Portraits,
-    out: Path,
-    options: str,
-    found: dict,
-) -> None:
-    """Write an exported network with its metadata and its figures, and the report beside it.
-
-    Args:
-        graph: the network.
-        metadata: all but the figures.
-        predict: the same network.
-        portraits: the faces on which it is measured.
-        out: the file.
-        options: of this command, for the report.
-        found: `bands` of the validation faces, for the report.
-    """
-    chosen_on = {source: score_part(predict, portraits.part("validation", source)) for source in SOURCES}
-    results, disturbances = evaluate(predict, portraits), disturbed(predict, portraits)
-    onnx.helper.set_model_props(graph, {**metadata, "metrics": json.dumps(results)})
-    out.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph, out)
-    if out.resolve().parent == MODELS:
-        write_checksums()
-    report = {"model": out.name, "command": f"python -m export.age_gender{options}", **metadata, "labels": GENDERS}
-    report |= {"validation": chosen_on, "metrics": results, "disturbed": disturbances, "bands": found}
-    out.with_name(f"{out.stem}_metrics.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
-    for source, figures in results.items():
-        print(f"{source}: " + ", ".join(f"{name} {value}" for name, value in figures["all"].items()))
 
 
 if __name__ == "__main__":

@@ -7,20 +7,17 @@
 
 import argparse
 import datetime
-import os
 import sys
 from pathlib import Path
-
-os.environ["KERAS_BACKEND"] = "tensorflow"  # tf2onnx reads TensorFlow graphs
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
 import onnx
 import onnxruntime
 
-from export.to_onnx import convert
+from export.onnx_graph import convert
 from inference.model_files import MODELS, write_checksums
+from training.layers import load_network
 
 
 def main() -> int:
@@ -28,7 +25,7 @@ def main() -> int:
     parser.add_argument("model", type=Path, metavar="MODEL.keras")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
     args = parser.parse_args()
-    model = keras.models.load_model(args.model, compile=False)
+    model = load_network(args.model)
     metadata = {
         "input_size": str(model.inputs[0].shape[1]),
         "channels": "3",
@@ -39,15 +36,15 @@ def main() -> int:
         "version": datetime.date.today().isoformat(),
     }
     image, measures = model.inputs
-    answer = keras.layers.Reshape((), name="probability")(model(model.inputs))
-    graph = convert(keras.Model([image, measures], {"probability": answer}), metadata)
+    prediction = keras.layers.Reshape((), name="probability")(model(model.inputs))
+    graph = convert(keras.Model([image, measures], {"probability": prediction}), metadata)
     rng = np.random.default_rng(0)
     feed = {
         node.name: rng.uniform(0, 255 if node.name == "image" else 1, (8, *tensor.shape[1:])).astype(np.float32)
         for node, tensor in zip(graph.graph.input, model.inputs)
     }
-    (answers,) = onnxruntime.InferenceSession(graph.SerializeToString()).run(None, feed)
-    difference = float(np.abs(answers - np.array(model(list(feed.values())))[:, 0]).max())
+    (predictions,) = onnxruntime.InferenceSession(graph.SerializeToString()).run(None, feed)
+    difference = float(np.abs(predictions - np.array(model(list(feed.values())))[:, 0]).max())
     if difference > 1e-4:
         print(f"error: not exported: ONNX and Keras differ by {difference:.2g}", file=sys.stderr)
         return 1

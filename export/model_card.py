@@ -2,7 +2,7 @@
 
     python -m export.model_card
 
-Every figure comes from models/*metrics.json, from docs/results/fer2013.json (`python -m training.data DIR --json
+Every figure comes from models/*_metrics.json, from docs/results/fer2013.json (`python -m training.emotion.data DIR --json
 docs/results/fer2013.json`), from the model files' metadata and from models/SHA256SUMS; run it after any of them has changed.
 """
 
@@ -16,8 +16,9 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from inference.age_gender import DEFAULT_MODEL
 from inference.alignment import AGE_GENDER_FRAMING, EYE_LINE, SIDE_BY_BOX, SIDE_BY_EYES
 from inference.model_files import CHECKSUMS, MODELS
-from training.data import NEAR_DUPLICATE_COSINE
-from training.evaluate import accuracy_table
+from training.datasets import NEAR_DUPLICATE_COSINE
+from training.emotion.evaluate import accuracy_table
+from training.report import read_report, report_path
 
 ROOT = MODELS.parent
 CARD = ROOT / "MODEL_CARD.md"
@@ -71,7 +72,7 @@ def table(heads: list[str], rows: list[list[str]]) -> str:
 
 def files_table(reports: list[dict]) -> str:
     """Every .onnx file with its contract."""
-    known = dict(reversed(line.split(maxsplit=1)) for line in CHECKSUMS.read_text().splitlines())
+    known = {name: digest for digest, name in (line.split(maxsplit=1) for line in CHECKSUMS.read_text().splitlines())}
     rows = []
     for report in reports:
         file = MODELS / report["model"]
@@ -123,8 +124,8 @@ def card() -> str:
     Raises:
         OSError: a report, a model file or docs/results/fer2013.json is missing.
     """
-    emotion = json.loads((MODELS / "metrics.json").read_text())
-    people = [json.loads(file.read_text()) for file in MODELS.glob("age_gender*_metrics.json")]
+    emotion, int8 = (read_report(report_path(MODELS / name)) for name in ("emotion.onnx", "emotion_int8.onnx"))
+    people = [read_report(file) for file in MODELS.glob("age_gender*_metrics.json")]
     people.sort(key=lambda report: (report["model"] != DEFAULT_MODEL, report["model"]))
     flaws = json.loads(FLAWS.read_text())
     recalls = emotion["metrics"]["PrivateTest"]["recall"]
@@ -134,6 +135,7 @@ def card() -> str:
         percent="{:.1%}".format,
         count="{:,}".format,
         emotion=emotion,
+        int8=int8,
         reports=people,
         private=emotion["metrics"]["PrivateTest"],
         alone=emotion["metrics"][ALONE],
@@ -147,12 +149,12 @@ def card() -> str:
             "emotion": {"side_by_eyes": SIDE_BY_EYES, "side_by_box": SIDE_BY_BOX, "eye_line": EYE_LINE},
             "age_gender": AGE_GENDER_FRAMING,
         },
-        files=files_table([emotion, emotion["int8"], *people]),
+        files=files_table([emotion, int8, *people]),
         accuracy="\n".join(
             accuracy_table(
                 {
                     f"`{report['model']}`, {name}": report["metrics"][name]
-                    for report in (emotion, emotion["int8"])
+                    for report in (emotion, int8)
                     for name in ("PrivateTest", ALONE)
                 }
             )

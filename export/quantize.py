@@ -5,12 +5,11 @@
 Static quantization by ONNX Runtime (QDQ, weights per channel), calibrated on Training faces. Of a graph that answers with
 the mean of two networks, or of one network's answers to the face and to its mirror image, --part keeps the one or the other,
 which takes half the time. Nothing is written where more than half a point
-of accuracy is lost on PublicTest by the integers. The figures go into the file's metadata and, under "int8", into
-metrics.json beside it.
+of accuracy is lost on PublicTest by the integers. The figures go into the file's metadata and into a
+report beside it.
 """
 
 import argparse
-import json
 import math
 import sys
 import tempfile
@@ -21,13 +20,17 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from inference.model_files import MODELS, write_checksums
-from training.data import DataError, add_data_arguments, load_fer2013
-from training.evaluate import evaluate
+from export.onnx_graph import metadata_of, publish
+from training.datasets import DataError
+from training.emotion.data import add_data_arguments, load_fer2013
+from training.emotion.evaluate import evaluate, measure, without_confusion
 
 CALIBRATION_FACES = 512
+"""So many training faces tell the ranges of the activations."""
 BATCH = 64
+"""The number of faces of one run while these are told."""
 LARGEST_LOSS = 0.005
+"""The part of the faces, 0 to 1, that the integers may cost at most."""
 
 
 class CalibrationFaces(CalibrationDataReader):
@@ -77,7 +80,7 @@ def keep_part(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
     """One of the two parts that an exported graph is the mean of.
 
     Args:
-        model: made by `export.to_onnx` from one network, or from two without mirror images.
+        model: made by `export.emotion` from one network, or from two without mirror images.
         number: 1 or 2: the network in the order in which they were exported; or the face, and its mirror image.
 
     Returns:
@@ -110,7 +113,7 @@ def keep_part(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
     del model.graph.node[:], model.graph.initializer[:]
     model.graph.node.extend(reversed(nodes))
     model.graph.initializer.extend(kept)
-    recipe = {entry.key: entry.value for entry in model.metadata_props}.get("recipe", "").split(" + ")
+    recipe = metadata_of(model).get("recipe", "").split(" + ")
     for entry in model.metadata_props:
         if entry.key == "recipe" and len(recipe) == 2:
             entry.value = recipe[number - 1]
@@ -151,13 +154,13 @@ def quantize(source: Path, target: Path, training: np.ndarray, exact: int = 0) -
             nodes_to_exclude=heads(graph) + before_convolutions(graph) + first,
         )
     graph = onnx.load(target)
-    onnx.helper.set_model_props(graph, {entry.key: entry.value for entry in onnx.load(source).metadata_props})
+    onnx.helper.set_model_props(graph, metadata_of(onnx.load(source)))
     onnx.save(graph, target)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.quantize", description="Quantize a network to 8 bits.")
-    parser.add_argument("model", type=Path, help=".onnx file made by export.to_onnx")
+    parser.add_argument("model", type=Path, help=".onnx file made by export.emotion")
     parser.add_argument("out", type=Path, help=".onnx file to write")
     parser.add_argument("--part", type=int, choices=(1, 2), help="keep one of the two networks or views of a mean")
     add_data_arguments(parser)
@@ -183,31 +186,10 @@ def main() -> int:
         if before - after > LARGEST_LOSS:
             print(f"error: not written: PublicTest accuracy falls from {before:.2%} to {after:.2%}.", file=sys.stderr)
             return 1
-        results = evaluate(candidate, faces)  # the only look at PrivateTest
+        measured = without_confusion(measure(candidate, faces))  # the only time that PrivateTest is read
         graph = onnx.load(candidate)
-    metrics = {name: {key: value for key, value in row.items() if key != "confusion"} for name, row in results.items()}
-    properties = {entry.key: entry.value for entry in graph.metadata_props}
-    onnx.helper.set_model_props(graph, {**properties, "metrics": json.dumps(metrics)})
-    onnx.save(graph, args.out)
-    if args.out.resolve().parent == MODELS:
-        write_checksums()
-    metrics_file = args.out.parent / "metrics.json"
-    report = json.loads(metrics_file.read_text()) if metrics_file.exists() else {}
-    metrics_file.write_text(
-        json.dumps(
-            {
-                **report,
-                "int8": {
-                    "model": args.out.name,
-                    "command": "python -m export.quantize" + (f" --part {args.part}" if args.part else ""),
-                    "recipe": properties.get("recipe", ""),
-                    "metrics": metrics,
-                },
-            },
-            indent=2,
-        )
-        + "\n"
-    )
+    command = "python -m export.quantize" + (f" --part {args.part}" if args.part else "")
+    publish(graph, args.out, command, measured)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB; PublicTest {before:.2%} before, {after:.2%} after")
     return 0
 

@@ -11,12 +11,8 @@ weights do. How far the two lie apart on validation faces is printed. The networ
 import argparse
 import hashlib
 import json
-import os
 import sys
 from pathlib import Path
-
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
@@ -25,16 +21,19 @@ import onnxruntime
 from google.protobuf.message import DecodeError
 
 from export.age_calibration import calibrated, from_metadata
-from export.age_gender import View, parse_views, serving_network
+from export.age_gender import TTAView, parse_tta, serving_network
+from export.onnx_graph import metadata_of
 from inference.types import central_age
-from training.age_gender import age_gender_cnn
-from training.demographic_report import predictor
-from training.demographics import SIZE, SOURCES, DemographicsError, add_demographics_arguments, load_portraits
-from training.train import replace_file
+from training.age_gender.data import SIZE, SOURCES, add_demographics_arguments, load_portraits
+from training.age_gender.evaluate import predictor
+from training.age_gender.model import age_gender_cnn
+from training.datasets import DataError
+from training.run import replace_file
 
 FACES = 2048
-"""From which the means and variances of the batch norms are taken."""
+"""The means and variances of the batch norms are taken from so many training faces."""
 HEADS = ("age_parameters", "gender_logits")
+"""The names of the last layers."""
 
 
 class RestoreError(ValueError):
@@ -53,7 +52,7 @@ def restore(graph: onnx.ModelProto, faces: np.ndarray) -> keras.Model:
     Raises:
         RestoreError: the graph is not of that kind.
     """
-    network = age_gender_cnn(views_of(graph)[0].look, stages_of(graph))
+    network = age_gender_cnn(tta_of(graph)[0].input_size, stages_of(graph))
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     heads = [network.get_layer(name) for name in HEADS]
     stored = stored_weights(graph)
@@ -75,24 +74,24 @@ def restore(graph: onnx.ModelProto, faces: np.ndarray) -> keras.Model:
     return network
 
 
-def views_of(graph: onnx.ModelProto) -> list[View]:
-    """What an exported network is shown of a face.
+def tta_of(graph: onnx.ModelProto) -> list[TTAView]:
+    """The test-time augmentation of an exported network.
 
     Raises:
         RestoreError: the graph is not of one such network.
     """
-    metadata = {entry.key: entry.value for entry in graph.metadata_props}
+    metadata = metadata_of(graph)
     if "+" in metadata.get("runs", ""):
         raise RestoreError(f"it is the mean of several networks ({metadata['runs']}), and one is needed.")
     if "views" not in metadata:
         raise RestoreError(
             "it does not say what `views` of a face its network takes, as `export.age_gender` writes it."
         )
-    return parse_views(metadata["views"])
+    return parse_tta(metadata["views"])
 
 
 def stages_of(graph: onnx.ModelProto) -> tuple[tuple[int, ...], ...]:
-    """The widths of the convolutions, as `training.model.convolutions` takes them: a stage ends where a max pooling follows."""
+    """The widths of the convolutions, as `training.layers.convolutions` takes them: a stage ends where a max pooling follows."""
     shapes = {tensor.name: tensor.dims for tensor in graph.graph.initializer}
     users = {name: node for node in graph.graph.node for name in node.input}
     makers = {name: node for node in graph.graph.node for name in node.output}
@@ -110,7 +109,7 @@ def stages_of(graph: onnx.ModelProto) -> tuple[tuple[int, ...], ...]:
 
 
 def _convolutions(graph: onnx.ModelProto) -> list[onnx.NodeProto]:
-    """One for each kernel: a network that looks at faces in two sizes uses each twice."""
+    """One for each kernel: a network that is shown faces in two sizes uses each twice."""
     return list({node.input[1]: node for node in reversed(graph.graph.node) if node.op_type == "Conv"}.values())[::-1]
 
 
@@ -151,7 +150,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         graph = onnx.load(args.model)
-        metadata = {entry.key: entry.value for entry in graph.metadata_props}
+        metadata = metadata_of(graph)
         portraits, _ = load_portraits(args.fairface, args.utkface, args.crops)
         known = [name for name in SOURCES if name in metadata.get("dataset", "")]
         portraits = portraits.select(np.isin(portraits.sources, [SOURCES.index(name) for name in known]))
@@ -163,12 +162,12 @@ def main() -> int:
     except (RestoreError, OSError, DecodeError) as error:
         print(f"error: {args.model}: {error}", file=sys.stderr)
         return 1
-    except DemographicsError as error:
+    except DataError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     # Files of before `export.age_calibration` have a temperature for the ages instead.
     temperatures = float(metadata.get("temperature", 1)), float(metadata["gender_temperature"])
-    again = serving_network([network], *temperatures, [views_of(graph)])
+    again = serving_network([network], *temperatures, [tta_of(graph)])
     wanted, got = predictor(args.model)(validation.images), again.predict(validation.images, verbose=0)
     if "age_calibration" in metadata:
         calibration = from_metadata(metadata["age_calibration"])

@@ -61,7 +61,7 @@ class AgeGenderEstimator:
         """Faces uint8 (N, S, S, 3) RGB to the model's input of the same shape."""
         return faces.reshape(len(faces), self.input_size, self.input_size, 3).astype(self._dtype)
 
-    def answers(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+    def predict(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """All that the model says of all faces, in one run.
 
         Args:

@@ -18,7 +18,7 @@ EYE_LINE = 0.396
 """Height of the eye line in the crop, from the top, in sides."""
 AGE_GENDER_FRAMING = {"side_by_eyes": 2.5, "side_by_box": 1.08, "eye_line": 0.31}
 """The crop for age and gender as arguments of `align_face`: what FairFace's and UTKFace's own pictures show of a face, so
-that in training hardly anything lies beyond their edge. `python -m training.demographics` prints how much does."""
+that in training hardly anything lies beyond their edge. `python -m training.age_gender.data` prints how much does."""
 LARGEST_WARP = 768
 """Side in pixels of the largest picture that is made on the way to a crop."""
 

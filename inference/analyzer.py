@@ -144,21 +144,21 @@ class FaceAnalyzer:
         """A face for each of them, of one picture or of several."""
         if not cuts:
             return []
-        answers = self.classifier.answers(np.stack([cut.crop for cut in cuts]))
+        predictions = self.classifier.predict(np.stack([cut.crop for cut in cuts]))
         certainties = np.array([cut.quality.certainty for cut in cuts], np.float32)
-        answers |= {
-            name: tempered(answers[name], certainties) for name in ("probabilities", "crowd") if name in answers
+        predictions |= {
+            name: tempered(predictions[name], certainties) for name in ("probabilities", "crowd") if name in predictions
         }
         portraits = [cut.portrait for cut in cuts if cut.portrait is not None]
         if self.estimator and portraits:
-            estimates = self.estimator.answers(np.stack(portraits))
-            answers |= {name: estimates[name] for name in ("age_distribution", "gender")}
+            estimates = self.estimator.predict(np.stack(portraits))
+            predictions |= {name: estimates[name] for name in ("age_distribution", "gender")}
         return [
             Face(
                 cut.detection,
                 cut.crop,
                 quality=cut.quality,
-                **{name: values[number] for name, values in answers.items()},
+                **{name: values[number] for name, values in predictions.items()},
             )
             for number, cut in enumerate(cuts)
         ]

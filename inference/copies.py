@@ -18,9 +18,9 @@ from .stream import Moment
 from .types import Analysis, Face
 
 ATTEMPTS = 5
-"""So often a blurred picture is searched for faces that are left."""
+"""A blurred picture is searched so often for faces that are left."""
 QUALITY = 92
-"""Of a photo's copy as a JPEG."""
+"""The JPEG quality of a photo's copy."""
 
 
 @dataclass(frozen=True)

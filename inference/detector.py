@@ -62,35 +62,37 @@ NEAR_SIDE = 2.0
 """Side of the look from near in sides of the face's box."""
 NEAR_SIZE = 128
 """Input size in pixels of MediaPipe's model."""
-KEEP_SCORE = 0.5
-"""Score of the look from near of a face that was one in the frame before: who turns away for a moment is not lost."""
-KEEP_PART = 0.7
-"""The same for a face that is verified, as a part of the lowest score of a new one."""
+TRACKED_MIN_SCORE = 0.5
+"""The minimum score of the look from near of a face that was there in the frame before: who turns away for a moment is not
+lost."""
+TRACKED_MIN_PART = 0.7
+"""The minimum score of a face that was there in the frame before and is verified, as a part of that of a new one."""
 FEW_FACES = 2
 """So many faces of a stream are looked at one by one; more are cheaper to find by one search of the whole frame."""
 FOLLOW_PIXELS = 24
-"""Side of the smallest of them, at least, in the frame as it is searched."""
+"""The side of the smallest face in the frame, as it is searched, is at least so many pixels."""
 VERIFY_EVERY = 5
 """Of the faces of a crowd one is looked at from near in every so many frames."""
 LARGE_SIDE = 0.13
 """Side of a face, in sides of the picture, from which MediaPipe's model sees it in the whole picture."""
 SAME_PLACE = 0.5
-"""Intersection over union from which that is the same face."""
+"""Intersection over union from which two boxes are of the same face."""
 SAME_FACE = 0.3
 """Intersection over union from which a place of the search is the face that was expected near it."""
 BOX_SIDE = 0.96
 """Side of BlazeFace's box in roots of the area of YuNet's."""
 BOX_LOWERED = 0.077
-"""How much further down in the face its middle lies, in the same unit."""
+"""How much further down in the face the middle of BlazeFace's box lies, in roots of the area of YuNet's."""
 LOWERED = {"left_eye": 0.01, "right_eye": 0.01, "nose": 0.016, "mouth": 0.038}
-"""The same of the points."""
+"""How much further down in the face BlazeFace's points lie, in roots of the area of YuNet's box."""
 FOLLOW_SIDE = 960
 """Longer side in pixels, at most, at which a frame of a stream is searched."""
 CLEAR = 0.2
 """Sum of what scores exceed TURN_SCORE by, from which it is seen how a picture is turned."""
 TURN_SCORE = 0.5
 TURN_PIXELS = 12
-"""Side of the smallest faces that tell it, in pixels as they are searched; smaller ones are seen in any turn."""
+"""The side of the smallest faces that tell how a picture is turned, in pixels as they are searched; smaller ones are seen in any
+turn."""
 TURNED = (1, 2, 3)
 """The turns of a picture, in quarters, other than upright."""
 TURNED_SIDE = 224
@@ -252,9 +254,9 @@ class FaceDetector:
             found = [
                 replace(look, score=face.score)
                 for face, look in zip(expected, looks)
-                if look is not None and look.score >= KEEP_SCORE
+                if look is not None and look.score >= TRACKED_MIN_SCORE
             ]
-            missed = [face for face, look in zip(expected, looks) if look is None or look.score < KEEP_SCORE]
+            missed = [face for face, look in zip(expected, looks) if look is None or look.score < TRACKED_MIN_SCORE]
         search = search or thorough or not expected
         factor = COARSE_SIDE / longer if search else NEAREST_SIDE / longer if missed else 0.0
         if missed:
@@ -283,7 +285,7 @@ class FaceDetector:
     def _is_still_a_face(self, image: np.ndarray, place: Detection, known: float) -> bool:
         """Whether a place of the search where a face was followed to is one; known is the sum of the scores of others."""
         look = self.look_again(image, as_near(place))
-        return self.checker.probabilities(image, [place], [look], known)[0] >= self.min_score * KEEP_PART
+        return self.checker.probabilities(image, [place], [look], known)[0] >= self.min_score * TRACKED_MIN_PART
 
     def _confirm(
         self, image: np.ndarray, places: list[Detection], min_score: float, known: float = 0.0

@@ -3,6 +3,7 @@
 import cv2
 import json
 import numpy as np
+from collections.abc import Sequence
 from pathlib import Path
 
 from .model_files import ModelError
@@ -64,31 +65,17 @@ class EmotionClassifier:
             faces = np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in faces])
         return faces.reshape(len(faces), self.input_size, self.input_size, 1).astype(self._dtype)
 
-    def predict(self, faces: np.ndarray) -> np.ndarray:
+    def predict(self, faces: np.ndarray, outputs: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         """Classify all faces in one run.
 
         Args:
             faces: uint8 (N, S, S) grey or (N, S, S, 3) RGB, N may be 0.
+            outputs: which of `outputs` are wanted; all by default.
 
         Returns:
-            float32 (N, 7), in the order of EMOTIONS; every row sums to 1.
+            By the names in `outputs`, each float32 (N, ...); every row of `probabilities`, in the order of EMOTIONS, sums to 1.
         """
-        if not len(faces):
-            return np.zeros((0, len(EMOTIONS)), np.float32)
-        return self.session.run(["probabilities"], {"image": self.preprocess(faces)})[0]
-
-    def answers(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """All that the model says of all faces, in one run.
-
-        Args:
-            faces: as for `predict`.
-
-        Returns:
-            By the names in `outputs`, each float32 (N, ...).
-        """
-        # Only a run tells the shapes, so that no faces are answered like one, of which nothing is kept.
+        names = self.outputs if outputs is None else tuple(outputs)
+        # Only a run tells the shapes, so that no faces are predicted like one, of which nothing is kept.
         batch = self.preprocess(faces if len(faces) else np.zeros((1, self.input_size, self.input_size), np.uint8))
-        return {
-            name: values[: len(faces)]
-            for name, values in zip(self.outputs, self.session.run(self.outputs, {"image": batch}))
-        }
+        return {name: values[: len(faces)] for name, values in zip(names, self.session.run(names, {"image": batch}))}

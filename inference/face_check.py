@@ -16,7 +16,7 @@ VIEW = 96
 """Side of the view in pixels. YuNet sees it again, and its inner half is what the network sees: the box alone, because the
 people that the network was trained with are cut off there."""
 SMALL_VIEW = 64
-"""Side of the same as YuNet sees it once more."""
+"""The side in pixels of the view of a candidate as YuNet sees it once more, smaller."""
 INNER = VIEW // 4
 MIN_SCORE = 0.24
 """Score from which a candidate is kept."""
@@ -28,7 +28,7 @@ COMPANY = 1.5
 MIN_SEEN = 0.02
 """Score of YuNet or BlazeFace that counts as nothing."""
 LARGE = 100.0
-"""Side in pixels from which larger faces are no other."""
+"""From this side in pixels on, larger faces do not differ."""
 BATCH = 64
 """Candidates in one run."""
 

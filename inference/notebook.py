@@ -8,9 +8,9 @@ from .drawing import annotate, shrink
 from .types import EMOTIONS, Analysis, Face
 
 LONGEST = 640
-"""Pixels of the longer side of the picture."""
+"""The longer side of the picture in pixels."""
 QUALITY = 85
-"""Of its JPEG."""
+"""The JPEG quality of the picture."""
 
 
 def analysis_html(result: Analysis) -> str:

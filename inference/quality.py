@@ -31,7 +31,7 @@ INVERSE = np.linalg.pinv(CENTERED)
 LARGE = 32.0
 """Side of a face in pixels from which a larger one is answered no better."""
 SHARP = 0.85
-"""The same of the sharpness."""
+"""The sharpness from which a sharper face is answered no better."""
 FRONTAL = 10.0
 """Degrees up to which a face counts as frontal: the points do not tell smaller angles."""
 FAINTEST = 0.25

@@ -49,7 +49,7 @@ PRIOR = 0.25
 """Variance of the index of a person of whom nothing is known; no band is wider."""
 
 LONGEST_STEP = 1.0
-"""Seconds; a longer gap between two frames is a pause, which belongs to nobody."""
+"""A gap between two frames that is longer, in seconds, is a pause, which belongs to nobody."""
 FIRST_STEP, SHORTEST_STEP = 0.05, 1e-3
 """Seconds that a frame stands for that has none before it, or one of the same moment."""
 BASELINE_SECONDS = 5.0
@@ -66,7 +66,7 @@ MAX_PEOPLE = 1000
 MAX_MARKERS, MAX_LABEL = 500, 80
 """Most markers of a session, and characters of a marker's label."""
 MARKER_SECONDS = 10.0
-"""Before and after a marker, of which the means are compared."""
+"""The means of so many seconds before and after a marker are compared."""
 FEWEST_STRETCHES = 4
 """With fewer stretches of time on either side of a marker nothing is said of the difference."""
 NOT_SURE_KEY = "not sure"
@@ -270,9 +270,9 @@ _SUMS = {"frames": "i8", "length": "f8", "share": "f8", "moment": "f8", "weighte
 the times and of the distributions."""
 _BIN = np.dtype([("stretch", "i8"), ("person", "i8"), *_SUMS.items()])
 _EVERYBODY = -1
-"""In place of a person: for how long, and when, anybody was there."""
+"""The number that stands in place of a person's where anybody at all was there."""
 _MORE_BINS = 1024
-"""By so many the array grows."""
+"""The array of bins grows by so many."""
 
 
 def _add(bin_: np.void, length: float, part: float, seconds: float, distribution: np.ndarray | float = 0.0) -> None:

@@ -26,7 +26,8 @@ SURE_SCORE = 0.7
 COARSE_SIDE = 320
 """Longer side in pixels at which every picture is searched: faces from a thirtieth of it up to those that fill it."""
 NEAREST_SIDE = 160
-"""The same for faces that fill it or are larger, which the coarse search sees in part."""
+"""Longer side in pixels at which every picture is searched for faces that fill it or are larger, which the coarse search sees in
+part."""
 FINE_SIDE = 640
 """Longer side to which smaller pictures are enlarged, up to twice their size, for their small faces."""
 MAX_PIXELS = 4_000_000

@@ -122,7 +122,7 @@ COLUMNS = (
     Column("roll", "number", "-180 to 180", "positive where the eye on the right is the lower one", "degrees", ".1f"),
     Column("error", "text", "", "why the file could not be read; the row tells nothing else then"),
 )
-"""In their order. Everything is empty where it is not known, and age and gender where they were not asked for."""
+"""All columns in their order. Each is empty where it is not known, and age and gender are where they were not asked for."""
 
 NAMES = tuple(column.name for column in COLUMNS)
 

@@ -14,7 +14,7 @@ _STRIPS, _STRIP_BYTES, _TILES, _JPEG, _JPEG_BYTES = 273, 279, 324, 513, 514
 _SENSOR = (32803, 34892, 52527)
 """Photometric interpretations of what a sensor has measured: a color filter array, linear raw, depth."""
 _SENSOR_COMPRESSIONS = (34713, 32767, 32769, 32770, 65535, 34892, 52546)
-"""Of Nikon, Sony, Epson, Samsung, Pentax and DNG."""
+"""The compressions of what a sensor has measured, of Nikon, Sony, Epson, Samsung, Pentax and DNG."""
 _MAX_DIRECTORIES, _MAX_HEAD = 64, 2**20
 _FULL = 0.85
 """Part of the sensor's pixels from which on a picture is the full one: cameras cut the margins off."""

@@ -15,13 +15,13 @@ from .types import AGES, CROWD, EMOTIONS, GENDERS, Detection, Face
 NOISE = 0.014
 """Standard deviation of a measured centre, size or eye, in sides of the face, as FaceDetector's on moving faces."""
 PIXEL_NOISE = 0.3
-"""The same in pixels, added for small faces."""
+"""Standard deviation of a measured centre, size or eye in pixels, which is added for small faces."""
 CALM = 0.002
 """Power density of the acceleration of a face that moves on as before, in sides squared per second cubed."""
 RESTLESS = 20.0
-"""The same, at most, for a face that is not where it would be if it had moved on as before."""
+"""The largest power density, for a face that is not where it would be if it had moved on as before."""
 SURPRISE = 3.0
-"""Squared distance from there, in its expectation, from which a face is taken to have changed its movement."""
+"""Squared distance from where a face would be, in its expectation, from which it is taken to have changed its movement."""
 FIRST_SPEED = 1.5
 """Standard deviation of the speed of a new face, in sides per second."""
 SIZE_HORIZON = 0.2
@@ -29,9 +29,9 @@ SIZE_HORIZON = 0.2
 
 # The match: natural logarithms of how much likelier a face is somebody followed than a newcomer.
 NEWCOMER = 8.0
-"""For a face at the expected place, a frame later, before its looks are seen."""
+"""The logarithm for a face at the expected place, a frame later, before its looks are seen."""
 DOUBTED_NEWCOMER = 1.0
-"""The same where the frame may be of another scene: the looks decide."""
+"""The logarithm for a face at the expected place where the frame may be of another scene: the looks decide."""
 REACH, REACH_PER_SECOND, TURN = 0.06, 0.6, 0.5
 """Scale of the distance from the expected place, in sides: REACH + REACH_PER_SECOND t² / (t + TURN) after t seconds
 unseen, because people hardly change their way at once."""
@@ -51,7 +51,7 @@ AVERAGED = {"probabilities": len(EMOTIONS), "crowd": len(CROWD), "age_distributi
 """The distributions of a Face that are averaged, and their lengths."""
 LOOKS = THUMBNAIL**2
 LENGTHS = (*AVERAGED.values(), LOOKS)
-"""The same with the looks, which are averaged beside them."""
+"""The lengths of what is averaged: the distributions, and the looks beside them."""
 MEAN = np.full((LOOKS, 1), 1 / LOOKS, np.float32)
 PARTS = dict(zip(AVERAGED, itertools.pairwise(itertools.accumulate(LENGTHS, initial=0))))
 """Where each distribution begins and ends in a row of averages; the looks are the rest."""

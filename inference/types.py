@@ -86,7 +86,7 @@ PRIOR_CORRECTION = 0.5
 """0 shows a rare emotion only where it is the likeliest, which disgust hardly ever is; 1 as often as were all equally frequent."""
 
 CONSENSUS_TEMPERATURE = 0.9
-"""Of the consensus: two calibrated answers have a mean that is too unsure."""
+"""The temperature of the consensus: two calibrated answers have a mean that is too unsure."""
 
 
 def consensus(probabilities: np.ndarray, crowd: np.ndarray | None) -> np.ndarray:

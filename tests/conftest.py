@@ -3,24 +3,31 @@
 import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# There are as many test processes as processors: threads would only wait for each other.
+for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import ctypes
-import cv2
-import pytest
+import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
+import pytest
+from filelock import FileLock
 from pillow_heif import register_heif_opener
 
 from benchmarks.camera import camera_arguments
-from synthetic import make_faces, write_csv, write_fairface, write_folders, write_utkface
-from training.data import Faces, load_fer2013
 from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, served_page
+from inference.types import EMOTIONS
+from synthetic import make_faces, write_csv, write_fairface, write_folders, write_utkface
+from training.age_gender.data import Portraits, load_portraits
+from training.emotion.data import Faces, load_fer2013
 
 register_heif_opener()  # for the tests that write such files
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,15 +79,27 @@ def synthetic_dir(tmp_path_factory, synthetic) -> Path:
 @pytest.fixture(scope="session")
 def demographics_dirs(tmp_path_factory) -> tuple[Path, Path]:
     """Folders with a made-up FairFace and a made-up UTKFace; shared, so only to be read."""
-    root = tmp_path_factory.mktemp("demographics")
-    return write_fairface(root / "fairface"), write_utkface(root / "utkface")
+
+    def make(folder: Path) -> None:
+        write_fairface(folder / "fairface")
+        write_utkface(folder / "utkface")
+
+    root = made_once(tmp_path_factory, "demographics", make)
+    return root / "fairface", root / "utkface"
 
 
 @pytest.fixture(scope="session")
 def demographics_arguments(demographics_dirs, tmp_path_factory) -> tuple:
     """The options that name the made-up data sets and a cache that the tests share."""
     fairface, utkface = demographics_dirs
-    return ("--fairface", fairface, "--utkface", utkface, "--crops", tmp_path_factory.mktemp("crops"))
+    return (
+        "--fairface",
+        fairface,
+        "--utkface",
+        utkface,
+        "--crops",
+        made_once(tmp_path_factory, "crops", lambda folder: None),
+    )
 
 
 @pytest.fixture
@@ -158,10 +177,10 @@ def call(monkeypatch):
 @pytest.fixture
 def call_interrupted(call, monkeypatch):
     """A function like `call` for the main() of a training, stopped when the first epoch's checkpoint is written."""
-    from training import train
+    from training import run
 
     def run_main(main, *arguments):
-        write_file = train.replace_file
+        write_file = run.replace_file
 
         def stop_after_the_first_checkpoint(path, write):
             write_file(path, write)
@@ -169,34 +188,169 @@ def call_interrupted(call, monkeypatch):
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(train, "replace_file", stop_after_the_first_checkpoint)
+            patch.setattr(run, "replace_file", stop_after_the_first_checkpoint)
             return call(main, *arguments)
 
     return run_main
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """The folder that make(folder) has filled, shared by all test processes: the first that needs it makes it."""
+    root = factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    with FileLock(root / f"{name}.lock"):
+        if not (root / name).exists():
+            (root / f"{name}.partial").mkdir()
+            make(root / f"{name}.partial")
+            (root / f"{name}.partial").rename(root / name)
+    return root / name
+
+
+@pytest.fixture
+def float32() -> Iterator[None]:
+    """A run within this process sets Keras's dtype policy: it is set back."""
+    import keras
+
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
 @pytest.fixture(scope="session")
 def train_arguments(synthetic_dir) -> tuple:
-    """What `python -m training.train` is given in the tests, without --out."""
+    """What `python -m training.emotion` is given in the tests, without --out."""
     return ("--recipe", "paper", "--data", synthetic_dir, "--unofficial", "--epochs", 3)
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, run, train_arguments) -> Path:
-    """The folder of an uninterrupted run of three epochs on the synthetic faces; shared, so only to be read."""
-    out = tmp_path_factory.mktemp("trained")
-    result = run("training.train", *train_arguments, "--out", out)
-    assert result.returncode == 0, result.stderr
-    return out
+def vgg7_arguments(synthetic_dir) -> tuple:
+    """A short run of the recipe vgg7, whose second epoch and third are at another size than its first."""
+    return ("--recipe", "vgg7", "--data", synthetic_dir, "--unofficial", "--epochs", 3)
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory, run, trained, synthetic_dir) -> Path:
-    """The trained network as emotion.onnx, with metrics.json beside it; shared, so only to be read."""
-    path = tmp_path_factory.mktemp("exported") / "emotion.onnx"
-    result = run("export.to_onnx", trained / "model.keras", path, "--data", synthetic_dir, "--unofficial")
-    assert result.returncode == 0, result.stderr
-    return path
+def trained(tmp_path_factory, train_arguments) -> Path:
+    """The folder of an uninterrupted run of three epochs on the synthetic faces; shared, so only to be read."""
+    return _trained(tmp_path_factory, "trained", train_arguments)
+
+
+@pytest.fixture(scope="session")
+def vgg7_run(tmp_path_factory, vgg7_arguments) -> Path:
+    """The same of a network with two heads."""
+    return _trained(tmp_path_factory, "vgg7", vgg7_arguments)
+
+
+def _trained(factory: pytest.TempPathFactory, name: str, arguments: tuple) -> Path:
+    def make(folder: Path) -> None:
+        from networks import call_main
+        from training.emotion.train import main
+
+        assert call_main(main, *arguments, "--out", folder) == 0
+
+    return made_once(factory, name, make)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory, trained, synthetic_dir) -> Path:
+    """The trained network as emotion.onnx, with its report beside it; shared, so only to be read."""
+
+    def make(folder: Path) -> None:
+        from export.emotion import main
+        from networks import call_main
+
+        path = folder / "emotion.onnx"
+        assert call_main(main, trained / "model.keras", path, "--data", synthetic_dir, "--unofficial") == 0
+
+    return made_once(tmp_path_factory, "exported", make) / "emotion.onnx"
+
+
+@pytest.fixture(scope="session")
+def plain(trained, tmp_path_factory) -> Path:
+    """The trained network as ONNX at temperature 1; shared, so only to be read."""
+
+    def make(folder: Path) -> None:
+        import onnx
+
+        from export.emotion import serving_network
+        from export.onnx_graph import convert
+        from training.layers import load_network
+
+        metadata = {"labels": json.dumps(EMOTIONS), "input_size": "48", "temperature": "1"}
+        onnx.save(convert(serving_network([load_network(trained / "model.keras")]), metadata), folder / "plain.onnx")
+
+    return made_once(tmp_path_factory, "plain", make) / "plain.onnx"
+
+
+@pytest.fixture(scope="module")
+def small_age_gender() -> Iterator[None]:
+    """Recipes of age and gender that train in seconds."""
+    from networks import small_age_gender_recipes
+
+    with small_age_gender_recipes():
+        yield
+
+
+@pytest.fixture(scope="session")
+def trained_age_gender(tmp_path_factory, demographics_arguments) -> Path:
+    """The folder of an uninterrupted run on the made-up FairFace and UTKFace; shared, so only to be read."""
+
+    def make(folder: Path) -> None:
+        from networks import call_main, small_age_gender_recipes
+        from training.age_gender.train import main
+
+        with small_age_gender_recipes():
+            arguments = ("--recipe", "both", *demographics_arguments, "--epochs", 6, "--out", folder)
+            assert call_main(main, *arguments) == 0
+
+    return made_once(tmp_path_factory, "age_gender", make)
+
+
+@pytest.fixture(scope="session")
+def exported_age_gender(tmp_path_factory, trained_age_gender, demographics_arguments) -> Path:
+    """The trained network as ONNX, with its report beside it; shared, so only to be read."""
+
+    def make(folder: Path) -> None:
+        from export.age_gender import main
+        from networks import call_main, small_age_gender_recipes
+
+        with small_age_gender_recipes():
+            path = folder / "age_gender.onnx"
+            assert call_main(main, trained_age_gender / "model.keras", path, *demographics_arguments) == 0
+
+    return made_once(tmp_path_factory, "exported_age_gender", make) / "age_gender.onnx"
+
+
+@pytest.fixture(scope="session")
+def exported_smaller(tmp_path_factory, trained_age_gender, demographics_arguments) -> dict[str, Path]:
+    """The same in 8-bit integers ("int8") and in float16 ("half"); shared, so only to be read."""
+
+    def make(folder: Path) -> None:
+        from export import age_gender
+        from networks import call_main, small_age_gender_recipes
+
+        for kind, options in (("int8", ["--int8"]), ("half", [])):
+            with small_age_gender_recipes(), pytest.MonkeyPatch.context() as patch:
+                patch.setattr(age_gender, "LARGEST_FILE", 1000)
+                arguments = (trained_age_gender / "model.keras", folder / f"{kind}.onnx", *demographics_arguments)
+                assert call_main(age_gender.main, *arguments, *options) == 0
+
+    folder = made_once(tmp_path_factory, "exported_smaller", make)
+    return {kind: folder / f"{kind}.onnx" for kind in ("int8", "half")}
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Training steps run as they stand: of a few that takes less than to compile them."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="session")
+def portraits(demographics_dirs, demographics_arguments) -> Portraits:
+    """The faces of the made-up FairFace and UTKFace; shared, so only to be read."""
+    return load_portraits(*demographics_dirs, demographics_arguments[-1])[0]
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,15 @@
 """A small stand-in for FER-2013: made-up faces of seven classes that a network can tell apart, in the real forms."""
 
 import csv
-import cv2
-import numpy as np
+from dataclasses import fields
 from pathlib import Path
 
-from inference.types import EMOTIONS
-from training.data import SPLITS, VOTES, Faces
-from training.demographics import AGE_GROUPS, RACES
+import cv2
+import numpy as np
+
+from inference.types import AGES, EMOTIONS
+from training.age_gender.data import AGE_GROUPS, RACES, SIZE, Portraits
+from training.emotion.data import SPLITS, VOTES, Faces
 
 FACES_PER_CLASS = {"Training": 20, "PublicTest": 3, "PrivateTest": 3}
 BLANK = 5
@@ -98,3 +100,26 @@ def write_utkface(root: Path, count: int = 120) -> Path:
         name = f"{age}_{gender}_{number % 5}_{20170101000000000 + number}.jpg"
         write_picture(root / "UTKFace" / name, make_portrait(age, ("male", "female")[gender], rng))
     return root
+
+
+def years(*ages: int) -> np.ndarray:
+    """Certain age distributions."""
+    return np.eye(AGES, dtype=np.float32)[list(ages)]
+
+
+def portraits_of(first, last, genders=0, races=0, **given) -> Portraits:
+    """Portraits with labels and without pictures."""
+    count = len(first)
+    values = {field.name: np.zeros(count, np.uint8) for field in fields(Portraits)}
+    values |= {"images": np.zeros((count, SIZE, SIZE, 3), np.uint8), "found": np.ones(count, bool)}
+    values |= {"genders": np.full(count, genders) if np.isscalar(genders) else np.array(genders)}
+    values |= {"races": np.full(count, races) if np.isscalar(races) else np.array(races)}
+    return Portraits(**{**values, "first_years": np.array(first), "last_years": np.array(last), **given})
+
+
+def rows(*cases: tuple[int, float]) -> np.ndarray:
+    """Probabilities with the given top class and its confidence, the rest shared equally by the other six."""
+    probabilities = np.array([[(1 - confidence) / 6] * 7 for _, confidence in cases])
+    for row, (label, confidence) in zip(probabilities, cases):
+        row[label] = confidence
+    return probabilities

@@ -1,9 +1,10 @@
 """Who may import whom, and what serving needs to have installed."""
 
 import ast
-import pytest
 import re
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -112,6 +113,43 @@ def test_training_sees_little_of_inference():
     seen = {name for text in sources("training").values() for name in imports(text) if name.startswith("inference")}
     assert "inference.types.EMOTIONS" in seen
     assert {name for name in seen if not name.startswith(allowed)} == set()
+
+
+def dependencies(*folders: str) -> dict[str, set[str]]:
+    """By module of some folders the modules of these that it imports."""
+    texts = {
+        name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): t for name, t in sources(*folders).items()
+    }
+
+    def module(name: str) -> str | None:
+        return next((each for each in (name, name.rpartition(".")[0]) if each in texts), None)
+
+    found = {name: {module(each) for each in imports(text, name.split(".")[0])} for name, text in texts.items()}
+    return {name: {other for other in others if other and other != name} for name, others in found.items()}
+
+
+def test_nothing_is_imported_in_a_circle():
+    graph = dependencies("training", "export", "benchmarks")
+    assert "training.run" in graph["training.emotion.train"] and len(graph) > 50
+    waiting = dict(graph)
+    while free := [name for name, others in waiting.items() if not others & waiting.keys()]:
+        for name in free:
+            del waiting[name]
+    assert waiting == {}
+
+
+def test_both_networks_have_one_shape_around_what_knows_no_task():
+    graph = dependencies("training", "export")
+    networks = ("training.emotion", "training.age_gender")
+    parts = [{name.removeprefix(f"{each}.") for name in graph if name.startswith(f"{each}.")} for each in networks]
+    assert parts[0] & parts[1] == {"__main__", "data", "model", "recipes", "train", "evaluate", "robustness"}
+    assert parts[1] < parts[0] and {"export.emotion", "export.age_gender"} < set(graph)
+    for name, others in graph.items():
+        used = {each for other in others for each in networks if other.startswith(each)}
+        if name.startswith("training.") and not name.startswith(networks) and name != "training.evaluate":
+            assert used == set(), name
+        if name.startswith("training.age_gender"):
+            assert used <= {"training.age_gender"}, name
 
 
 def test_inference_is_one_package_under_whatever_name():

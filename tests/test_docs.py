@@ -1,13 +1,14 @@
 """README.md and docs/: what they link and name is there, and their figures are those of the reports."""
 
-import pytest
 import re
-import yaml
 from pathlib import Path
 from urllib.parse import unquote
 
+import pytest
+import yaml
+
 from benchmarks import (
-    age_gender_views,
+    age_gender_tta,
     alignment,
     detection,
     live,
@@ -21,7 +22,7 @@ from benchmarks import (
     studies,
     tracking,
 )
-from training.demographics import SOURCES
+from training.age_gender.data import SOURCES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,7 +31,7 @@ PAGES = {
     for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
 }
 RENDERED = {
-    "age_gender_views": age_gender_views.to_markdown,
+    "age_gender_tta": age_gender_tta.to_markdown,
     "alignment": alignment.to_markdown,
     "detection": detection.to_markdown,
     "live": live.to_markdown,

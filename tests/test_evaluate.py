@@ -1,263 +1,12 @@
-"""The figures of a report are right, and mean the same for a network and its export."""
+"""One command reports on networks of both kinds."""
 
 import json
-import numpy as np
-import onnx
+
 import pytest
 
-from inference.types import EMOTIONS
 from synthetic import write_csv
-from training.data import Faces
-from training.evaluate import (
-    at_temperature,
-    by_label,
-    coverage,
-    crowd_agreement,
-    evaluate,
-    fit_temperature,
-    main,
-    majority,
-    predictor,
-    recall_table,
-    score,
-    stress,
-    to_markdown,
-)
-from training.evaluate import test_sets as reported_sets  # pytest would take it for a test
-
-METRICS = ("accuracy", "standard_error", "macro_f1", "ece", "nll")
-
-
-def rows(*cases: tuple[int, float]) -> np.ndarray:
-    """Probabilities with the given top class and its confidence, the rest shared equally by the other six."""
-    probabilities = np.array([[(1 - confidence) / 6] * 7 for _, confidence in cases])
-    for row, (label, confidence) in zip(probabilities, cases):
-        row[label] = confidence
-    return probabilities
-
-
-class TestScore:
-    def test_by_hand(self):
-        """Classes 0, 0, 1, 3 answered as 0, 1, 1, 1."""
-        figures = score(rows((0, 0.9), (1, 0.5), (1, 0.7), (1, 0.3)), np.array([0, 0, 1, 3]))
-        assert figures["faces"] == 4
-        assert figures["accuracy"] == 0.5
-        assert figures["standard_error"] == 0.25  # sqrt(0.5 * 0.5 / 4)
-        # F1: class 0 has precision 1, recall 1/2; class 1 precision 1/3, recall 1; class 3 neither.
-        assert figures["macro_f1"] == pytest.approx((2 / 3 + 1 / 2 + 0) / 3, abs=1e-4)
-        assert figures["precision"] == {**dict.fromkeys(EMOTIONS, 0.0), "angry": 1.0, "disgust": 0.3333}
-        assert figures["recall"] == {**dict.fromkeys(EMOTIONS, 0.0), "angry": 0.5, "disgust": 1.0}
-        # Every face is in a bin of its own: |0.9 - 1|, |0.5 - 0|, |0.7 - 1|, |0.3 - 0|.
-        assert figures["ece"] == pytest.approx((0.1 + 0.5 + 0.3 + 0.3) / 4, abs=1e-4)
-        likelihoods = [0.9, 0.5 / 6, 0.7, 0.7 / 6]
-        assert figures["nll"] == pytest.approx(-np.log(likelihoods).mean(), abs=1e-4)
-        expected = np.zeros((7, 7), int)
-        expected[0, 0] = expected[0, 1] = expected[1, 1] = expected[3, 1] = 1
-        assert figures["confusion"] == expected.tolist()
-
-    def test_perfect(self):
-        labels = np.arange(7)
-        figures = score(np.eye(7), labels)
-        assert [figures[name] for name in METRICS] == [1, 0, 1, 0, 0]
-        assert set(figures["precision"].values()) == set(figures["recall"].values()) == {1.0}
-
-    def test_certain_and_wrong(self):
-        """A likelihood of zero does not make the NLL infinite."""
-        figures = score(np.eye(7)[[1]], np.array([0]))
-        assert figures["accuracy"] == 0 and figures["ece"] == 1 and figures["nll"] == pytest.approx(27.631, abs=1e-3)
-
-    def test_calibration_is_by_bin(self):
-        """Gaps within a bin cancel out, gaps of two bins do not; the seventh of 15 is 0.4 to 0.467."""
-        shared = score(rows((0, 0.41), (0, 0.46)), np.array([0, 1]))
-        assert shared["ece"] == pytest.approx(abs(0.41 + 0.46 - 1) / 2, abs=1e-4)
-        apart = score(rows((0, 0.41), (0, 0.48)), np.array([0, 1]))
-        assert apart["ece"] == pytest.approx((0.59 + 0.48) / 2, abs=1e-4)
-        last = score(rows((0, 0.95), (0, 1.0)), np.array([0, 1]))
-        assert last["ece"] == pytest.approx((1.95 - 1) / 2, abs=1e-4)
-
-    def test_json(self):
-        assert json.loads(json.dumps(score(rows((0, 0.9)).astype(np.float32), np.array([0], np.uint8))))["faces"] == 1
-
-
-class TestTemperature:
-    @staticmethod
-    def softmax(logits):
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return powers / powers.sum(axis=1, keepdims=True)
-
-    @pytest.mark.parametrize("true", [0.6, 1.0, 1.8])
-    def test_known_temperature_is_recovered(self, true):
-        """Labels are drawn from softmax(logits / T); the network claims softmax(logits)."""
-        rng = np.random.default_rng(0)
-        logits = rng.normal(0, 2, (20_000, 7))
-        labels = (self.softmax(logits / true).cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1).clip(max=6)
-        claimed = self.softmax(logits)
-        fitted = fit_temperature(claimed.astype(np.float32), labels)
-        assert fitted == pytest.approx(true, rel=0.04)
-        calibrated = self.softmax(np.log(claimed) / fitted)
-        assert score(calibrated, labels)["ece"] < 0.015
-        if true != 1:
-            assert score(claimed, labels)["ece"] > 0.05
-
-    def test_limits(self):
-        """Certain and right, certain and wrong: the ends of the search, not infinity."""
-        assert fit_temperature(rows(*[(0, 0.9)] * 9), np.zeros(9, int)) == pytest.approx(0.25)
-        assert fit_temperature(np.eye(7)[[1] * 9], np.zeros(9, int)) == pytest.approx(4, rel=0.01)
-
-    def test_distributions_as_targets(self):
-        """The temperature at which the answers are nearest to the distributions, and the same as of one-hot labels."""
-        rng = np.random.default_rng(0)
-        logits = rng.normal(0, 2, (2_000, 8))
-        assert fit_temperature(self.softmax(logits), self.softmax(logits / 1.7)) == pytest.approx(1.7, rel=0.01)
-        labels = rng.integers(0, 8, 2_000)
-        assert fit_temperature(self.softmax(logits), labels) == fit_temperature(self.softmax(logits), np.eye(8)[labels])
-
-    def test_at_temperature(self):
-        logits = np.random.default_rng(0).normal(0, 2, (50, 7))
-        np.testing.assert_allclose(
-            at_temperature(self.softmax(logits), 2.5), self.softmax(logits / 2.5), rtol=0, atol=1e-9
-        )
-
-
-class TestCrowd:
-    # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, not a face
-    VOTES = np.array(
-        [
-            [1, 8, 1, 0, 0, 0, 0, 0, 0, 0],  # happiness
-            [4, 4, 0, 0, 0, 0, 0, 0, 2, 0],  # a tie
-            [1, 0, 0, 0, 1, 0, 0, 8, 0, 0],  # contempt
-            [2, 0, 0, 0, 3, 0, 0, 0, 5, 0],  # unknown
-            [0, 0, 0, 0, 3, 0, 0, 0, 0, 7],  # not a face
-            [1, 0, 0, 0, 7, 0, 1, 0, 1, 0],  # anger
-        ],
-        np.uint8,
-    )
-
-    def test_majority(self):
-        assert majority(self.VOTES).tolist() == [1, -1, 7, -1, -1, 4]
-
-    def test_agreement(self):
-        """Three faces have a majority; of FER-2013's classes none means contempt."""
-        happy_angry = np.eye(7)[[3, 3, 0, 0, 0, 3]]
-        assert crowd_agreement({"probabilities": happy_angry}, self.VOTES) == {"faces": 3, "probabilities": 0.3333}
-        crowd = np.eye(8)[[0, 0, 7, 0, 0, 4]]
-        sure, unsure = np.eye(7)[3], np.array([0.4, 0, 0, 0.6, 0, 0, 0])
-        answers = {"probabilities": np.array([sure, sure, sure, sure, sure, unsure]), "crowd": crowd}
-        both = crowd_agreement(answers, self.VOTES)
-        # Anger of both together; of the first face happiness, of which the crowd's neutral cannot persuade.
-        assert both == {"faces": 3, "probabilities": 0.3333, "crowd": 0.6667, "consensus": 0.6667}
-
-    def test_answers_by_label(self):
-        """Both kinds of labels, of the seven classes; contempt is none of them."""
-        happy_angry = np.eye(7)[[3, 3, 0, 0, 0, 3]]
-        crowd = np.eye(8)[[1, 0, 4, 4, 4, 4]]
-        labels = np.array([3, 3, 0, 0, 1, 1])
-        found = by_label({"probabilities": happy_angry, "crowd": crowd}, labels, self.VOTES)
-        assert set(found) == {"FER-2013", "FERPlus"} and list(found["FER-2013"]) == list(found["FERPlus"])
-        first, most = found["FER-2013"]["probabilities"], found["FERPlus"]["crowd"]
-        assert first["recall"] == dict.fromkeys(EMOTIONS) | {"angry": 1, "disgust": 0, "happy": 1}
-        assert first["accuracy"] == first["mean_recall"] == 0.6667 and first["faces"] == 6
-        assert most["faces"] == 2 and most["accuracy"] == most["mean_recall"] == 1 and most["ece"] == 0
-        assert found["FERPlus"]["probabilities"]["recall"]["angry"] == 0
-        table = "\n".join(recall_table({"PublicTest": {"by_label": found}}))
-        assert "| PublicTest, FERPlus | `crowd` | 100.0% | 100.0% | 0.000 | 100.0% |  |  | 100.0% |" in table
-
-
-class TestCoverage:
-    def test_by_hand(self):
-        answers = rows((0, 0.35), (1, 0.55), (2, 0.65), (3, 0.95))
-        found = {row["threshold"]: row for row in coverage(answers, np.array([0, 0, 2, 3]))}
-        assert found[0.0] == {"threshold": 0.0, "answered": 1.0, "accuracy": 0.75}
-        assert found[0.5] == {"threshold": 0.5, "answered": 0.75, "accuracy": 0.6667}
-        assert found[0.6] == {"threshold": 0.6, "answered": 0.5, "accuracy": 1.0}
-
-    def test_nothing_is_answered(self):
-        last = coverage(rows((0, 0.5)), np.array([0]))[-1]
-        assert last["answered"] == 0 and last["accuracy"] is None
-        assert "| 90% | 0.0% |  |" in to_markdown("model", *self.report(last))
-
-    @staticmethod
-    def report(row):
-        figures = score(rows((0, 0.5)), np.array([0]))
-        calibration = {"temperature": 1.0, "before": {"ece": 0.1, "nll": 1.0}, "after": {"ece": 0.1, "nll": 1.0}}
-        stressed = {"set": "Test", "calibration": calibration, "coverage": [row], "robustness": []}
-        return {"Test": figures}, stressed
-
-
-class TestSets:
-    def test_csv(self, synthetic):
-        """One face of PrivateTest, at 165, is a twin of one in Training."""
-        images = synthetic.images.copy()
-        images[165] = images[9]
-        sets = reported_sets(Faces(images, synthetic.labels, synthetic.splits))
-        expected = {
-            "PublicTest": range(140, 161),
-            "PrivateTest": range(161, 182),
-            "PublicTest and PrivateTest": range(140, 182),
-            "PrivateTest without near-duplicates of Training": sorted({*range(161, 182)} - {165}),
-        }
-        assert list(sets) == list(expected)
-        for name, mask in sets.items():
-            assert np.flatnonzero(mask).tolist() == list(expected[name])
-
-    def test_folders(self, synthetic):
-        images = synthetic.images.copy()
-        images[165] = images[9]
-        sets = reported_sets(Faces(images, synthetic.labels, np.where(synthetic.splits > 0, 3, 0)))
-        assert list(sets) == ["Test", "Test without near-duplicates of Training"]
-        assert [mask.sum() for mask in sets.values()] == [42, 41]
-
-    def test_test_faces_alone(self, synthetic):
-        assert list(reported_sets(synthetic.split("PrivateTest"))) == ["PrivateTest"]
-
-    def test_nothing_but_twins(self, synthetic):
-        """An empty set is not reported."""
-        faces = synthetic.select(np.arange(10, 20).repeat(2))
-        sets = reported_sets(Faces(faces.images, faces.labels, np.tile([0, 2], 10)))
-        assert list(sets) == ["PrivateTest"]
-
-    def test_no_test_faces(self, synthetic, trained):
-        with pytest.raises(ValueError, match="none of the splits"):
-            evaluate(trained / "model.keras", synthetic.split("Training"))
-
-
-@pytest.fixture(scope="module")
-def plain(trained, tmp_path_factory):
-    """The trained network as ONNX at temperature 1."""
-    import keras
-
-    from export.to_onnx import convert, serving_network
-
-    path = tmp_path_factory.mktemp("plain") / "plain.onnx"
-    metadata = {"labels": json.dumps(EMOTIONS), "input_size": "48", "temperature": "1"}
-    network = keras.models.load_model(trained / "model.keras", compile=False)
-    onnx.save(convert(serving_network([network]), metadata), path)
-    return path
-
-
-class TestModels:
-    def test_keras_and_onnx_evaluate_alike(self, trained, plain, synthetic):
-        one, other = evaluate(trained / "model.keras", synthetic), evaluate(plain, synthetic)
-        assert list(one) == list(other) == list(reported_sets(synthetic))
-        for name in one:
-            assert one[name]["confusion"] == other[name]["confusion"]
-            assert [one[name][key] for key in METRICS] == pytest.approx([other[name][key] for key in METRICS], abs=2e-4)
-
-    def test_evaluate_scores_each_set(self, plain, synthetic):
-        probabilities = predictor(plain)(synthetic.images)["probabilities"]
-        assert probabilities.shape == (182, 7) and probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
-        results = evaluate(plain, synthetic)
-        for name, mask in reported_sets(synthetic).items():
-            figures = dict(results[name])
-            agreement = figures.pop("crowd_agreement")
-            assert figures == score(probabilities[mask], synthetic.labels[mask])
-            assert agreement == crowd_agreement({"probabilities": probabilities[mask]}, synthetic.votes[mask])
-
-    def test_batches(self, plain, synthetic):
-        """More faces than one batch holds, in their order."""
-        images = np.concatenate([synthetic.images, synthetic.images])
-        twice = predictor(plain)(images)["probabilities"]
-        np.testing.assert_allclose(twice[:182], twice[182:], atol=1e-6)
+from training.emotion.evaluate import evaluate, measure
+from training.evaluate import main
 
 
 class TestCommand:
@@ -267,7 +16,9 @@ class TestCommand:
         assert {file.name for file in out.iterdir()} == {"report.json", "report.md", "confusion.png"}
         report = json.loads((out / "report.json").read_text())
         results = evaluate(plain, synthetic)
-        assert report == {"model": "plain.onnx", "sets": results, "stress": stress(plain, synthetic)}
+        head = {"model": "plain.onnx", "command": "python -m training.evaluate", "metadata": {}}
+        assert report == head | json.loads(json.dumps(measure(plain, synthetic)))
+        assert report["metrics"] == results
         text = (out / "report.md").read_text()
         assert text in capsys.readouterr().out
         for name, figures in results.items():
@@ -293,3 +44,16 @@ class TestCommand:
         path = write_csv(tmp_path / "training", synthetic.select(synthetic.splits == 0))
         assert call(main, plain, "--data", path, "--unofficial", "--out", tmp_path / "report") == 1
         assert "none of the splits" in capsys.readouterr().err
+
+    def test_report_of_age_and_gender(self, exported_age_gender, demographics_arguments, tmp_path, call, capsys):
+        out = tmp_path / "report"
+        assert call(main, exported_age_gender, *demographics_arguments, "--out", out) == 0
+        report = json.loads((out / "report.json").read_text())
+        assert (
+            report["metrics"]
+            == json.loads((exported_age_gender.parent / "age_gender_metrics.json").read_text())["metrics"]
+        )
+        text = (out / "report.md").read_text()
+        assert "a fifth of UTKFace, held out" in text and "| under 18 |" in text
+        assert call(main, exported_age_gender, "--out", out) == 1
+        assert "Neither a folder of FairFace" in capsys.readouterr().err

@@ -171,9 +171,9 @@ def test_coinciding_eyes_still_give_a_crop():
 def test_all_faces_in_one_call_answer_as_one_by_one(analyzer, astronaut, monkeypatch):
     scene = many_faces(astronaut, 2, 3, 200)
     calls = []
-    original = EmotionClassifier.answers
+    original = EmotionClassifier.predict
     monkeypatch.setattr(
-        EmotionClassifier, "answers", lambda self, faces: calls.append(len(faces)) or original(self, faces)
+        EmotionClassifier, "predict", lambda self, faces: calls.append(len(faces)) or original(self, faces)
     )
     result = analyzer.analyze(scene)
     assert calls == [6]
@@ -207,8 +207,8 @@ def test_grey_and_rgb_faces_and_none(analyzer):
     classifier = analyzer.classifier
     grey = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
     rgb = np.repeat(grey[..., None], 3, axis=3)
-    assert np.abs(classifier.predict(grey) - classifier.predict(rgb)).max() < 1e-6
-    assert classifier.predict(grey[:0]).shape == (0, 7)
+    assert np.abs(classifier.predict(grey)["probabilities"] - classifier.predict(rgb)["probabilities"]).max() < 1e-6
+    assert classifier.predict(grey[:0])["probabilities"].shape == (0, 7)
 
 
 def small_model(path: Path, outputs=("activation", "crowd", "probabilities"), **metadata) -> Path:
@@ -253,7 +253,7 @@ def test_all_answers_come_from_one_run(tmp_path, monkeypatch):
     monkeypatch.setattr(
         classifier.session, "run", lambda names, feed: runs.append(len(feed["image"])) or run(names, feed)
     )
-    answers = classifier.answers(faces)
+    answers = classifier.predict(faces)
     assert runs == [5]
     assert {name: values.shape for name, values in answers.items()} == {
         "probabilities": (5, 7),
@@ -261,8 +261,8 @@ def test_all_answers_come_from_one_run(tmp_path, monkeypatch):
         "activation": (5, 2, 2, 7),
     }
     assert np.abs(softmax(answers["activation"].mean(axis=(1, 2))) - answers["probabilities"]).max() < 1e-5
-    assert np.array_equal(classifier.predict(faces), answers["probabilities"])
-    assert {name: values.shape for name, values in classifier.answers(faces[:0]).items()} == {
+    assert np.array_equal(classifier.predict(faces, ["probabilities"])["probabilities"], answers["probabilities"])
+    assert {name: values.shape for name, values in classifier.predict(faces[:0]).items()} == {
         "probabilities": (0, 7),
         "crowd": (0, 8),
         "activation": (0, 2, 2, 7),
@@ -272,7 +272,7 @@ def test_all_answers_come_from_one_run(tmp_path, monkeypatch):
 def test_a_model_without_the_later_outputs(tmp_path):
     classifier = EmotionClassifier(small_model(tmp_path / "one.onnx", ["probabilities"]))
     assert classifier.outputs == ("probabilities",)
-    assert set(classifier.answers(np.zeros((2, 8, 8), np.uint8))) == {"probabilities"}
+    assert set(classifier.predict(np.zeros((2, 8, 8), np.uint8))) == {"probabilities"}
     # The labels of a crowd that is not there do not matter.
     EmotionClassifier(small_model(tmp_path / "one.onnx", ["probabilities"], crowd_labels='["joy"]'))
 
@@ -290,7 +290,7 @@ def test_every_face_gets_its_own_answers(tmp_path, astronaut, outputs):
     faces = FaceAnalyzer(FaceDetector(), classifier).analyze(scene).faces
     assert len(faces) == 2 and np.abs(faces[0].probabilities - faces[1].probabilities).max() > 0.01
     for face in faces:
-        answers = classifier.answers(face.crop[None])
+        answers = classifier.predict(face.crop[None])
         for name in ("probabilities", "crowd", "activation"):
             if name in outputs:
                 expected = answers[name]

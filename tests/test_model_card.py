@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-import numpy as np
-import pytest
 import re
 import subprocess
 import sys
-from huggingface_hub import ModelCard
 from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
 from PIL import Image
 
 from export import model_card
@@ -28,7 +29,7 @@ CONSTANTS = {f"{model_card.EYE_LINE:.1%}", f"{model_card.AGE_GENDER_FRAMING['eye
 
 
 def reports() -> dict[str, dict]:
-    return {file.name: json.loads(file.read_text()) for file in MODELS.glob("*metrics.json")}
+    return {file.name: json.loads(file.read_text()) for file in MODELS.glob("*_metrics.json")}
 
 
 def test_it_is_what_the_command_writes():
@@ -62,7 +63,7 @@ def test_the_hub_can_read_it():
     assert data.license == "other" and data.license_name and (ROOT / data.license_link).is_file()
     assert data.language == "en" and "fer2013" in data.datasets
     found = {(each.dataset_type, each.metric_type, each.metric_value) for each in data.eval_results}
-    expression, people = (reports()[name]["metrics"] for name in ("metrics.json", "age_gender_metrics.json"))
+    expression, people = (reports()[name]["metrics"] for name in ("emotion_metrics.json", "age_gender_metrics.json"))
     assert found == {
         ("fer2013", "accuracy", expression["PrivateTest"]["accuracy"]),
         ("fer2013", "accuracy", expression[model_card.ALONE]["accuracy"]),
@@ -84,9 +85,9 @@ def test_every_model_file_stands_in_it_with_its_sha256():
 
 def test_the_terms_of_each_age_and_gender_model_are_told():
     for name, report in reports().items():
-        if name != "metrics.json":
+        if not name.startswith("emotion"):
             (sentence,) = re.findall(rf"`{re.escape(report['model'])}` was trained on [^.]*", TEXT)
-            assert ("non-commercial research only" in sentence) == ("UTKFace" in report["dataset"])
+            assert ("non-commercial research only" in sentence) == ("UTKFace" in report["metadata"]["dataset"])
     assert "AGE_GENDER_MODEL=" in TEXT
 
 

@@ -141,7 +141,7 @@ def test_the_calibration_speaks_of_known_issues():
 
 def test_a_large_sharp_frontal_face_keeps_its_answer(analyzer, astronaut):
     (face,) = analyzer.analyze(astronaut).faces
-    raw = analyzer.classifier.answers(face.crop[None])
+    raw = analyzer.classifier.predict(face.crop[None])
     assert face.quality.certainty == 1 and face.issues == ()
     assert np.array_equal(face.probabilities, raw["probabilities"][0]) and np.array_equal(face.crowd, raw["crowd"][0])
 
@@ -151,7 +151,7 @@ def test_a_small_face_is_found_and_called_too_small(analyzer, astronaut):
     small = cv2.resize(astronaut, (76, 76), interpolation=cv2.INTER_AREA)  # a face of 15 pixels
     scene[200:276, 300:376] = small
     (face,) = analyzer.analyze(scene).faces
-    raw = analyzer.classifier.answers(face.crop[None])["probabilities"][0]
+    raw = analyzer.classifier.predict(face.crop[None])["probabilities"][0]
     assert "too_small" in face.issues and face.quality.certainty < 0.9
     assert face.probabilities.max() < raw.max() and face.probabilities.argmax() == raw.argmax()
     entry = face.to_dict()["quality"]

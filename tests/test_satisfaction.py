@@ -146,7 +146,9 @@ def test_probabilities_are_calibrated_so_the_variance_is_that_of_the_truth(fer20
     from inference.emotion import EmotionClassifier
 
     public = fer2013.split("PublicTest")
-    answers = EmotionClassifier("emotion_int8.onnx", threads=1).predict(public.images).astype(np.float64)
+    answers = (
+        EmotionClassifier("emotion_int8.onnx", threads=1).predict(public.images)["probabilities"].astype(np.float64)
+    )
     means = answers @ WEIGHTS
     errors = (WEIGHTS[public.labels] - means) ** 2
     variances = answers @ WEIGHTS**2 - means**2

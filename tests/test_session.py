@@ -66,14 +66,14 @@ def put_on_failing_gpu(session: Session) -> FailingGpu:
 
 def test_a_gpu_that_fails_in_the_middle_is_followed_by_the_cpu_and_nothing_is_lost(caplog):
     classifier = EmotionClassifier()
-    expected = classifier.answers(FACES)
+    expected = classifier.predict(FACES)
     gpu = put_on_failing_gpu(classifier.session)
     assert classifier.session.provider == CUDA
     with pytest.raises(onnxruntime.capi.onnxruntime_pybind11_state.Fail):  # the stand-in really fails
         gpu.run(None, {"image": classifier.preprocess(FACES)})
     with caplog.at_level(logging.WARNING), ThreadPoolExecutor(6) as threads:
-        answers = list(threads.map(lambda _: classifier.answers(FACES), range(12)))
-    for answer in (*answers, classifier.answers(FACES)):
+        answers = list(threads.map(lambda _: classifier.predict(FACES), range(12)))
+    for answer in (*answers, classifier.predict(FACES)):
         assert all(np.abs(answer[name] - expected[name]).max() < 1e-6 for name in expected)
     assert classifier.session.provider == CPU and classifier.session.cuda_failed
     assert "Reshape" in classifier.session.cuda_problem
@@ -81,7 +81,7 @@ def test_a_gpu_that_fails_in_the_middle_is_followed_by_the_cpu_and_nothing_is_lo
         f"The CPU goes on without CUDA: {classifier.session.cuda_problem}"
     ]
     used = gpu.runs
-    classifier.answers(FACES)
+    classifier.predict(FACES)
     assert gpu.runs == used  # it is not tried again
 
 

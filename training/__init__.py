@@ -1,4 +1,4 @@
-"""FER-2013 data, networks, training and evaluation (Keras 3)."""
+"""How the networks are trained and measured (Keras 3): training.emotion and training.age_gender around what they share."""
 
 import os
 

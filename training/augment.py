@@ -1,8 +1,9 @@
 """Random distortions of training faces, in NumPy and OpenCV so that they are the same under every Keras backend."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
-from dataclasses import dataclass
 
 Range = tuple[float, float]
 
@@ -250,7 +251,7 @@ def light_from_a_side(image: np.ndarray, fall: float, direction: float) -> np.nd
 
 
 BROWN = np.array([1.0, 0.86, 0.67])
-"""Of RGB, what a grey becomes in a print that has gone fully brown."""
+"""What a grey becomes in a print that has gone fully brown, as factors on red, green and blue."""
 YELLOWED = np.array([245.0, 228.0, 196.0])
 """RGB of the paper of an old print."""
 
@@ -270,7 +271,7 @@ def add_grain(image: np.ndarray, deviation: float, rng: np.random.Generator) -> 
     """A uint8 image, (H, W) or (H, W, 3), with the grain of a film: grey noise that spreads over a hundredth of the width."""
     height, width = image.shape[:2]
     noise = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), max(width / 100, 0.3))
-    noise *= deviation / max(float(noise.std()), 1e-9)
+    noise = noise * np.float32(deviation / max(float(noise.std()), 1e-9))
     return (image + noise.reshape(height, width, *[1] * (image.ndim - 2))).round().clip(0, 255).astype(np.uint8)
 
 

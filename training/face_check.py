@@ -32,7 +32,7 @@ from inference.images import load_image
 from inference.search import CANDIDATE_SCORE, scaled, suppress
 from inference.types import Detection
 from training.augment import Augmentation, augment
-from training.model import convolutions
+from training.layers import convolutions
 
 PARTS, JOINED, LAST = 5, 3, 4
 """Pictures are parted into so many; the regression is fitted on one, and one is measured at the end."""
@@ -242,9 +242,9 @@ def main() -> int:
     print(json.dumps(result, indent=1), flush=True)
     measures = keras.Input(samples.measures.shape[1:], name="measures")
     joint = keras.layers.Dense(1, activation="sigmoid", name="joint")
-    answer = joint(keras.layers.Concatenate()([network(network.inputs[0]), measures]))
+    prediction = joint(keras.layers.Concatenate()([network(network.inputs[0]), measures]))
     joint.set_weights([weights[:, None].astype(np.float32), np.array([bias], np.float32)])
-    keras.Model([network.inputs[0], measures], answer, name="face_check").save(args.out / "model.keras")
+    keras.Model([network.inputs[0], measures], prediction, name="face_check").save(args.out / "model.keras")
     (args.out / "report.json").write_text(json.dumps(result, indent=2) + "\n")
     return 0
 

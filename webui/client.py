@@ -89,11 +89,11 @@ def module_routes() -> list[Route]:
     return [route(path, content) for path, content in MODULES.items()]
 
 
-def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
+def settings(coverage: dict[str, float] | None, limits: Limits = Limits()) -> dict:
     """The labels, limits and constants of Python that the modules use.
 
     Args:
-        held: of how many people the range of years held the age, 0 to 1 by data set; where it is None, age and gender are
+        coverage: of how many people the range of years held the age, 0 to 1 by data set; where it is None, age and gender are
             not offered.
     """
     return {
@@ -105,7 +105,7 @@ def settings(held: dict[str, float] | None, limits: Limits = Limits()) -> dict:
         "adult": ADULT,
         "genderSure": GENDER_SURE,
         "ageCoverage": AGE_COVERAGE,
-        "heldAges": held,
+        "measuredCoverage": coverage,
         "valence": VALENCE,
         "formula": FORMULA,
         "neutralZone": NEUTRAL_ZONE,
@@ -130,7 +130,7 @@ def language_links() -> gr.HTML:
     return gr.HTML(markup, elem_id="ifade-languages")
 
 
-def held_ages(metrics: dict) -> dict[str, float]:
+def measured_coverage(metrics: dict) -> dict[str, float]:
     """Of how many people the range of years held the age, 0 to 1 by data set, where the metrics of an estimator say it."""
     return {
         dataset: figures["all"]["coverage"]

@@ -30,7 +30,7 @@ from webui.client import (
     STATIC,
     DocumentMiddleware,
     example_routes,
-    held_ages,
+    measured_coverage,
     module_routes,
     settings,
 )
@@ -122,12 +122,12 @@ def launch(
             await running.enter_async_context(returning_memory(limits))
             yield
 
-    held = None if analyzer.estimator is None else held_ages(analyzer.estimator.metrics)
+    coverage = None if analyzer.estimator is None else measured_coverage(analyzer.estimator.metrics)
     address = address or listen()
     middleware = [
         Middleware(PolicyMiddleware),
         Middleware(lifetime.gate),
-        Middleware(DocumentMiddleware, settings=settings(held, limits)),
+        Middleware(DocumentMiddleware, settings=settings(coverage, limits)),
         Middleware(BodyMiddleware, limits=limits),
         Middleware(Guard, own=routes, address=address, names=known_names(os.environ), proxies=limits.proxies),
     ]

@@ -100,7 +100,7 @@ export function fillCard({root, kind, bars, answer, index, issues, apparent}, id
 
 // Offer the apparent age and gender, where there is a network for them, and say what they are where they are wanted.
 export function offerAgeGender(checkbox, note) {
-  checkbox.parentElement.hidden = !SETTINGS.heldAges;
+  checkbox.parentElement.hidden = !SETTINGS.measuredCoverage;
   const say = () => setText(note, checkbox.checked ? apparentNote() : "");
   checkbox.addEventListener("change", say);
   say();
@@ -108,7 +108,7 @@ export function offerAgeGender(checkbox, note) {
 
 function apparentNote() {
   const words = t("apparent_note", {limit: percentOf(SETTINGS.genderSure), aim: percentOf(SETTINGS.ageCoverage)});
-  const measured = Object.entries(SETTINGS.heldAges).map(([dataset, part]) => `${percentOf(part)} (${dataset})`);
+  const measured = Object.entries(SETTINGS.measuredCoverage).map(([dataset, part]) => `${percentOf(part)} (${dataset})`);
   return measured.length ? `${words} ${t("apparent_measured", {measured: measured.join(", ")})}` : words;
 }
 

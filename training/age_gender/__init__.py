@@ -1,0 +1,1 @@
+"""The age and gender networks: their data, models, recipes, training and evaluation."""

@@ -1,0 +1,69 @@
+"""The age and gender networks.
+
+Every network takes RGB faces (N, SIZE, SIZE, 3) with values 0..255 (the rescaling is inside) and returns a dict with
+
+    age_distribution   (N, AGES), the probabilities of the years
+    gender             (N, 2) in the order of `inference.types.GENDERS`
+"""
+
+import keras
+import numpy as np
+from keras import layers
+
+from inference.types import GENDERS
+from training.age_gender.data import SIZE
+from training.layers import COMPONENTS, AgeDistribution, AreaResize, convolutions
+
+NARROW = ((16,), (32,), (64, 64), (128, 128), (224, 224))
+"""The widths of the convolutions, stage by stage."""
+WIDE = ((16,), (32,), (64, 64), (192, 192), (352, 352))
+"""The widths of a larger network, which `widened` makes of one of NARROW."""
+
+
+def age_gender_cnn(input_size: int = 48, stages: tuple[tuple[int, ...], ...] = NARROW) -> keras.Model:
+    """The convolutions of `training.emotion.model.plain_cnn` for RGB faces (N, SIZE, SIZE, 3) with values 0..255.
+
+    Args:
+        input_size: side in pixels to which the faces are reduced first. A step at 40 takes two thirds of the time of one at 48, at 64
+            nearly twice; the first runs of docs/results/age_gender_runs.json were made at 40 (`look` in their settings).
+        stages: of `training.layers.convolutions`.
+
+    Returns:
+        To a dict: `age_distribution` (N, AGES), and `gender` (N, 2) in the order of GENDERS.
+    """
+    image = keras.Input((SIZE, SIZE, 3), name="image")
+    x = layers.Rescaling(1 / 255)(image)
+    x = AreaResize(input_size)(x)
+    x = layers.LayerNormalization(axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False)(x)
+    x = convolutions(x, stages)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.1)(x)
+    parameters = layers.Dense(3 * len(COMPONENTS), dtype="float32", name="age_parameters")(x)
+    logits = layers.Dense(len(GENDERS), dtype="float32", name="gender_logits")(x)
+    outputs = {
+        "age_distribution": AgeDistribution(dtype="float32", name="age_distribution")(parameters),
+        "gender": layers.Softmax(dtype="float32", name="gender")(logits),
+    }
+    return keras.Model(image, outputs, name="age_gender")
+
+
+def input_size_of(network: keras.Model) -> int:
+    """The side in pixels to which a network of `age_gender_cnn` reduces faces."""
+    return next(layer.side for layer in network.layers if isinstance(layer, AreaResize))
+
+
+def widened(narrow: list[np.ndarray], wide: list[np.ndarray]) -> list[np.ndarray]:
+    """Weights for a wider network that answers as a narrower one does: Chen et al. 2015, "Net2Net" (arXiv:1511.05641).
+
+    Unlike there the new channels are not copies of old ones: they begin at random, and nothing takes from them yet.
+
+    Args:
+        narrow: the weights of the trained network.
+        wide: those of the untrained wider one, with as many channels or more in each layer.
+    """
+    weights = [weight.copy() for weight in wide]
+    for old, new in zip(narrow, weights, strict=True):
+        if old.ndim > 1:
+            new[..., old.shape[-2] :, :] = 0
+        new[tuple(slice(length) for length in old.shape)] = old
+    return weights

@@ -1,0 +1,78 @@
+"""How the age and gender networks are trained."""
+
+from dataclasses import dataclass, replace
+
+from training.age_gender.data import SIZE, SOURCES
+from training.age_gender.model import WIDE, age_gender_cnn
+from training.augment import Augmentation
+from training.recipe import Recipe, sgd
+
+
+@dataclass(frozen=True)
+class AgeGenderRecipe(Recipe):
+    """A recipe whose targets are ages, or age groups, and genders.
+
+    Attributes:
+        sources: the data sets that it sees, of SOURCES.
+    """
+
+    sources: tuple[str, ...] = SOURCES
+
+
+CAMERA = Augmentation(
+    flip=True,
+    stretch=0.03,
+    scale=(0.85, 1.15),
+    shift=0.08,
+    rotation=8,
+    brightness=40,
+    contrast=0.3,
+    saturation=0.4,
+    tint=0.1,
+    degraded=0.12,
+    blur=(0.5, 1.6),
+    shrink=(0.35, 0.8),
+    noise=(2.0, 16.0),
+    jpeg=(25.0, 80.0),
+)
+"""What cameras do to faces, and detectors to their framing."""
+
+ALBUM = replace(
+    CAMERA,
+    scale=(0.78, 1.25),
+    shift=0.1,
+    rotation=14,
+    grey=0.2,
+    old=0.12,
+    strange=0.06,
+    faint=(0.2, 0.7),
+    gamma=(0.5, 2.0),
+    lamp=(0.2, 0.6),
+)
+"""Photographs of private albums as well: framed tighter, wider and askew, grey, faded, grainy, scanned, of few pixels."""
+
+_fairface = AgeGenderRecipe(
+    build=age_gender_cnn, optimizer=sgd(0.1), epochs=16, batch_size=128, augmentation=CAMERA, sources=("FairFace",)
+)
+# Goes on (--start) from a network that was trained on FairFace.
+_both = replace(_fairface, optimizer=sgd(0.06, average=0.1), epochs=28, sources=SOURCES)
+_wide_64 = replace(_both, build=lambda: age_gender_cnn(SIZE, WIDE), epochs=16)
+# Goes on from what export.restore made: its kernels are small, so that the rate above would move them by 4 % a step.
+_further = replace(_wide_64, optimizer=sgd(0.008, average=0.1), epochs=16)
+
+RECIPES = {
+    "fairface": _fairface,
+    # What a run of "fairface" that has to be cut short goes on with (--start): the falling rate.
+    "fairface-finish": replace(_fairface, optimizer=sgd(0.08, average=0.1), epochs=2),
+    "both": _both,
+    # Go on from that: at all the pixels, and with more channels in the last stages.
+    "both-64": replace(_both, build=lambda: age_gender_cnn(SIZE), epochs=16),
+    "both-wide": replace(_both, build=lambda: age_gender_cnn(stages=WIDE), epochs=16),
+    "both-wide-64": _wide_64,
+    # Goes on from the mean of two runs of that, which had other seeds.
+    "both-wide-64-finish": replace(_wide_64, optimizer=sgd(0.03, average=0.1), epochs=8),
+    "both-wide-64-further": _further,
+    # The same with photographs of private albums.
+    "both-wide-64-album": replace(_further, augmentation=ALBUM),
+}
+"""The recipes by name. Every epoch of the runs behind the released networks is in docs/results/age_gender_runs.json."""

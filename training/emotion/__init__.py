@@ -1,0 +1,1 @@
+"""The emotion networks: their data, models, recipes, training and evaluation."""
