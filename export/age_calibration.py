@@ -24,13 +24,13 @@ from training.age_gender.evaluate import ages_of_labels, covered
 KNOTS = (1, 6, 14, 24, 34, 44, 54, 64, 78)
 """Years between which weights and sharpness run straight; beyond the ends they stay."""
 
-KNOWN_BIAS = 2.5
+KNOWN_BIAS = 3.0
 """Years by which an undisturbed age group may be judged too young or too old before it counts in `fit`."""
 COVERAGE_UNIT = 0.04
 """The part that the range holds may be off by so much for as much as a year of bias."""
 FEW = 40
 """An age group of so few faces counts half as much as one of very many."""
-ERROR_WEIGHT = 10.0
+ERROR_WEIGHT = 60.0
 """The weight of a year of mean absolute error beside an age group's square of a year of bias."""
 UNDISTURBED_WEIGHT = 20.0
 """The weight of the faces as they are beside the same under one disturbance."""
