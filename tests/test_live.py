@@ -540,11 +540,11 @@ def test_sessions_end_by_themselves(serve, portrait):
 
 
 def test_a_session_without_a_frame_ends_soon(serve, portrait):
-    sessions, client = serve(unused_seconds=0.2)
+    sessions, client = serve(unused_seconds=2)  # time enough for the decoder to start
     used = Visitor(client)
     used.send(portrait)
     Visitor(client)
-    time.sleep(0.3)
+    time.sleep(2.1)
     sessions.store.sweep()
     assert len(sessions.store) == 1 and used.get("curve").status_code == 200
 
