@@ -84,6 +84,7 @@ class VideoReader:
         ValueError: the rate or a size is not above 0.
 
     Attributes:
+        rate: as it was asked for.
         width, height: of the pictures, in pixels.
         duration: seconds that the file claims to have, or None where it does not say.
         position: seconds up to which it was decoded.
@@ -101,6 +102,7 @@ class VideoReader:
     ):
         if not (0 < rate < math.inf and longest > 0 and max_pixels > 0):
             raise ValueError(f"rate ({rate}), longest ({longest}) and max_pixels ({max_pixels}) must be above 0")
+        self.rate = rate
         self.position = 0.0
         self.finished = False
         self._should_stop = should_stop

@@ -577,7 +577,8 @@ def test_a_video_that_another_process_decodes_is_the_same(tmp_path):
     cut(write_clip(tmp_path / "cut.mkv", STEADY), 0.7)
     for source in (clip, open(clip, "rb"), io.BytesIO(data)):
         with VideoReader(source, rate=25) as reader:
-            assert (reader.width, reader.height, reader.duration) == (WIDTH, HEIGHT, decoder.duration)
+            assert (reader.width, reader.height, reader.rate) == (WIDTH, HEIGHT, 25)
+            assert reader.duration == decoder.duration
             found = list(reader)
             assert reader.finished and reader.incomplete is None and reader.position == decoder.position
         assert [frame.seconds for frame in found] == [frame.seconds for frame in frames]
