@@ -170,4 +170,4 @@ def test_what_a_public_host_reads_is_well_formed():
     hooks = [hook for repo in repos for hook in repo["hooks"]]
     assert [hook["id"] for hook in hooks] == ["ruff-check", "ruff-format", "biome"]
     (biome,) = hooks[-1]["additional_dependencies"]
-    assert f"npx --yes {biome} ci" in (ROOT / ".ci/javascript").read_text()
+    assert f"biome=(npx --yes {biome})\n" in (ROOT / ".ci/javascript").read_text()
