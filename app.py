@@ -30,8 +30,9 @@ from webui.visitors import named_proxies
 SERVER_NAME, SERVER_PORT = named_address(os.environ)
 LIMITS = Limits(proxies=named_proxies(os.environ))
 
-import gradio as gr
 import sys
+
+import gradio as gr
 
 from inference.analyzer import FaceAnalyzer
 from inference.model_files import ModelError

@@ -37,11 +37,11 @@ from .outputs import Output, OutputError, check_outputs, check_room
 from .parquet import (
     ParquetReport,
     ResumeError,
+    as_text,
     check_folder,
     files_done,
     is_one_file,
     is_table,
-    as_text,
     settings,
 )
 from .report import CsvReport, JsonReport

@@ -1,9 +1,10 @@
 """What age and gender each face appears to have, by an ONNX model."""
 
 import json
-import numpy as np
 import os
 from pathlib import Path
+
+import numpy as np
 
 from .alignment import AGE_GENDER_FRAMING, align_face
 from .model_files import MODELS, ModelError

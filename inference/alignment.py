@@ -1,7 +1,8 @@
 """The crop: one way to cut a face out of a picture, for training, evaluation and serving alike."""
 
-import cv2
 import math
+
+import cv2
 import numpy as np
 
 from .types import Detection

@@ -1,13 +1,14 @@
 """Picture in, faces with their emotions, and on request their apparent age and gender, out."""
 
-import cv2
 import functools
-import numpy as np
 import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import cv2
+import numpy as np
 
 from .age_gender import AgeGenderEstimator, find_estimator
 from .alignment import align_face
@@ -16,7 +17,6 @@ from .emotion import EmotionClassifier
 from .inputs import Picture, to_rgb
 from .quality import measure, tempered
 from .types import Analysis, Detection, Face, Quality
-
 
 PROVIDERS = ("cpu", "cuda")
 

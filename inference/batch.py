@@ -6,10 +6,11 @@
 docs/batch.md has the recipes. Needs pyarrow.
 """
 
-import cv2
 import functools
-import pyarrow
 from typing import TypeVar
+
+import cv2
+import pyarrow
 
 from .analyzer import FaceAnalyzer
 from .detector import DetectorError

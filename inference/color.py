@@ -1,7 +1,8 @@
 """Colors as files signal them, high dynamic range included, to sRGB: what photos and videos share."""
 
-import numpy as np
 from collections.abc import Callable
+
+import numpy as np
 
 Chromaticities = tuple[tuple[float, float], ...]
 """CIE 1931 x and y of red, green, blue and white."""

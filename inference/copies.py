@@ -1,11 +1,12 @@
 """Copies of photos and videos: with boxes, or with every face blurred."""
 
 import errno
-import numpy as np
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+
+import numpy as np
 from PIL import Image
 
 from .analyzer import FaceAnalyzer

@@ -9,7 +9,6 @@ replaced at once. What goes on in it is in `inference.decoder_child`.
 import atexit
 import contextlib
 import json
-import numpy as np
 import os
 import signal
 import subprocess
@@ -18,6 +17,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
+
+import numpy as np
 
 from .image_checks import MAX_BYTES, MAX_PIXELS, ImageError, find_format
 from .native import abandon, forget_in_forks

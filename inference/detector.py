@@ -1,15 +1,16 @@
 """Faces in a picture: searched for by YuNet, seen from near and followed by MediaPipe's BlazeFace."""
 
 import atexit
-import cv2
 import logging
 import math
-import numpy as np
 import os
 import threading
 import weakref
 from dataclasses import replace
 from typing import Any
+
+import cv2
+import numpy as np
 
 from .alignment import cut_square
 from .face_check import MIN_SCORE, FaceCheck

@@ -1,8 +1,9 @@
 """Boxes and labels on a picture, and faces made unrecognisable."""
 
+from collections.abc import Mapping, Sequence
+
 import cv2
 import numpy as np
-from collections.abc import Mapping, Sequence
 
 from .inputs import Picture, to_rgb
 from .types import Face

@@ -1,10 +1,11 @@
 """What the expression of each face is, by an ONNX model."""
 
-import cv2
 import json
-import numpy as np
 from collections.abc import Sequence
 from pathlib import Path
+
+import cv2
+import numpy as np
 
 from .model_files import ModelError
 from .session import Session

@@ -1,7 +1,8 @@
 """Which of the places that the search took for a face are human faces."""
 
-import cv2
 import math
+
+import cv2
 import numpy as np
 
 from .alignment import cut_square

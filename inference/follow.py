@@ -1,9 +1,10 @@
 """The faces of a stream of frames, found, followed and classified."""
 
-import cv2
 import math
-import numpy as np
 from dataclasses import replace
+
+import cv2
+import numpy as np
 
 from .analyzer import FaceAnalyzer, reading_order
 from .detector import check_picture

@@ -1,13 +1,14 @@
 """What a picture's file says of its colors, whichever way it says it, and the picture converted to sRGB by that."""
 
 import logging
-import numpy as np
-import pillow_heif
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
+
+import numpy as np
+import pillow_heif
 from PIL import ExifTags, Image, ImageCms
 
 from .color import ADOBE_RGB, PRIMARIES, SRGB, TRANSFERS, Chromaticities, srgb_light, to_srgb

@@ -1,12 +1,22 @@
 """The bytes of a picture file to upright RGB, in the process that is limited for it: see `inference.decoding`."""
 
 import logging
-import numpy as np
 import warnings
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from PIL import AvifImagePlugin, BmpImagePlugin, GifImagePlugin, WebPImagePlugin  # noqa: F401, which registers them
-from PIL import ExifTags, Image, ImageChops, PngImagePlugin, TiffImagePlugin
+
+import numpy as np
+from PIL import (  # noqa: F401, which registers them
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageChops,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 from PIL.JpegImagePlugin import JpegImageFile
 from pillow_heif import register_heif_opener
 

@@ -1,9 +1,10 @@
 """Any picture file to upright RGB: the one place where input is limited and checked."""
 
-import numpy as np
 import os
 import stat
 from pathlib import Path
+
+import numpy as np
 
 from .decoding import shared_decoders
 from .image_checks import MAX_BYTES, MAX_PIXELS, MAX_SIDE, SUFFIXES, ImageError

@@ -1,8 +1,9 @@
 """What a program has of a picture to upright RGB: paths, PIL images, arrays in either order of colors."""
 
-import numpy as np
 import os
 from pathlib import Path
+
+import numpy as np
 from PIL import Image, ImageOps
 
 from .image_color import convert, signal_of_profile

@@ -1,8 +1,9 @@
 """How a notebook shows what was found in a picture."""
 
 import base64
-import cv2
 from html import escape
+
+import cv2
 
 from .drawing import annotate, shrink
 from .types import EMOTIONS, Analysis, Face

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import numpy as np
 import os
 import re
 import tempfile
@@ -11,6 +10,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
 
 from .model_files import CHECKSUMS
 from .outputs import OutputError

@@ -3,11 +3,12 @@
 python -m inference.providers
 """
 
-import onnxruntime
 import os
 import statistics
 import sys
 import time
+
+import onnxruntime
 
 from .model_files import MODELS, ModelError
 from .processors import usable_processors

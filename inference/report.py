@@ -4,11 +4,12 @@ picture of a session's report."""
 import contextlib
 import csv
 import json
-import numpy as np
 import os
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
+
+import numpy as np
 
 from .drawing import PERSON_COLORS
 from .outputs import create

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+
 from tqdm import tqdm
 
 from .analyzer import FaceAnalyzer

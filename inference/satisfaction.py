@@ -14,10 +14,11 @@ The room is the mean of the people in view (`combine`).
 
 import itertools
 import math
-import numpy as np
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
+
+import numpy as np
 
 from .sentences import IfadeError
 from .tracker import TrackedFace

@@ -4,10 +4,11 @@ Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intell
 onnx/yunet_n_dynamic.onnx of ShiqiYu/libfacedetection.train.
 """
 
-import cv2
 import math
-import numpy as np
 from collections.abc import Sequence
+
+import cv2
+import numpy as np
 
 from .session import Session
 from .types import Detection

@@ -1,15 +1,16 @@
 """ONNX Runtime sessions on the best processor that really works; `python -m inference.providers` measures which do."""
 
 import contextlib
-import cv2
 import io
 import logging
-import numpy as np
-import onnxruntime
 import os
 import re
 import threading
 from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
 
 from .model_files import ModelError, read_model
 from .native import abandon, forget_in_forks, native_stderr

@@ -1,11 +1,12 @@
 """What the command line reads: photos and videos among files and folders."""
 
-import numpy as np
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from . import images, video
 from .images import ImageError, load_image

@@ -1,8 +1,9 @@
 """One step of a stream: a frame of a camera or a video goes in, what is known at that moment comes out."""
 
-import numpy as np
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from .analyzer import FaceAnalyzer
 from .detector import DetectorError

@@ -7,10 +7,11 @@ that could not be read. `python -m inference.tables` prints the columns as docs/
 import csv
 import itertools
 import math
-import numpy as np
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from io import StringIO
+
+import numpy as np
 
 from .satisfaction import read_off
 from .stream import Moment

@@ -3,6 +3,7 @@
 import struct
 from dataclasses import dataclass
 from io import BytesIO
+
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from .image_checks import ImageError

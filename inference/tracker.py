@@ -1,13 +1,14 @@
 """The same people from frame to frame: ids that stay, and answers averaged over time."""
 
-import cv2
 import itertools
 import math
-import numpy as np
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import cv2
+import numpy as np
 
 from .types import AGES, CROWD, EMOTIONS, GENDERS, Detection, Face
 

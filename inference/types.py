@@ -1,9 +1,10 @@
 """The vocabulary that every other module shares."""
 
-import numpy as np
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
+
+import numpy as np
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven classes of FER-2013, in its label order (0 to 6)."""

@@ -6,7 +6,6 @@ holds so little that it is no more than some pictures ahead.
 
 import contextlib
 import math
-import numpy as np
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 from .decoding import WALL, DecoderEnded, DecoderProcess
 from .processors import usable_processors

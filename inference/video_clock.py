@@ -1,8 +1,9 @@
 """The clock of a video: at which second each decoded picture is shown."""
 
-import av
 from collections import deque
 from statistics import median
+
+import av
 
 DECODING_TIMES = ("avi", "asf")
 """FFmpeg's names of the containers that store when a picture is decoded, not when it is shown. Where they differ, FFmpeg

@@ -1,15 +1,16 @@
 """The frames of a video, in the process that is limited for it: see `inference.decoding`."""
 
-import av
 import math
-import numpy as np
 import os
 import struct
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+import av
+import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Discard, Disposition
 from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
 
 from .color import from_cicp
 from .video import THREADS, VideoError, VideoFrame, seconds_read

@@ -1,11 +1,12 @@
 """Videos, written as H.264."""
 
-import av
-import cv2
 import math
-import numpy as np
 from fractions import Fraction
 from pathlib import Path
+
+import av
+import cv2
+import numpy as np
 
 from .video import THREADS
 

@@ -5,10 +5,8 @@ and where a decoder ends one, or the system does for want of memory, that costs 
 benchmarks.batch` measures both.
 """
 
-import cv2
 import functools
 import multiprocessing
-import numpy as np
 import os
 import signal
 import threading
@@ -19,6 +17,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import cv2
+import numpy as np
 
 from .analyzer import FaceAnalyzer
 from .copies import Copies

@@ -1,12 +1,13 @@
 """Small videos whose pictures say which one they are, and which side is up."""
 
-import av
-import cv2
-import numpy as np
 import struct
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
+
+import av
+import cv2
+import numpy as np
 
 WIDTH, HEIGHT = 96, 64
 BITS = 12

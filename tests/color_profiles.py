@@ -1,7 +1,8 @@
 """ICC profiles made byte by byte."""
 
-import numpy as np
 import struct
+
+import numpy as np
 
 # By name: the columns of ICC profiles, which others have adapted to D50.
 SRGB_D50 = [[0.43607, 0.22249, 0.01392], [0.38515, 0.71687, 0.09708], [0.14307, 0.06061, 0.71410]]

@@ -1,13 +1,14 @@
 """Files of a few kilobytes or megabytes that cost their decoders minutes or gigabytes, each of another kind."""
 
-import av
 import io
-import numpy as np
 import re
 import struct
 import zlib
 from fractions import Fraction
 from pathlib import Path
+
+import av
+import numpy as np
 from PIL import Image
 
 from clips import claim_samples

@@ -4,11 +4,12 @@ import asyncio
 import base64
 import gc
 import json
-import pytest
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 

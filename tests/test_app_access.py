@@ -1,11 +1,12 @@
 """The page for everybody: in two languages, by keyboard and screen reader, in every colour scheme and width."""
 
-import pytest
 import re
+from pathlib import Path
+
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from pathlib import Path
 from playwright.sync_api import expect
 
 from clips import write_face_clip

@@ -8,16 +8,17 @@ import http.server
 import io
 import json
 import os
-import pytest
 import shutil
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
+
+import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from pathlib import Path
 from PIL import Image
 
 from benchmarks.screenshot import free_port, page_process

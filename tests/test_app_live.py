@@ -4,19 +4,21 @@ import csv
 import gc
 import io
 import json
-import numpy as np
 import os
-import pytest
 import re
 import time
 import weakref
 from contextlib import ExitStack
 from pathlib import Path
+
+import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
 import app
 from benchmarks.camera import PERIOD, RATE, camera_arguments, moving_faces, place_of, write_video
+from benchmarks.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
 from inference.analyzer import FaceAnalyzer
 from inference.drawing import PERSON_COLORS
 from inference.emotion import EmotionClassifier
@@ -24,7 +26,6 @@ from inference.tables import NAMES
 from inference.types import EMOTIONS
 from webui.address import listen
 from webui.limits import Limits
-from benchmarks.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
 from webui.server import LIVE_MODEL, build_sessions, build_video_server
 from webui.server import launch as serve
 

@@ -5,11 +5,12 @@ import csv
 import io
 import json
 import math
-import numpy as np
-import pytest
 import re
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import expect
 

@@ -1,11 +1,12 @@
 """The page behind a reverse proxy that serves it under a path of its own, and as a Space."""
 
-import httpx
-import pytest
 import threading
 import time
-import uvicorn
 from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
 from playwright.sync_api import expect
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask

@@ -3,13 +3,8 @@
 import csv
 import json
 import multiprocessing
-import numpy as np
 import os
 import pickle
-import pyarrow
-import pyarrow.dataset
-import pyarrow.parquet
-import pytest
 import shutil
 import signal
 import subprocess
@@ -18,11 +13,17 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.dataset
+import pyarrow.parquet
+import pytest
 from PIL import Image
 
 from clips import face_scene, write_clip, write_face_clip
-from inference.analyzer import FaceAnalyzer
 from inference.__main__ import main
+from inference.analyzer import FaceAnalyzer
 from inference.batch import FACE, AnalyzePhotos
 from inference.copies import blur_all
 from inference.images import ImageError, load_image

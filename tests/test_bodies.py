@@ -2,23 +2,24 @@
 
 import contextlib
 import json
-import pytest
 import socket
 import threading
 import time
-import uvicorn
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from benchmarks.screenshot import free_port
 from inference.analyzer import FaceAnalyzer
 from webui.api import Api
 from webui.bodies import Bodies, BodyMiddleware
 from webui.connections import bound_connections
 from webui.limits import Limits
 from webui.photo import PhotoServer
-from benchmarks.screenshot import free_port
 
 PHOTO = (Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg").read_bytes()
 LARGE = bytes(200_000)

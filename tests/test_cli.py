@@ -3,18 +3,19 @@
 import csv
 import io
 import json
-import numpy as np
 import os
-import pytest
 import shutil
 import signal
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+import pytest
 from PIL import Image
 
-from inference.run import summary
 from inference.report import CsvReport
+from inference.run import summary
 from inference.satisfaction import Timeline
 from inference.stream import Moment
 from inference.tables import NAMES

@@ -2,11 +2,12 @@
 
 import csv
 import json
-import numpy as np
-import pytest
 import shutil
 import signal
 from pathlib import Path
+
+import numpy as np
+import pytest
 
 from clips import PHOTO, face_at, face_scene, write_face_clip
 from inference.tables import NAMES

@@ -1,10 +1,11 @@
 """The modules of the page: each is valid by itself, and a browser gets those of one version."""
 
-import playwright
-import pytest
 import shutil
 import subprocess
 from pathlib import Path
+
+import playwright
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 

@@ -1,12 +1,12 @@
 """Signalled colors against littlecms and the numbers of the standards."""
 
 import io
+
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from color_profiles import ADOBE_D50, BT2020_D50, P3_D50, SRGB_D50, gamma, rgb_profile, srgb_curve
-
 from inference.color import ADOBE_RGB, PRIMARIES, SRGB, from_cicp, to_srgb
 
 

@@ -2,19 +2,20 @@
 
 import asyncio
 import contextlib
-import pytest
 import resource
 import socket
 import threading
 import time
+
+import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from benchmarks.screenshot import free_port
 from webui.connections import bound_connections
 from webui.limits import Limits
-from benchmarks.screenshot import free_port
 
 LARGE = bytes(2**23)
 

@@ -1,9 +1,7 @@
 """Processes that decode: limited, ended and replaced, whatever a file makes them do."""
 
 import contextlib
-import numpy as np
 import os
-import pytest
 import re
 import signal
 import struct
@@ -13,6 +11,9 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import numpy as np
+import pytest
 from PIL import Image
 
 from clips import scene, write_clip

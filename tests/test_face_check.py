@@ -1,9 +1,10 @@
 """The check of what is no human face: right answers on photographs, animals and pictures that only look like faces."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
-from pathlib import Path
 
 from inference.detector import FaceDetector, as_near
 from inference.face_check import COMPANY, MIN_SCORE, FaceCheck

@@ -6,22 +6,24 @@ import gc
 import io
 import json
 import logging
-import mediapipe
-import numpy as np
 import os
-import pytest
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import mediapipe
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 import app
+from benchmarks import screenshot
 from clips import write_face_clip
-from gradio_client import Client, handle_file
 from inference import __main__ as command_line
 from inference import age_gender, detector, face_check, model_files, search
 from inference.analyzer import FaceAnalyzer
@@ -29,7 +31,6 @@ from inference.detector import DetectorError, FaceDetector
 from inference.images import load_image
 from inference.model_files import MODELS
 from inference.video_writer import VideoWriter
-from benchmarks import screenshot
 from webui.bodies import Bodies
 from webui.limits import Limits
 from webui.live import LiveServer

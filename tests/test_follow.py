@@ -1,9 +1,10 @@
 """Faces of a stream, found again from frame to frame: real faces moved about, with known truth."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
-from pathlib import Path
 
 from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector

@@ -2,10 +2,11 @@
 
 import http.client
 import json
-import pytest
 import re
-from starlette.testclient import TestClient
 from urllib.parse import urlsplit
+
+import pytest
+from starlette.testclient import TestClient
 
 from webui.address import Address, known_names
 from webui.guard import Guard

@@ -1,6 +1,7 @@
 """Which kind of file a picture is, and how large it may be."""
 
 import io
+
 import pytest
 from PIL import Image
 

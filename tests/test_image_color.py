@@ -1,13 +1,14 @@
 """Photos whose colors are told in every way that files have: the same photo comes out of each."""
 
-import av
 import io
-import numpy as np
-import pillow_heif
-import pytest
 import struct
 import zlib
 from pathlib import Path
+
+import av
+import numpy as np
+import pillow_heif
+import pytest
 from PIL import Image
 
 from color_profiles import ADOBE_D50, BT2020_D50, P3_D50, SRGB_D50, curve, gamma, icc_profile, rgb_profile, srgb_curve

@@ -2,12 +2,13 @@
 
 import io
 import itertools
-import numpy as np
 import os
-import pillow_heif
-import pytest
 import struct
 import zlib
+
+import numpy as np
+import pillow_heif
+import pytest
 from PIL import Image, ImageCms
 
 from color_profiles import icc_profile

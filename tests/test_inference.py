@@ -1,20 +1,21 @@
 """Detector, crop, classifier and analyzer on the example photographs."""
 
-import cv2
 import hashlib
 import json
 import math
-import numpy as np
-import onnx
-import onnxruntime
 import os
-import pytest
 import subprocess
 import sys
 import threading
 from dataclasses import replace
-from onnx import TensorProto, helper, numpy_helper
 from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 import inference.model_files
 import inference.session

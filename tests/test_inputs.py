@@ -1,9 +1,10 @@
 """What programs have of a picture: paths, PIL images, arrays in either order of colors."""
 
 import io
+from pathlib import Path
+
 import numpy as np
 import pytest
-from pathlib import Path
 from PIL import Image
 
 from inference.images import MAX_SIDE, ImageError, load_image

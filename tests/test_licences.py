@@ -1,11 +1,12 @@
 """What serving needs: each package's licence is one of those that are allowed, and the lock file holds what the requirements ask."""
 
-import pytest
 import re
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = re.compile(

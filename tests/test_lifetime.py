@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import os
-import pytest
 import signal
 import socket
 import subprocess
@@ -16,13 +15,15 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from benchmarks.screenshot import free_port, page_process
 from clips import write_face_clip
 from webui.lifetime import FAILED, Lifetime
 from webui.limits import Limits
-from benchmarks.screenshot import free_port, page_process
 from webui.texts import text
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -2,26 +2,27 @@
 
 import contextlib
 import csv
-import cv2
 import gc
 import io
 import json
-import numpy as np
 import os
-import pytest
 import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from inference.images import load_image
+from inference.satisfaction import VALENCE
 from inference.stream import Stream
 from inference.tables import AGE_GENDER, NAMES
-from inference.satisfaction import VALENCE
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from webui import session_routes
 from webui.limits import Limits

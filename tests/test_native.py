@@ -3,14 +3,15 @@
 import json
 import locale
 import os
-import pytest
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
+
+from benchmarks.screenshot import free_port, page_process
 from inference.analyzer import FaceAnalyzer
-from benchmarks.screenshot import page_process, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PHOTO = ROOT / "examples" / "astronaut.jpg"

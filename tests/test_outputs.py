@@ -2,10 +2,11 @@
 
 import json
 import os
-import pytest
 import shutil
 from argparse import Namespace
 from pathlib import Path
+
+import pytest
 from PIL import Image
 
 from clips import write_face_clip

@@ -2,23 +2,24 @@
 
 import ast
 import base64
-import cv2
 import importlib
-import inference
 import json
-import numpy as np
-import onnxruntime
 import os
-import pandas
 import pickle
-import pytest
 import re
 import subprocess
 import sys
 from html import unescape
 from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pandas
+import pytest
 from PIL import Image
 
+import inference
 from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.images import ImageError, load_image

@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import io
-import numpy as np
-import pytest
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import numpy as np
+import pytest
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request

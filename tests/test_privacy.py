@@ -5,16 +5,17 @@ import hashlib
 import http.client
 import io
 import json
-import pytest
 import re
 import secrets
 import tempfile
 import time
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pytest
 from gradio.utils import get_upload_folder
 from gradio_client import Client, handle_file
-from pathlib import Path
 from PIL import Image
-from urllib.parse import quote, urlsplit
 
 from inference.analyzer import FaceAnalyzer
 
@@ -224,9 +225,10 @@ def test_gradio_takes_nothing_from_anybody(page, address):
 
 def test_a_session_is_bounded():
     """One that is as full as it can be: 20,000 stretches of time of 800 people, and all rows of the table."""
-    import numpy as np
     import tracemalloc
     from dataclasses import replace
+
+    import numpy as np
 
     from inference.images import load_image
     from inference.stream import Stream

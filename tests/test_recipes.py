@@ -1,13 +1,14 @@
 """The recipes of docs/batch.md, run as they stand there where their framework is installed."""
 
 import os
-import pyarrow.dataset
-import pytest
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pyarrow.dataset
+import pytest
 from PIL import Image
 
 from inference.batch import AnalyzePhotos

@@ -2,10 +2,11 @@
 
 import json
 import math
-import numpy as np
-import pytest
 import sys
 from io import BytesIO
+
+import numpy as np
+import pytest
 from PIL import Image
 
 from inference import satisfaction

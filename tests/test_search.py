@@ -1,10 +1,11 @@
 """Faces searched for in whole pictures: small, many, turned, at every size of the picture."""
 
+import os
+from pathlib import Path
+
 import cv2
 import numpy as np
-import os
 import pytest
-from pathlib import Path
 
 from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector, quarter_turned

@@ -3,10 +3,11 @@
 import ast
 import json
 import pickle
-import pytest
 import re
 from pathlib import Path
 from string import Formatter
+
+import pytest
 
 from inference.image_checks import OTHERS, ImageError
 from inference.model_files import ModelError

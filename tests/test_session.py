@@ -1,17 +1,18 @@
 """ONNX Runtime sessions: a GPU that fails in the middle of the work, and processors by a container's quota."""
 
 import logging
-import numpy as np
-import onnx
-import onnxruntime
 import os
-import pytest
 import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from onnx import TensorProto, helper
 from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 

@@ -2,19 +2,20 @@
 
 import json
 import os
-import pytest
 import re
 import shutil
 import subprocess
 import sys
 import time
 import unicodedata
-from huggingface_hub import SpaceCard, SpaceHardware
 from importlib.metadata import metadata, version
 from pathlib import Path
 
-from inference.start import DEBIAN_PACKAGES
+import pytest
+from huggingface_hub import SpaceCard, SpaceHardware
+
 from benchmarks.screenshot import free_port
+from inference.start import DEBIAN_PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 

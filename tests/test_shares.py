@@ -2,10 +2,11 @@
 
 import ctypes
 import math
-import pytest
 import threading
 import time
 from concurrent.futures import CancelledError
+
+import pytest
 
 from webui.http import Refusal
 from webui.shares import FairPool, Place, Shares

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pytest
 import random
 import signal
 import socket
@@ -12,9 +11,11 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
+from benchmarks.screenshot import free_port, page_process
 from webui import address as address_module
 from webui.address import listen, named_address
-from benchmarks.screenshot import free_port, page_process
 
 ROOT = Path(__file__).resolve().parent.parent
 

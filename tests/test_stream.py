@@ -1,8 +1,9 @@
 """One step of a stream: what goes in comes out as one Moment, and a frame on which the detector fails is left out."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from pathlib import Path
 
 from inference.age_gender import AgeGenderEstimator
 from inference.analyzer import FaceAnalyzer
@@ -10,7 +11,6 @@ from inference.detector import DetectorError, FaceDetector
 from inference.emotion import EmotionClassifier
 from inference.images import load_image
 from inference.stream import Stream
-
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 

@@ -2,11 +2,12 @@
 
 import csv
 import json
+from io import StringIO
+from pathlib import Path
+
 import numpy as np
 import pandas
 import pytest
-from io import StringIO
-from pathlib import Path
 
 from inference import tables
 from inference.satisfaction import VALENCE, Reading, Timeline

@@ -1,10 +1,11 @@
 """Of files that begin with a preview the full picture is read, or they are refused."""
 
 import io
-import numpy as np
-import pytest
 import struct
 from pathlib import Path
+
+import numpy as np
+import pytest
 from PIL import Image
 
 from inference.images import ImageError, load_image

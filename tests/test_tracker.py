@@ -3,10 +3,11 @@
 import gc
 import itertools
 import math
-import numpy as np
-import pytest
 import time
 import tracemalloc
+
+import numpy as np
+import pytest
 
 import inference.tracker
 from inference.tracker import FaceTracker, assign

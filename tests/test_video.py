@@ -1,11 +1,8 @@
 """Videos of known content: right pictures at right times, and clear words where a file is broken."""
 
-import av
 import http.server
 import io
-import numpy as np
 import os
-import pytest
 import re
 import resource
 import signal
@@ -14,9 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from av.video.reformatter import ColorPrimaries, ColorTrc
 from fractions import Fraction
 from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.video.reformatter import ColorPrimaries, ColorTrc
 from PIL import Image
 
 from clips import HEIGHT, WIDTH, claim_samples, number_in, scene, write_clip

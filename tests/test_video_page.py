@@ -5,9 +5,7 @@ import base64
 import csv
 import io
 import json
-import numpy as np
 import os
-import pytest
 import re
 import shutil
 import signal
@@ -15,10 +13,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
 from playwright.sync_api import expect
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from types import SimpleNamespace
 
 import inference.video
 from clips import face_at, write_clip, write_face_clip

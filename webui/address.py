@@ -4,10 +4,11 @@ import contextlib
 import errno
 import socket
 import sys
-import uvicorn
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import uvicorn
 
 DEFAULT_NAME, DEFAULT_PORT = "127.0.0.1", 7860
 TRIED = 100

@@ -10,13 +10,14 @@ import base64
 import binascii
 import contextlib
 import logging
-import orjson
 import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
+
+import orjson
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse

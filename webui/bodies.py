@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 

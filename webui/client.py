@@ -1,13 +1,14 @@
 """What the browser gets of the page itself: its modules, the settings that they know, and the markup of the tabs."""
 
-import cv2
-import gradio as gr
 import hashlib
 import json
 import re
 import secrets
 from html import escape
 from pathlib import Path
+
+import cv2
+import gradio as gr
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-import h11
 import logging
 import socket
-import uvicorn
 from collections import Counter
 from functools import partial
+
+import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import DEFAULT_MAX_INCOMPLETE_EVENT_SIZE, H11Protocol
 
 from webui.limits import Limits

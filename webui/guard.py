@@ -6,11 +6,12 @@ import ipaddress
 import logging
 import re
 from collections.abc import Sequence, Set
+from urllib.parse import urlsplit
+
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from urllib.parse import urlsplit
 
 from webui.address import Address
 from webui.http import Refusal, refuse

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-import orjson
 from collections.abc import Callable, Iterable, Iterator
+
+import orjson
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response

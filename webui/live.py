@@ -9,6 +9,7 @@ import contextlib
 import math
 import re
 import time
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,8 +17,8 @@ from starlette.routing import Route
 from inference.decoding import Decoders
 from inference.detector import DetectorError
 from inference.images import ImageError
-from inference.satisfaction import Reading
 from inference.processors import usable_processors
+from inference.satisfaction import Reading
 from inference.tables import moment_rows
 from inference.tracker import TrackedFace
 from webui.http import Refusal, guarded, json_response, read_body, wants_age_gender

@@ -1,9 +1,10 @@
 """Memory that is not used any more is given back to the system, which Python and the C library do not do by themselves."""
 
-import anyio
 import contextlib
 import ctypes
 import gc
+
+import anyio
 
 from webui.limits import Limits
 from webui.periodic import periodically

@@ -8,10 +8,11 @@ A photo is in memory alone, from its arrival until it is answered.
 import asyncio
 import base64
 import contextlib
-import cv2
 import functools
-import numpy as np
 from concurrent.futures import Future
+
+import cv2
+import numpy as np
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route

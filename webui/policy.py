@@ -1,6 +1,7 @@
 """What browsers are told about every answer: to keep none, to guess no type, and what a page may load and who may show it."""
 
 from collections.abc import Iterable
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 

@@ -1,13 +1,14 @@
 """How the page is served: Gradio's application, the page's own routes before it, and what stands around both."""
 
 import contextlib
-import cv2
-import gradio as gr
 import os
 import tempfile
 from functools import partial
-from gradio import http_server
 from pathlib import Path
+
+import cv2
+import gradio as gr
+from gradio import http_server
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse
 from starlette.routing import Route

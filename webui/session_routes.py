@@ -6,10 +6,11 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import TypeVar
+
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from typing import TypeVar
 
 from inference.report import figure_png
 from inference.satisfaction import TimelineError

@@ -1,9 +1,10 @@
 """What "Use via API" shows: the description of /analyze, and code that runs as it stands, with the example photo of this page."""
 
+from pathlib import Path
+
 import gradio as gr
 from gradio.data_classes import FileData
 from gradio.route_utils import get_root_url
-from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route

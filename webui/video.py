@@ -15,10 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from typing import BinaryIO
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from typing import BinaryIO
 
 from inference.detector import DetectorError
 from inference.image_checks import ImageError, find_format

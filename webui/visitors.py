@@ -4,6 +4,7 @@ import ipaddress
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
+
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
