@@ -30,8 +30,8 @@ class TestCalibration:
     def test_the_range_holds_what_it_is_to(self, claimed, steps):
         """Of a network that is too sure, or too unsure, of ages that it tells with a deviation of 8 years."""
         rng = np.random.default_rng(0)
-        true = rng.integers(25, 75, 1000)
-        answer, faces = normal(true + rng.normal(0, 8, 1000), claimed), portraits_of(true, true)
+        true = rng.integers(25, 75, 4000)
+        answer, faces = normal(true + rng.normal(0, 8, 4000), claimed), portraits_of(true, true)
         before = covered(answer, faces).mean()
         assert abs(before - AGE_COVERAGE) > 0.1
         after = covered(calibrated(answer, fit([Answered(answer, faces)])), faces)
