@@ -108,7 +108,9 @@ export function offerAgeGender(checkbox, note) {
 
 function apparentNote() {
   const words = t("apparent_note", {limit: percentOf(SETTINGS.genderSure), aim: percentOf(SETTINGS.ageCoverage)});
-  const measured = Object.entries(SETTINGS.measuredCoverage).map(([dataset, part]) => `${percentOf(part)} (${dataset})`);
+  const measured = Object.entries(SETTINGS.measuredCoverage).map(
+    ([dataset, part]) => `${percentOf(part)} (${dataset})`,
+  );
   return measured.length ? `${words} ${t("apparent_measured", {measured: measured.join(", ")})}` : words;
 }
 
