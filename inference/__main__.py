@@ -15,6 +15,7 @@ import importlib.util
 import itertools
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from .start import interruptible, open_standard_streams, require_system_libraries, require_temporary_folder
@@ -46,9 +47,10 @@ from .parquet import (
 )
 from .report import CsvReport, JsonReport
 from .run import Run
+from .sentences import IfadeError
 from .sources import SUFFIXES, Found, find_files, printable
 from .video import VideoError
-from .workers import Job, WorkerError, photos_ahead
+from .workers import Job, Photo, WorkerError, photos_ahead
 
 MAX_WORKERS = 256
 
@@ -213,7 +215,7 @@ def main() -> int:
         check_outputs(planned_outputs(args, copies, found.files), [path for path, _ in found.files])
         skipped = without_done(found, args.parquet, asked) if args.resume else 0
     except (OutputError, ResumeError) as error:
-        parser.error(printable(error))
+        parser.error(printable(str(error)))
     except OSError as error:
         print(cannot_write(error), file=sys.stderr)
         return 1
@@ -265,7 +267,7 @@ def work(run: Run, found: Found, workers: int | None) -> int:
 
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(tqdm(found.files, unit="file", disable=None if total > 1 else True))
-        outcomes = itertools.repeat(None)
+        outcomes: Iterator[Photo | IfadeError | None] = itertools.repeat(None)
         if workers:
             ahead = photos_ahead((path for path, _ in found.files), run.job, workers)
             outcomes = stack.enter_context(contextlib.closing(ahead))

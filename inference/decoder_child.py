@@ -85,7 +85,7 @@ def answer_pictures(answers: BinaryIO, shared: int | None) -> None:
             if shared is None:
                 answer(answers, {"shape": pixels.shape}, pixels.data.cast("B"))
             else:
-                os.pwrite(shared, pixels, 0)
+                os.pwrite(shared, pixels.data.cast("B"), 0)
                 answer(answers, {"shape": pixels.shape})
             del pixels
 

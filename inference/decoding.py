@@ -16,7 +16,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from io import BufferedReader
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -114,7 +115,8 @@ class DecoderProcess:
         """
         pixels = np.empty(shape, np.uint8)
         if self._shared is None:
-            whole = self._process.stdout.readinto(pixels.data.cast("B")) == pixels.nbytes
+            pipe = cast(BufferedReader, self._process.stdout)
+            whole = pipe.readinto(pixels.data.cast("B")) == pixels.nbytes
         else:
             whole = os.preadv(self._shared, [pixels.data.cast("B")], 0) == pixels.nbytes
             if pixels.nbytes > KEPT_BYTES:
@@ -164,7 +166,8 @@ class _Watch:
     def forget_parents(self) -> None:
         """See `inference.native.forget_in_forks`."""
         self._looks: set[Callable[[], None]] = set()
-        self._thread, self._starting = None, threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     @contextlib.contextmanager
     def watching(self, look: Callable[[], None]) -> Iterator[None]:

@@ -6,10 +6,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from typing import cast
 
 import numpy as np
 import pillow_heif
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
 
 from .color import ADOBE_RGB, PRIMARIES, SRGB, TRANSFERS, Chromaticities, srgb_light, to_srgb
 
@@ -141,7 +142,8 @@ def _signal_of_box(image: Image.Image, data: bytes) -> ColorSignal | None:
     box = info.get("nclx_profile", {})
     told = box.get("color_primaries", _UNSPECIFIED), box.get("transfer_characteristics", _UNSPECIFIED)
     if image.format == "AVIF" and _UNSPECIFIED in told:
-        told = tuple(own if code == _UNSPECIFIED else code for code, own in zip(told, _coded_colors(data)))
+        coded = _coded_colors(data)
+        told = told[0] if told[0] != _UNSPECIFIED else coded[0], told[1] if told[1] != _UNSPECIFIED else coded[1]
     return _signal_of_cicp(*told, True)
 
 
@@ -154,7 +156,9 @@ def _coded_colors(data: bytes) -> tuple[int, int]:
 
     try:
         options = {"format_whitelist": "mov", "codec_whitelist": "libdav1d"}
-        with av.open(BytesIO(data), container_options=options, metadata_errors="replace", io_open=open_nothing) as file:
+        with av.open(
+            BytesIO(data), "r", container_options=options, metadata_errors="replace", io_open=open_nothing
+        ) as file:
             frame = next(file.decode(video=0))
             return frame.color_primaries, frame.color_trc
     except (av.FFmpegError, IndexError, StopIteration):
@@ -240,7 +244,8 @@ def _signal_of_tags(image: Image.Image) -> ColorSignal | None:
         if details.get(ExifTags.Base.ColorSpace) == 2 or (index.startswith("R03") if isinstance(index, str) else False):
             return ColorSignal(None, ADOBE_RGB, lambda signal: signal ** (563 / 256))
         if image.format == "TIFF":
-            white, points = image.tag_v2.get(318, SRGB[3]), image.tag_v2.get(319)
+            tags = cast(TiffImagePlugin.TiffImageFile, image).tag_v2
+            white, points = tags.get(318, SRGB[3]), tags.get(319)
             if points and len(points) == 6 and len(white) == 2:
                 values = [float(value) for value in (*points, *white)]
                 return _signal_of_measures(tuple(zip(values[::2], values[1::2])), 0.0)

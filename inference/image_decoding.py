@@ -36,7 +36,7 @@ for (order, light, *kind), modes in list(TiffImagePlugin.OPEN_INFO.items()):
         "I;16",
         "I;16B",
     ):  # with white as 0 Pillow knows some of these; see _to_grey
-        TiffImagePlugin.OPEN_INFO.setdefault((order, 0, *kind), modes)
+        TiffImagePlugin.OPEN_INFO.setdefault((order, 0, *kind), modes)  # type: ignore[arg-type]
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -140,8 +140,8 @@ def _to_rgb(image: Image.Image, data: bytes, signal: ColorSignal | None) -> Imag
         if isinstance(transparency, int):
             alpha = Image.fromarray(np.where(grey == transparency, 0, 255).astype(np.uint8))
         if signal and signal.profile is None:
-            bands = (grey[top : top + 256] for top in range(0, len(grey), 256))  # to take no more room than it must
-            image = Image.fromarray(np.concatenate([by_signal(np.dstack([band] * 3), signal) for band in bands]))
+            parts = (grey[top : top + 256] for top in range(0, len(grey), 256))  # to take no more room than it must
+            image = Image.fromarray(np.concatenate([by_signal(np.dstack([band] * 3), signal) for band in parts]))
         else:
             image = convert(Image.fromarray((grey >> 8).astype(np.uint8) if grey.dtype == np.uint16 else grey), signal)
     elif bands := _sixteen_bit_bands(image, data) if transparency or signal and signal.profile is None else None:
@@ -154,10 +154,10 @@ def _to_rgb(image: Image.Image, data: bytes, signal: ColorSignal | None) -> Imag
                 image.paste(Image.fromarray(by_signal(band, signal)), (0, top))
     else:
         if image.mode in _TRANSPARENT or transparency is not None:
-            grey = image.mode in ("1", "L", "LA", "La")
-            unset = image.format == "BMP" or image.format == "TIFF" and 338 not in image.tag_v2
-            image = image.convert("LA" if grey else "RGBA")
-            alpha, image = image.getchannel("A"), image.convert("L" if grey else "RGB")
+            colorless = image.mode in ("1", "L", "LA", "La")
+            unset = image.format == "BMP" or image.format == "TIFF" and 338 not in image.tag_v2  # type: ignore[attr-defined]
+            image = image.convert("LA" if colorless else "RGBA")
+            alpha, image = image.getchannel("A"), image.convert("L" if colorless else "RGB")
             if unset and alpha.getextrema() == (0, 0):  # a fourth byte that was never meant to be seen through
                 alpha = None
         image = convert(image, signal)
@@ -176,7 +176,8 @@ def _sixteen_bit_bands(image: Image.Image, data: bytes) -> Iterator[tuple[int, n
     def bands() -> Iterator[tuple[int, np.ndarray]]:
         with _open(data, "PNG") as lower:
             # In the other order of bytes what Pillow takes for the upper 8 bits are the lower ones.
-            lower.tile = [tile._replace(args=tile.args.replace(";16B", ";16L")) for tile in lower.tile]
+            tiles = lower.tile  # type: ignore[attr-defined]
+            lower.tile = [tile._replace(args=tile.args.replace(";16B", ";16L")) for tile in tiles]  # type: ignore[attr-defined]
             lower.load()
             for top in range(0, image.height, 256):
                 box = (0, top, image.width, min(top + 256, image.height))

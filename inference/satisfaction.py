@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 
@@ -364,7 +365,8 @@ class Timeline:
         self._last_marker = 0
         self._people: dict[int, _Person] = {}
         self._bins, self._used, self._width = np.zeros(0, _BIN), 0, BIN_SECONDS
-        self._stretch, self._rows = -1, {}  # the stretch of time that is being filled, and its rows by person
+        self._stretch = -1  # the stretch of time that is being filled
+        self._rows: dict[int, int] = {}  # its rows by person
         self._start: float | None = None
         self._now: float | None = None
         self.calibrating_until: float | None = None
@@ -516,9 +518,9 @@ class Timeline:
         """
         stretches = self._stretches()
         size = max(1, math.ceil(len(stretches) / points))
-        result = []
-        for first in range(0, len(stretches), size):
-            group = stretches[first : first + size]
+        result: list[dict[str, Any]] = []
+        for start in range(0, len(stretches), size):
+            group = stretches[start : start + size]
             seen: dict[int, list[_Part]] = {}
             for stretch in group:
                 for id_, part in stretch.people.items():
@@ -689,7 +691,8 @@ class Timeline:
         for person in self._people.values():
             person.level = Level()
         known: dict[int, list[tuple[float, float, float]]] = {}
-        stretches, parts = [], {}
+        stretches: list[_Stretch] = []
+        parts: dict[int, list[tuple[_Stretch, float, float, np.ndarray]]] = {}
         bins = self._bins[: self._used]
         columns = (bins[name].tolist() for name in ("stretch", "person", "frames", "length", "share", "moment"))
         for _, group in itertools.groupby(zip(*columns, bins["weighted"]), itemgetter(0)):

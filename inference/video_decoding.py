@@ -86,7 +86,8 @@ class VideoDecoder:
         self._read_to, self._byte = 0.0, 0  # the same of all packets, and in bytes
         self._resyncs = self._container.format.name.startswith("matroska")
         self._damage: list[tuple[float, float]] = []  # from the last good picture to the next, in seconds
-        self._damaged_from = self._damaged_to = None  # of the part from which no good picture has come yet
+        self._damaged_from: float | None = None
+        self._damaged_to: float | None = None  # of the part from which no good picture has come yet
         self._indexed, self._coded = len(self._stream.index_entries), 0  # pictures by the index, and read so far
         self._stopped = False
         self._pictures = self._decode()
@@ -380,7 +381,8 @@ def _orientation(picture: av.VideoFrame) -> tuple[bool, bool, bool]:
     if SideData.DISPLAYMATRIX not in picture.side_data:
         return False, False, False
     # (x, y) is shown at (a x + c y, b x + d y), in a row-major 3 x 3 matrix a b . c d . . . .
-    a, b, _, c, d = np.frombuffer(bytes(picture.side_data[SideData.DISPLAYMATRIX]), np.int32)[:5].tolist()
+    matrix = bytes(picture.side_data[SideData.DISPLAYMATRIX])  # type: ignore[typeddict-item]
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return False, a < 0, d < 0
     return True, c < 0, b < 0

@@ -68,8 +68,8 @@ class VideoWriter:
         ticks = round(seconds * TIME_BASE)
         if self._ticks is not None and ticks <= self._ticks:
             raise ValueError(f"a picture at {seconds} s is not later than the one before")
-        image = cv2.copyMakeBorder(image, 0, self.height % 2, 0, self.width % 2, cv2.BORDER_REPLICATE)
-        picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
+        even: np.ndarray = cv2.copyMakeBorder(image, 0, self.height % 2, 0, self.width % 2, cv2.BORDER_REPLICATE)
+        picture = av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
             format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG", threads=1
         )
         picture.pts, picture.time_base = ticks, Fraction(1, TIME_BASE)

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -72,7 +72,7 @@ class Job:
         return Photo(result, [copies.photo(image, result, analyzer) for copies in self.copies])
 
 
-def photos_ahead(paths: Iterable[Path], job: Job, workers: int) -> Iterator[Photo | IfadeError | None]:
+def photos_ahead(paths: Iterable[Path], job: Job, workers: int) -> Generator[Photo | IfadeError | None, None, None]:
     """What becomes of each file, in order: the photo, why there is none, or None, which says that it is a video, and not read.
 
     Args:
