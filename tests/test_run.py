@@ -233,7 +233,7 @@ def test_interrupted_in_the_first_epoch(train_arguments, tmp_path, command):
             _, errors = process.communicate(timeout=120)
         finally:
             process.kill()
-    assert process.returncode == 130, errors
+    assert process.returncode in (130, -signal.SIGINT), errors
     assert "model.keras is usable" in errors and "Traceback" not in errors
     assert not (out / "history.csv").exists(), "an epoch was finished: this test was too slow"
     probabilities = load(out / "model.keras").predict(np.zeros((2, 48, 48, 1), np.uint8), verbose=0)["probabilities"]
