@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, replace
@@ -136,7 +137,7 @@ def _prepare(epoch: int) -> Epoch:
     return sampler.epoch(training, epoch)
 
 
-class Run:
+class Run(ABC):
     """One training run in its output folder; everything that outlives a kill is on disk after every epoch.
 
     A network's own class says what is learned, by `compile`, `sampler` and `validate`.
@@ -188,17 +189,17 @@ class Run:
                 self.start(mean_weights([Path(model) for model in settings["start"]]))
             self.compile(settings["epochs"] * self.steps())
 
+    @abstractmethod
     def compile(self, steps: int) -> None:
         """Give the network its losses and an optimizer for a schedule of so many steps."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sampler(self) -> Sampler:
         """What samples the faces and targets of each epoch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def validate(self, validation: Any) -> dict[str, float]:
         """The figures of one epoch, val_loss and val_accuracy among them; the best epoch is that of the best val_accuracy."""
-        raise NotImplementedError
 
     def steps(self) -> int:
         """Steps of an epoch."""
