@@ -36,8 +36,6 @@ PYTHON = sys.executable or os.path.join(sys.exec_prefix, "bin", "python3")
 START_SECONDS = 60
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
 """So that a process holds little memory when it has nothing to do: each thread would, and blocks that glibc does not give back."""
-KEPT_BYTES = 2**23
-"""Of shared memory, for the next picture; what a larger one took is given back."""
 TICK = 0.05
 """Seconds between looks at the clock."""
 
@@ -119,8 +117,7 @@ class DecoderProcess:
             whole = pipe.readinto(pixels.data.cast("B")) == pixels.nbytes
         else:
             whole = os.preadv(self._shared, [pixels.data.cast("B")], 0) == pixels.nbytes
-            if pixels.nbytes > KEPT_BYTES:
-                os.ftruncate(self._shared, 0)
+            os.ftruncate(self._shared, 0)  # nobody's picture stays there
         if not whole:
             raise self._ended()
         return pixels
