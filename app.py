@@ -32,6 +32,7 @@ LIMITS = Limits(proxies=named_proxies(os.environ))
 
 import sys
 
+import cv2
 import gradio as gr
 
 from inference.analyzer import FaceAnalyzer
@@ -65,6 +66,7 @@ def build_page() -> gr.Blocks:
 
 def main() -> None:
     return_large_blocks()
+    cv2.setNumThreads(1)  # threads are for one visitor each
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
         analyzer = FaceAnalyzer()

@@ -153,6 +153,7 @@ def launch(
         ssr_mode=False,
         **{"prevent_thread_lock": True, **options},
     )
+    page._queue.close()  # it would look for calls every millisecond, and none comes to it: see webui.api
     bound_connections(page.server, limits)
     if to_the_end:
         lifetime.end_when_told(page, video.close)
