@@ -25,17 +25,9 @@ from webui.address import Address, known_names, listen, start_server
 from webui.api import Api
 from webui.bodies import Bodies, BodyMiddleware
 from webui.card import model_card
-from webui.client import (
-    I18N,
-    MODEL_CARD,
-    STATIC,
-    DocumentMiddleware,
-    example_routes,
-    measured_coverage,
-    module_routes,
-    settings,
-)
+from webui.client import I18N, DocumentMiddleware, example_routes, file_routes
 from webui.connections import bound_connections
+from webui.front import MODEL_CARD, STATIC, measured_coverage, named_place, settings
 from webui.guard import Guard
 from webui.lifetime import Lifetime
 from webui.limits import Limits
@@ -110,7 +102,7 @@ def launch(
     lifetime = build_lifetime(analyzer, photos, sessions, live, video)
     servers = (photos, Api(photos, bodies, limits), sessions, live, video, lifetime)
     routes = [route for server in servers for route in server.routes()]
-    routes += module_routes() + example_routes() + api_routes(page, EXAMPLE)
+    routes += file_routes() + example_routes() + api_routes(page, EXAMPLE)
     if MODEL_CARD.is_file():
         card = HTMLResponse(model_card(MODEL_CARD))
         routes.append(Route("/model-card", lambda request: card))
@@ -128,7 +120,7 @@ def launch(
     middleware = [
         Middleware(PolicyMiddleware),
         Middleware(lifetime.gate),
-        Middleware(DocumentMiddleware, settings=settings(coverage, limits)),
+        Middleware(DocumentMiddleware, settings=settings(coverage, limits, start=named_place(os.environ))),
         Middleware(BodyMiddleware, limits=limits),
         Middleware(Guard, own=routes, address=address, names=known_names(os.environ), proxies=limits.proxies),
     ]
