@@ -3,6 +3,24 @@
 import {CONSTANTS} from "./constants.js";
 import {argmax, round, sum} from "./numbers.js";
 
+const {
+  ADULT,
+  AGE_COVERAGE,
+  AGES,
+  CLASS_SHARES,
+  COLUMNS_IN_CROWD,
+  CONSENSUS_TEMPERATURE,
+  CROWD,
+  CROWD_SHARE,
+  EMOTIONS,
+  GENDER_SURE,
+  GENDERS,
+  MINOR_DOUBT,
+  NOT_SURE,
+  PRIOR_CORRECTION,
+  WIDEST_AGE_RANGE,
+} = CONSTANTS.types;
+
 const same = (value) => value;
 
 // The kind of numbers that an array holds: what a result is rounded to, as numpy does after each step.
@@ -29,7 +47,6 @@ export function centralAge(distribution) {
 // First and last year, both included, of the range that holds the age at the rate AGE_COVERAGE. Where it would lie wholly from
 // ADULT up although a minor is not improbable, it begins below.
 export function ageRange(distribution) {
-  const {ADULT, AGE_COVERAGE, AGES, MINOR_DOUBT} = CONSTANTS.types;
   const rounded = precision(distribution),
     below = cumulative(distribution, rounded),
     tail = (1 - AGE_COVERAGE) / 2;
@@ -42,7 +59,6 @@ export function ageRange(distribution) {
 // for their frequency; without a crowd, the probabilities. In the precision of the probabilities.
 export function consensus(probabilities, crowd) {
   if (crowd === null) return probabilities;
-  const {CLASS_SHARES, COLUMNS_IN_CROWD, CONSENSUS_TEMPERATURE, CROWD_SHARE, PRIOR_CORRECTION} = CONSTANTS.types;
   const rounded = precision(probabilities),
     total = (values) => values.reduce((one, other) => rounded(one + other), 0);
   // A crowd that says nothing but contempt has no say, instead of a division by 0.
@@ -93,7 +109,7 @@ export class Face {
 
   // The leading one of `probabilities`.
   get emotion() {
-    return CONSTANTS.types.EMOTIONS[argmax(this.probabilities)];
+    return EMOTIONS[argmax(this.probabilities)];
   }
 
   // Float32Array (7,), in the order of EMOTIONS: both answers together.
@@ -102,12 +118,12 @@ export class Face {
   }
 
   get shown() {
-    return CONSTANTS.types.EMOTIONS[argmax(this.consensus)];
+    return EMOTIONS[argmax(this.consensus)];
   }
 
   // Whether `shown` is more likely right than wrong.
   get sure() {
-    return Math.max(...this.consensus) >= Math.fround(CONSTANTS.types.NOT_SURE);
+    return Math.max(...this.consensus) >= Math.fround(NOT_SURE);
   }
 
   get issues() {
@@ -125,21 +141,20 @@ export class Face {
   get ageSure() {
     if (!this.ageDistribution) return false;
     const [first, last] = this.ageRange;
-    return last - first <= CONSTANTS.types.WIDEST_AGE_RANGE;
+    return last - first <= WIDEST_AGE_RANGE;
   }
 
   get apparentGender() {
-    return this.gender && CONSTANTS.types.GENDERS[argmax(this.gender)];
+    return this.gender && GENDERS[argmax(this.gender)];
   }
 
   get genderSure() {
-    return this.gender !== null && Math.max(...this.gender) >= Math.fround(CONSTANTS.types.GENDER_SURE);
+    return this.gender !== null && Math.max(...this.gender) >= Math.fround(GENDER_SURE);
   }
 
   // As JSON; see `Face.to_dict` of Python.
   toDict() {
-    const {EMOTIONS, CROWD, GENDERS} = CONSTANTS.types,
-      {box, score, search} = this.detection;
+    const {box, score, search} = this.detection;
     const entry = {
       box: box.map((value) => round(value)),
       score: round(score, 4),
