@@ -77,8 +77,8 @@ def write_pictures(folder: Path) -> None:
                 ],
             }
         )
-    told = {"constants": constants(), "pictures": told, "frames": seen}
-    (folder / "pictures.json").write_text(json.dumps(told))
+    content = {"constants": constants(), "pictures": told, "frames": seen}
+    (folder / "pictures.json").write_text(json.dumps(content))
 
 
 def pictures() -> dict[str, np.ndarray]:
