@@ -2,7 +2,8 @@
 // says why each step is as it is.
 
 import {CONSTANTS} from "./constants.js";
-import {dot, round, sum} from "./numbers.js";
+import {resizeArea} from "./images.js";
+import {dot, sum} from "./numbers.js";
 import {Face} from "./types.js";
 
 const {
@@ -221,7 +222,8 @@ function valuesOf(face, alone) {
     return face[name] !== null;
   });
   // Without brightness and contrast, of length 1: the product of two is their correlation.
-  const small = thumbnail(face.crop),
+  const side = Math.sqrt(face.crop.length),
+    small = [...resizeArea({data: face.crop, width: side, height: side}, THUMBNAIL, THUMBNAIL).data],
     middle = sum(small) / LOOKS,
     rest = small.map((value) => value - middle),
     length = Math.sqrt(dot(rest, rest)) + 1e-6;
@@ -230,29 +232,6 @@ function valuesOf(face, alone) {
     LENGTH - LOOKS,
   );
   return {mean, present: [...present, alone]};
-}
-
-// A square grey picture, its bytes row by row, reduced to THUMBNAIL pixels a side: each is the mean of the area that it covers.
-function thumbnail(crop) {
-  const side = Math.sqrt(crop.length),
-    step = side / THUMBNAIL;
-  // How much of each pixel of the crop a pixel of the result covers, along one side.
-  const cover = Array.from({length: THUMBNAIL}, (_, place) => {
-    const from = place * step,
-      to = from + step,
-      parts = [];
-    for (let at = Math.floor(from); at < to - 1e-9; at++) {
-      parts.push([at, (Math.min(at + 1, to) - Math.max(at, from)) / step]);
-    }
-    return parts;
-  });
-  return cover.flatMap((rows) =>
-    cover.map((columns) => {
-      let mean = 0;
-      for (const [row, tall] of rows) for (const [column, wide] of columns) mean += tall * wide * crop[row * side + column];
-      return round(mean);
-    }),
-  );
 }
 
 function smoothedFace(face, person) {
