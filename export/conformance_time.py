@@ -74,7 +74,11 @@ def _crops(person: int) -> Iterator[np.ndarray]:
 
 def _face(rng: np.random.Generator, x: float, y: float, side: float = SIDE, **said: np.ndarray) -> Face:
     """A face there, trembling as a detector's does; its crop is put in later."""
-    x, y, half = x + rng.normal(0, 0.012 * side), y + rng.normal(0, 0.012 * side), side / 2 + rng.normal(0, 0.006 * side)
+    x, y, half = (
+        x + rng.normal(0, 0.012 * side),
+        y + rng.normal(0, 0.012 * side),
+        side / 2 + rng.normal(0, 0.006 * side),
+    )
     left, right = ((x + turn * side / 4 + rng.normal(0, 0.009 * side), y - side / 6) for turn in (-1, 1))
     detection = Detection((x - half, y - half, x + half, y + half), float(rng.uniform(0.5, 1)), left, right)
     return Face(detection, np.zeros(0, np.uint8), _distribution(rng, len(EMOTIONS)), **said)
@@ -143,7 +147,30 @@ def _crowd() -> Scene:
 def _lost_frames() -> Scene:
     """Frames that come late, twice at one time, before the one before, or after a clock was set back; false faces; doubt."""
     rng = np.random.default_rng(5)
-    times = (0.0, 0.1, 0.1, 0.2, 0.15, 0.3, 1.2, 1.3, 3.31, 3.4, 3.5, 1.0, 1.1, 1.2, 3.2, 3.3, 3.4, 3.5, 3.6, 3.7, 5.7, 5.8)
+    times = (
+        0.0,
+        0.1,
+        0.1,
+        0.2,
+        0.15,
+        0.3,
+        1.2,
+        1.3,
+        3.31,
+        3.4,
+        3.5,
+        1.0,
+        1.1,
+        1.2,
+        3.2,
+        3.3,
+        3.4,
+        3.5,
+        3.6,
+        3.7,
+        5.7,
+        5.8,
+    )
     for number, seconds in enumerate(times):
         faces = [(VIEWS * 1, _face(rng, 300 + 20 * number, 200)), (VIEWS * 2 + 1, _face(rng, 700, 210, 80))]
         if number % 4 == 1:
@@ -328,7 +355,7 @@ def _many() -> Steps:
     for index in range(1060):
         yield "add", 0.25 * index, {1: (3, 3), 2 + index: (index % 30, 2)}
     yield ("people",)
-    yield "curve",
+    yield ("curve",)
 
 
 SESSIONS: dict[str, Callable[[], Steps]] = {

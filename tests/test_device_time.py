@@ -2,7 +2,6 @@
 
 import csv
 import json
-from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -125,13 +124,19 @@ def test_a_page_is_answered_as_by_the_server(device):
 
 def test_what_was_compared_is_not_always_the_same(known):
     """Vectors in which nothing happens would show nothing."""
-    ids = {scene: {person["id"] for frame in frames for person in frame["people"]} for scene, frames in known["tracks"].items()}
+    ids = {
+        scene: {person["id"] for frame in frames for person in frame["people"]}
+        for scene, frames in known["tracks"].items()
+    }
     assert ids["two who cross"] == {1, 2} and len(ids["three who leave and come back"]) > 3
     assert len(ids["frames that are lost"]) > 5
     errors = [step["gives"] for step in known["curves"]["marked"] if step["gives"] and "error" in step["gives"]]
     assert len(errors) == 6
     many = next(step["gives"] for step in known["curves"]["many people"] if step["do"] == ["people"])
     assert many[0] > 0 and len(many) == 1001
-    index = [step["gives"]["room"][0] for step in known["curves"]["plain"] if step["do"][0] == "add" and step["gives"]["room"]]
+    index = [
+        step["gives"]["room"][0]
+        for step in known["curves"]["plain"]
+        if step["do"][0] == "add" and step["gives"]["room"]
+    ]
     assert np.ptp(index) > 0.5
-    assert asdict  # for readers of the vectors

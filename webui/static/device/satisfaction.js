@@ -573,7 +573,7 @@ function meanDistribution(distributions, weights) {
 }
 
 function parseLabel(label) {
-  const words = String(label).split(/\p{White_Space}+/u),
+  const words = String(label ?? "").split(/\p{White_Space}+/u),
     kept = [...words.filter(Boolean).join(" ")].slice(0, MAX_LABEL).join("");
   if (!kept) throw new TimelineError("marker_without_label");
   return kept;
