@@ -55,6 +55,8 @@ def _confine() -> None:
 FILE = "face_detection_short_range.tflite"
 CANDIDATE_SCORE = 0.3
 """Score from which MediaPipe's model tells a place at all."""
+SUPPRESSION = 0.3
+"""Intersection over union from which what MediaPipe's model sees is one face, whose boxes are averaged."""
 NEAR_SCORE = 0.5
 """Score of the look from near from which its box and points are better than those of the search."""
 NEAR_MIN_SCORE = 0.72
@@ -452,7 +454,9 @@ def quarter_turned(place: Detection, turn: int, shape: tuple[int, ...]) -> Detec
 
 def _open(file: str) -> vision.FaceDetector:
     options = vision.FaceDetectorOptions(
-        base_options=BaseOptions(model_asset_buffer=read_model(file)), min_detection_confidence=CANDIDATE_SCORE
+        base_options=BaseOptions(model_asset_buffer=read_model(file)),
+        min_detection_confidence=CANDIDATE_SCORE,
+        min_suppression_threshold=SUPPRESSION,
     )
     with native_stderr():  # LiteRT logs some fifty lines for each detector
         opened, others = [], serial_dispatcher.SerialDispatcher

@@ -1,0 +1,112 @@
+// Runs the modules of webui/static/device over the vectors of `python -m export.conformance_time`.
+
+import {configure} from "./device/constants.js";
+
+const MODULES = ["types", "tracker", "satisfaction", "tables", "report", "sentences"];
+let parts; // what the modules export
+let crops;
+let faces;
+
+export async function open(vectors) {
+  configure(vectors.constants);
+  parts = Object.assign({}, ...(await Promise.all(MODULES.map((name) => import(`./device/${name}.js`)))));
+  crops = vectors.crops.map((crop) => Uint8Array.from(atob(crop), (letter) => letter.charCodeAt(0)));
+  faces = vectors.faces.map((face) => makeFace(face, new Uint8Array(48 * 48)));
+}
+
+function makeFace({detection, probabilities, crowd, age_distribution, gender, quality}, crop) {
+  const {left_eye: leftEye, right_eye: rightEye, ...others} = detection,
+    numbers = (values) => (values ? Float32Array.from(values) : null);
+  const said = {crowd: numbers(crowd), ageDistribution: numbers(age_distribution), gender: numbers(gender), quality};
+  return new parts.Face({...others, leftEye, rightEye}, crop, numbers(probabilities), said);
+}
+
+// The same as JSON, as the vectors have it.
+function tellFace({detection, probabilities, crowd, ageDistribution, gender, quality}) {
+  const {leftEye: left_eye, rightEye: right_eye, ...others} = detection,
+    said = Object.entries({probabilities, crowd, age_distribution: ageDistribution, gender});
+  return {
+    detection: {...others, left_eye, right_eye},
+    ...Object.fromEntries(said.flatMap(([name, values]) => (values ? [[name, [...values]]] : []))),
+    quality,
+  };
+}
+
+// What a tracker gives for each frame of a scene.
+export function track(frames) {
+  const tracker = new parts.FaceTracker();
+  return frames.map(({seconds, doubted, faces}) => ({
+    expected: tracker.predict(seconds).map(([id, {box}]) => [id, ...box]),
+    people: tracker
+      .update(
+        faces.map((face) => makeFace(face, crops[face.crop])),
+        seconds,
+        doubted,
+      )
+      .map(({id, seconds, smoothed}) => ({id, seconds, smoothed: tellFace(smoothed)})),
+  }));
+}
+
+const tellReading = (reading) => reading && [reading.index, reading.deviation];
+const byId = (values, tell) => Object.fromEntries([...values].map(([id, value]) => [id, tell(value)]));
+
+// What each step of a session gives.
+export function play(steps) {
+  const timeline = new parts.Timeline(),
+    rows = new parts.FrameTable();
+  const methods = {
+    add(seconds, shown) {
+      const people = shown.map(([id, face, other]) => ({id, measured: faces[face], smoothed: faces[other], seconds: 0})),
+        moment = {seconds, people, ...timeline.add(seconds, people)};
+      rows.add(parts.momentRows(moment));
+      return {room: tellReading(moment.room), readings: byId(moment.readings, tellReading)};
+    },
+    finish() {
+      timeline.finished = true;
+      return null;
+    },
+    baselines: () => byId(timeline.baselines, (value) => value),
+    people() {
+      const {people, people_forgotten} = timeline.report();
+      return [people_forgotten, ...people.map(({id}) => id)];
+    },
+    rows() {
+      const tables = rows.columns(timeline.finishedCurves());
+      return {tables, csv: tables.map((table) => parts.csvLines(table, true)).join("")};
+    },
+    set_weights: (weights) => timeline.setWeights(weights) ?? null,
+    forget_baseline: () => timeline.forgetBaseline() ?? null,
+    unmark: (id) => timeline.unmark(id) ?? null,
+  };
+  return steps.map(([name, ...given]) => {
+    try {
+      return name in methods ? methods[name](...given) : timeline[name](...given);
+    } catch (error) {
+      if (error instanceof parts.TimelineError) return {error: error.code};
+      throw error;
+    }
+  });
+}
+
+// What the page is answered about frames of some people, [id, measured, smoothed] each, and in the end.
+export function answer(frames, camera) {
+  const timeline = new parts.Timeline(),
+    rows = new parts.FrameTable(),
+    stream = {timeline, report: () => ({...timeline.report(), frames_lost: 0})};
+  const moments = frames.map(([seconds, shown]) => {
+    const people = shown.map(([id, face, other]) => ({id, measured: faces[face], smoothed: faces[other], seconds: 0}));
+    const moment = {seconds, people, ...timeline.add(seconds, people)};
+    rows.add(parts.momentRows(moment));
+    return parts.frameAnswer(moment, camera, 1);
+  });
+  timeline.mark("a mark");
+  timeline.calibrate(frames[0][0]);
+  return {
+    frames: moments,
+    state: parts.state(timeline, frames.at(-1)[0]),
+    report: parts.report(stream, rows),
+    table: parts.frames(stream, rows),
+    csv: [false, true].map((comma) => rows.csv(null, comma).join("")),
+    faces: faces.map((face) => face.toDict()),
+  };
+}

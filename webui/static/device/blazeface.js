@@ -1,0 +1,101 @@
+// MediaPipe's FaceDetector with its short-range BlazeFace model, which ONNX Runtime runs from the file of `python -m export.blazeface`.
+
+import {CONSTANTS} from "./constants.js";
+import {channelsOf} from "./images.js";
+import {Network} from "./network.js";
+import {area, shared} from "./search.js";
+
+const {CANDIDATE_SCORE, FILE, NEAR_SIZE, SUPPRESSION} = CONSTANTS.detector;
+const {floor, fround, max, min} = Math;
+// Columns of the model's boxes: the middle and the size of the box, the eyes, the nose and the mouth (x, y), and both ears.
+const VALUES = 16;
+const USED = 12;
+
+export class BlazeFace {
+  static async open(place) {
+    return new BlazeFace(await Network.open(place, FILE.replace(".tflite", ".onnx")));
+  }
+
+  constructor(network) {
+    this.network = network;
+  }
+
+  // What the model sees in each of some pictures, in one run: faces from an eighth of it up to those that fill it, possibly several for
+  // one face.
+  async look(images) {
+    const length = NEAR_SIZE * NEAR_SIZE * 3;
+    const input = new Float32Array(images.length * length);
+    images.forEach((image, number) => letterbox(image, input.subarray(number * length, (number + 1) * length)));
+    const dims = [images.length, NEAR_SIZE, NEAR_SIZE, 3];
+    const {boxes, scores} = await this.network.run(["boxes", "scores"], {image: [input, dims]});
+    return images.map((image, number) => detections(image, boxes.data, scores.data, number, images.length));
+  }
+}
+
+// The whole picture in the middle of a black square of NEAR_SIZE, as MediaPipe samples it: places in steps of a 32nd of a pixel, where
+// points count from the corner of the picture and of the square alike; values from -1 to 1.
+function letterbox(image, input) {
+  const {data, width, height} = image;
+  const channels = channelsOf(image);
+  const side = max(width, height);
+  const at = (k, from) => Math.round(32 * (((k * side) / NEAR_SIZE) - (side - from) / 2));
+  const value = (x, y, c) => (x >= 0 && y >= 0 && x < width && y < height ? data[(y * width + x) * channels + c] : 0);
+  for (let v = 0, out = 0; v < NEAR_SIZE; v++) {
+    const y = at(v, height);
+    const [top, down] = [y >> 5, y & 31];
+    for (let u = 0; u < NEAR_SIZE; u++) {
+      const x = at(u, width);
+      const [left, right] = [x >> 5, x & 31];
+      for (let c = 0; c < 3; c++) {
+        const upper = (32 - right) * value(left, top, c) + right * value(left + 1, top, c);
+        const lower = (32 - right) * value(left, top + 1, c) + right * value(left + 1, top + 1, c);
+        const mean = ((32 - down) * upper + down * lower + 512) >> 10;
+        input[out++] = fround(mean * fround(2 / 255)) - 1;
+      }
+    }
+  }
+}
+
+// The faces of one picture of a batch, in its pixels, by weighted non-maximum suppression: the boxes that share more than SUPPRESSION with
+// the best one are averaged with it by their scores.
+function detections({width, height}, boxes, scores, number, count) {
+  const anchors = scores.length / count;
+  let rest = [];
+  for (let anchor = 0, at = number * anchors; anchor < anchors; anchor++, at++) {
+    if (scores[at] < CANDIDATE_SCORE) continue;
+    const values = boxes.slice(at * VALUES, at * VALUES + USED);
+    const [x, y, w, h] = values;
+    rest.push({score: scores[at], values, box: [x - w / 2, y - h / 2, x + w / 2, y + h / 2]});
+  }
+  rest.sort((one, other) => other.score - one.score);
+  const side = max(width, height);
+  const [beginX, beginY] = [(side - width) / 2, (side - height) / 2];
+  const found = [];
+  while (rest.length) {
+    const [best] = rest;
+    const overlaps = (other) => {
+      const both = shared(best.box, other.box);
+      return both > SUPPRESSION * (area(best.box) + area(other.box) - both);
+    };
+    const group = rest.filter(overlaps);
+    rest = rest.filter((other) => !overlaps(other));
+    const total = group.reduce((sum, {score}) => sum + score, 0);
+    const mean = (get) => group.reduce((sum, one) => sum + one.score * get(one), 0) / total;
+    const [x1, y1, x2, y2] = [0, 1, 2, 3].map((k) => mean((one) => one.box[k]));
+    const point = (k) => [
+      mean((one) => one.values[k]) * side - beginX,
+      mean((one) => one.values[k + 1]) * side - beginY,
+    ];
+    // MediaPipe tells whole pixels.
+    const left = floor(x1 * side - beginX);
+    const top = floor(y1 * side - beginY);
+    const right = left + floor((x2 - x1) * side);
+    const bottom = top + floor((y2 - y1) * side);
+    const box = [max(left, 0), max(top, 0), min(right, width), min(bottom, height)];
+    if (area(box) > 0) {
+      const [leftEye, rightEye, nose, mouth] = [4, 6, 8, 10].map(point);
+      found.push({box, score: best.score, leftEye, rightEye, nose, mouth, search: "short_range"});
+    }
+  }
+  return found;
+}
