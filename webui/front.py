@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 from markdown_it import MarkdownIt
 
-from inference import images, tables, video
+from inference import age_gender, detector, emotion, face_check, images, search, tables, video
 from inference.constants import constants
 from inference.drawing import PERSON_COLORS, shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
@@ -32,7 +32,13 @@ MODULES = sorted(STATIC.glob("*.js"))
 """ES modules; page.js is the one that begins."""
 DEVICE = sorted([*STATIC.glob("device/*.js"), *STATIC.glob("vendor/*.js"), *STATIC.glob("vendor/*.gz")])
 """What the worker loads that answers in the server's place: its modules, and the runtimes of `export.runtimes`."""
-DEVICE_MODELS = ("emotion_int8.onnx", "yunet_n_dynamic.onnx", "face_check.onnx", "age_gender.onnx")
+DEVICE_MODELS = (
+    emotion.LIVE_MODEL,
+    search.FILE,
+    face_check.FILE,
+    detector.FILE.replace(".tflite", ".onnx"),
+    age_gender.DEFAULT_MODEL,
+)
 """Networks that it loads, the last where somebody wants age and gender."""
 
 EXAMPLES = [

@@ -15,34 +15,39 @@ const MOST_DEATHS = 2; // of workers, one after the other without an answer betw
 
 let worker = null,
   ready = null, // a promise: its networks are loaded
+  opened = false,
   deaths = 0,
   number = 0;
-const asked = new Map(); // by number: {done, failed, dies, onProgress, timer}
+const asked = new Map(); // by number: {method, done, failed, dies, timer}
 
 function begin() {
   worker = new Worker(new URL("device/worker.js", import.meta.url), {type: "module"});
   worker.addEventListener("message", ({data}) => take(data));
   worker.addEventListener("error", (event) => {
     event.preventDefault();
-    replace();
+    replace(opened); // a module that could not be fetched is no fault of the device
   });
-  ready = call("open", [SETTINGS.device], {timeout: LOADING, dies: "not_loaded"});
+  opened = false;
+  ready = call("open", [SETTINGS.device], {timeout: LOADING, dies: "not_loaded"}).then(() => {
+    opened = true;
+  });
   ready.catch(() => {}); // whoever asks for something is told
 }
 
-function take({id, answer, error, progress}) {
-  const call = asked.get(id);
-  if (!call) return;
-  if (progress) return call.onProgress?.(...progress);
+function take({id, answer, error}) {
+  const {method, done, failed} = asked.get(id) ?? {};
+  if (!method) return;
   settle(id);
-  deaths = 0;
-  if (!error) return call.done(answer);
+  if (!error) {
+    if (method !== "open") deaths = 0;
+    return done(answer);
+  }
   if (error.memory) {
-    replace(true); // what it holds is not to be relied on any more
-    return call.failed(new Refusal(422, sentence({code: "picture_memory"})));
+    failed(new Refusal(422, sentence({code: "picture_memory"})));
+    return replace(true); // what it holds is not to be relied on any more
   }
   if (error.code === "not_loaded") end(); // it is tried anew when it is needed
-  call.failed(new Refusal(error.status, sentence(error)));
+  failed(new Refusal(error.status, sentence(error)));
 }
 
 function settle(id) {
@@ -56,24 +61,24 @@ function end() {
 }
 
 // The worker has died or hangs: a new one takes its place when it is needed, and what it worked on is told so.
-function replace(silent = false) {
+function replace(isDeath) {
   end();
   for (const [id, {failed, dies}] of [...asked]) {
     settle(id);
     failed(new Refusal(STATUS[dies] ?? 422, sentence({code: dies})));
   }
-  if (!silent && ++deaths >= MOST_DEATHS) giveUpDevice();
+  if (isDeath && ++deaths >= MOST_DEATHS) giveUpDevice();
 }
 
 // dies: what is said where the worker ends meanwhile. slow: what is said where it takes too long.
-function call(method, args, {timeout = TIMEOUT, dies = "session_ended", slow = dies, transfer = [], onProgress} = {}) {
+function call(method, args, {timeout = TIMEOUT, dies = "session_ended", slow = dies, transfer = []} = {}) {
   const id = ++number;
   return new Promise((done, failed) => {
     const late = () => {
       asked.get(id).dies = slow;
-      replace();
+      replace(true);
     };
-    asked.set(id, {done, failed, dies, onProgress, timer: setTimeout(late, timeout)});
+    asked.set(id, {method, done, failed, dies, timer: setTimeout(late, timeout)});
     worker.postMessage({id, method, args}, transfer);
   });
 }
