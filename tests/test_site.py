@@ -5,9 +5,7 @@ import hashlib
 import io
 import json
 import re
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ import yaml
 from clips import face_at, write_face_clip
 from playwright.sync_api import expect
 
+from benchmarks.browser import served_folder
 from benchmarks.results import ROOT
 from export import runtimes, site
 from inference.analyzer import FaceAnalyzer
@@ -30,30 +29,26 @@ PHOTO = "#ifade-photo .ifade-photo-file"
 PATH = "some/where/"
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_) -> None:
-        pass
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Of the host."""
+    return tmp_path_factory.mktemp("host")
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory) -> dict[str, bytes]:
+def files(folder) -> dict[str, bytes]:
     """The site's files by their paths, as they were written."""
-    folder = tmp_path_factory.mktemp("host") / PATH
-    written = site.write(folder)
-    assert {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} == set(written)
-    Quiet.folder = folder
+    written = site.write(folder / PATH)
+    there = [file.relative_to(folder / PATH).as_posix() for file in (folder / PATH).rglob("*") if file.is_file()]
+    assert set(there) == set(written)
     return written
 
 
 @pytest.fixture(scope="module")
-def server(files):
-    """A server of files, and the site's address on it."""
-    root = Quiet.folder.parents[len(Path(PATH).parts) - 1]
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=root))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server, f"http://127.0.0.1:{server.server_port}/{PATH}"
-    server.shutdown()
-    server.server_close()
+def server(folder, files):
+    """What ends the server when it is closed, and the site's address."""
+    with ExitStack() as running:
+        yield running, running.enter_context(served_folder(folder)) + PATH
 
 
 @pytest.fixture(scope="module")
@@ -182,8 +177,7 @@ def test_a_video_is_read_picture_by_picture(page, tmp_path):
 def test_after_the_first_visit_it_works_without_a_server_and_nothing_was_sent(page, server):
     page.evaluate("navigator.serviceWorker.ready.then(() => null)")
     asked = list(page.asked)
-    server[0].shutdown()
-    server[0].server_close()
+    server[0].close()
     page.goto(f"{server[1]}?lang=tr")
     page.get_by_role("button", name=text("tr", "example_astronaut")).click()
     expect(cards(page)).to_have_attribute("aria-label", "Yüz 1: mutlu")

@@ -30,6 +30,7 @@ function begin() {
   opened = false;
   ready = call("open", [SETTINGS.device], {timeout: LOADING, dies: "not_loaded"}).then(() => {
     opened = true;
+    performance.mark("ifade-ready"); // for whoever measures
   });
   ready.catch(() => {}); // whoever asks for something is told
 }
