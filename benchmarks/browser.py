@@ -188,7 +188,9 @@ def to_markdown(result: dict) -> str:
         live = result[f"live_{faces}"]
         latency = ", ".join(f"{value:.0f}" for value in live["latency_ms"])
         block = live["longest_block_ms"] or "under 50"
-        lines.append(f"| {live['people']} | {live['fps']} | {latency} | {block} | {' and '.join(map(str, live['memory_mb']))} |")
+        lines.append(
+            f"| {live['people']} | {live['fps']} | {latency} | {block} | {' and '.join(map(str, live['memory_mb']))} |"
+        )
     lines += ["", "Written by `python -m benchmarks.browser --docs`."]
     return "\n".join(lines)
 

@@ -55,7 +55,9 @@ def test_packages(folder, forbidden):
 
 
 def test_the_static_site_has_of_the_page_what_needs_no_gradio():
-    users = {name: {part for part in imports(text) if part.startswith("webui")} for name, text in sources("export").items()}
+    users = {
+        name: {part for part in imports(text) if part.startswith("webui")} for name, text in sources("export").items()
+    }
     assert {name for name, found in users.items() if found} == {"export/site.py"}
     waiting, seen = {part.rpartition(".")[0] for part in users["export/site.py"]}, set()
     while waiting:

@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"inference": LOCALES, "webui": ROOT / "webui" / "locales"}
 ERRORS = {"IfadeError", "PageError", "Refusal"}
 """Classes whose first argument is a code; those that are made from them are found in the sources."""
-BY_PREFIX = re.compile("(compute|computed_on|emotion|example|face|figure|gradio|issue|page|person)_|(live|video)_(baseline|delete|report)$")
+BY_PREFIX = re.compile(
+    "(compute|computed_on|emotion|example|face|figure|gradio|issue|page|person)_|(live|video)_(baseline|delete|report)$"
+)
 """Keys that are put together where they are used."""
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from clips import face_at, write_face_clip
 from playwright.sync_api import expect
 
 from benchmarks.browser import served_folder
 from benchmarks.results import ROOT
+from clips import face_at, write_face_clip
 from export import runtimes, site
 from inference.analyzer import FaceAnalyzer
 from inference.emotion import LIVE_MODEL, EmotionClassifier

@@ -16,7 +16,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inference.model_files import MODELS
-from webui.front import DEVICE, DEVICE_MODELS, EXAMPLES, MODULES, STATIC, introduction, page_texts, tab_markup, thumbnail
+from webui.front import (
+    DEVICE,
+    DEVICE_MODELS,
+    EXAMPLES,
+    MODULES,
+    STATIC,
+    introduction,
+    page_texts,
+    tab_markup,
+    thumbnail,
+)
 from webui.policy import content_policy
 from webui.texts import LANGUAGES, language_of, texts
 

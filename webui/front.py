@@ -124,7 +124,10 @@ def page_texts(language: str, limits: Limits = Limits(), card: str = "model-card
     """
     about = f" {text(language, 'model_card', card=card)}" if MODEL_CARD.is_file() else ""
     times = {"sent": limits.sent_seconds, "left": limits.left_seconds, "idle": limits.idle_seconds // 60}
-    kept = {"notice_html": text(language, "kept_on_server", **times), "notice_html_device": text(language, "kept_on_device")}
+    kept = {
+        "notice_html": text(language, "kept_on_server", **times),
+        "notice_html_device": text(language, "kept_on_device"),
+    }
     notices = {key: _html(text(language, "page_notice", card=about, kept=words)) for key, words in kept.items()}
     return texts(language) | notices
 
