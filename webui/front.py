@@ -106,6 +106,7 @@ def settings(
         "compute": {"places": places, "start": start},
         "device": {
             "constants": constants(),
+            "models": DEVICE_MODELS[:-1],
             "limits": {
                 "videoLongest": video.LONGEST,
                 "videoPixels": limits.video_pixels,

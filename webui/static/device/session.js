@@ -3,6 +3,7 @@
 import * as ort from "../vendor/onnxruntime.js";
 import {FaceAnalyzer} from "./analyzer.js";
 import {decode, findFormat, ImageError, pixelsOf} from "./decoding.js";
+import {modelBytes, runtimeCode} from "./files.js";
 import * as told from "./report.js";
 import {IfadeError} from "./sentences.js";
 import {Stream} from "./stream.js";
@@ -22,9 +23,8 @@ class SessionError extends IfadeError {
 // limits: of webui/limits.py.
 export async function openAnswers(limits) {
   ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmBinary = await load("../vendor/onnxruntime.wasm.gz");
-  const options = {runtime: ort, models: (name) => load(`../../models/${name}`)};
-  const analyzer = await FaceAnalyzer.open({...options, live: true});
+  ort.env.wasm.wasmBinary = await runtimeCode();
+  const analyzer = await FaceAnalyzer.open({runtime: ort, models: modelBytes, live: true});
   const sessions = new Map();
   let turn = Promise.resolve(); // networks work for one after the other
 
@@ -177,22 +177,6 @@ export async function openAnswers(limits) {
       return {deleted: sessions.delete(token)};
     },
   };
-}
-
-// A file beside these modules; one that ends in .gz is unpacked, unless the server has done that.
-async function load(path) {
-  let bytes;
-  try {
-    const response = await fetch(new URL(path, import.meta.url));
-    if (!response.ok) throw new Error(`${path}: ${response.status}`);
-    bytes = new Uint8Array(await response.arrayBuffer());
-  } catch (error) {
-    console.warn(error);
-    throw new SessionError(503, "not_loaded");
-  }
-  if (!(path.endsWith(".gz") && bytes[0] === 0x1f && bytes[1] === 0x8b)) return bytes;
-  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(unpacked).arrayBuffer());
 }
 
 const stateOf = ({stream, seconds}) => told.state(stream.timeline, seconds);

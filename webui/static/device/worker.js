@@ -1,10 +1,12 @@
 // The worker that answers in the server's place. A message is {id, method, args}; the answer {id, answer} or {id, error}.
 
 import {configure} from "./constants.js";
+import {loadEarly} from "./files.js";
 
 let answers = null; // of session.js, which is loaded when the constants are there
 
-async function open({constants, limits}) {
+async function open({constants, limits, models}) {
+  loadEarly(models);
   configure(constants);
   const {openAnswers} = await import("./session.js");
   answers = await openAnswers(limits);
