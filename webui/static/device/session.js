@@ -3,6 +3,7 @@
 import * as ort from "../vendor/onnxruntime.js";
 import {FaceAnalyzer} from "./analyzer.js";
 import {decode, findFormat, ImageError, pixelsOf} from "./decoding.js";
+import {DetectorError} from "./detector.js";
 import {modelBytes, runtimeCode} from "./files.js";
 import * as told from "./report.js";
 import {IfadeError} from "./sentences.js";
@@ -50,9 +51,14 @@ export async function openAnswers(limits) {
           job.state = "done";
           break;
         }
-        const moment = await inTurn(() => session.stream.add(image, seconds, {ageGender}));
-        session.rows.add(momentRows(moment));
-        session.seconds = moment.seconds;
+        try {
+          const moment = await inTurn(() => session.stream.add(image, seconds, {ageGender}));
+          session.rows.add(momentRows(moment));
+          session.seconds = moment.seconds;
+        } catch (error) {
+          if (!(error instanceof DetectorError)) throw error;
+          job.error = new IfadeError("frames_lost", {count: session.stream.lost});
+        }
       }
     } catch (error) {
       job.error = error.code ? error : new IfadeError("no_answer");
