@@ -31,7 +31,7 @@ from inference.processors import usable_processors
 LINE_MBIT = 20
 WARM_UP = 5.0
 """The first seconds of a camera are not counted."""
-READY = "performance.getEntriesByName('ifade-ready')[0]?.startTime"
+READY = "() => performance.getEntriesByName('ifade-ready')[0]?.startTime"
 BLOCKS = """
   window.blocks = [];
   new PerformanceObserver((list) => blocks.push(...list.getEntries().map((entry) => entry.duration)))

@@ -11,7 +11,8 @@ export function mountNotice(element) {
 export function mountCompute(element) {
   const note = make("span", {class: "ifade-compute-note", text: t(`computed_on_${place}`)}),
     trouble = make("p", {class: "ifade-compute-problem", role: "alert", text: problem ? t(problem) : ""});
-  element.replaceChildren(...(hasChoice ? [makeSwitch()] : []), note, trouble);
+  const line = make("div", {class: "ifade-compute-line"}, ...(hasChoice ? [makeSwitch()] : []), note);
+  element.replaceChildren(line, trouble);
   onFailure((key) => {
     trouble.textContent = t(key);
   });
