@@ -64,5 +64,5 @@ def test_no_setting_ends_the_element_that_holds_it():
 
     app = DocumentMiddleware(document, {"formula": "</script><script>alert(1)"})
     text = TestClient(app).get("/").text
-    assert text.count("</script>") == 2 and "<script>alert" not in text
+    assert text.count("</script>") == 3 and "<script>alert" not in text
     assert text.index("<base") < text.index("ifade-settings") < text.index("static/page.js'></script>")

@@ -23,7 +23,7 @@ function translateNode(node) {
 }
 
 Object.defineProperty(navigator, "language", {value: language});
-new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(translateNode))).observe(document, {
-  childList: true,
-  subtree: true,
-});
+new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(translateNode))).observe(
+  document,
+  {childList: true, subtree: true},
+);

@@ -224,11 +224,7 @@ export function mountLive(element) {
         }
         const taken = performance.now(),
           now = performance.timeOrigin + taken;
-        const answer = await session.frame(video, {
-          side,
-          seconds: now / 1000,
-          ageGender: find("age-gender").checked,
-        });
+        const answer = await session.frame(video, {side, seconds: now / 1000, ageGender: find("age-gender").checked});
         if (mine !== run) return;
         if (!stream) continue; // unplugged meanwhile
         const got = performance.now();

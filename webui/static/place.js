@@ -7,7 +7,9 @@ const STORED = "ifade-compute", // the visitor's choice
   FAILED = "ifade-compute-failed"; // why the device was given up: a text
 const {places, start} = SETTINGS.compute;
 // The smallest module with an instruction on vectors of 128 bits.
-const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+const SIMD = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+];
 
 function read(key) {
   try {

@@ -121,9 +121,7 @@ export function savePage(source, report, percent, settings) {
   const tables = make("div");
   renderReport(tables, report, percent);
   const figures =
-    report.curve.length < 2
-      ? []
-      : viewsOf(report, percent).map(([caption, view]) => makeFigure(caption, view, report));
+    report.curve.length < 2 ? [] : viewsOf(report, percent).map(([caption, view]) => makeFigure(caption, view, report));
   body.append(
     make("h1", {text: source}),
     make("p", {text: t("report_made", {date})}),

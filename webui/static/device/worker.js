@@ -14,8 +14,7 @@ async function open({constants, limits, models}) {
 
 // {code, values, status} as of a sentence, or {memory} where there was not enough.
 function toldOf(error) {
-  if (error.code && typeof error.code === "string")
-    return {status: 422, ...JSON.parse(JSON.stringify(error))}; // with the errors in its values
+  if (error.code && typeof error.code === "string") return {status: 422, ...JSON.parse(JSON.stringify(error))}; // with the errors in its values
   if (/memory|allocat|array buffer/i.test(error.message) && !(error instanceof TypeError)) return {memory: true};
   console.error(error);
   return {code: "no_answer", status: 500};

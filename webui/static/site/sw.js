@@ -16,7 +16,10 @@ async function hashOf(bytes) {
 
 // A file with the right hash: of an older version, from the browser's own cache, or from the site. Redirections are left behind.
 async function get(path) {
-  const asked = [() => caches.match(addressOf(path)), ...["default", "reload"].map((cache) => () => fetch(addressOf(path), {cache}))];
+  const asked = [
+    () => caches.match(addressOf(path)),
+    ...["default", "reload"].map((cache) => () => fetch(addressOf(path), {cache})),
+  ];
   for (const ask of asked) {
     const response = await ask();
     if (!response?.ok) continue;
