@@ -56,7 +56,12 @@ export function play(steps) {
     moments = [];
   const methods = {
     add(seconds, shown) {
-      const people = shown.map(([id, face, other]) => ({id, measured: faces[face], smoothed: faces[other], seconds: 0})),
+      const people = shown.map(([id, face, other]) => ({
+          id,
+          measured: faces[face],
+          smoothed: faces[other],
+          seconds: 0,
+        })),
         moment = {seconds, people, ...timeline.add(seconds, people)};
       moments.push(moment);
       return {room: tellReading(moment.room), readings: byId(moment.readings, tellReading)};
