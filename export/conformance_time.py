@@ -36,7 +36,7 @@ VIEWS = 3
 """Crops of a person, who never looks twice the same."""
 
 
-def write(folder: Path) -> Path:
+def write_time(folder: Path) -> Path:
     """Write the vectors; returns the file."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "time.json"
@@ -147,39 +147,19 @@ def _crowd() -> Scene:
 def _lost_frames() -> Scene:
     """Frames that come late, twice at one time, before the one before, or after a clock was set back; false faces; doubt."""
     rng = np.random.default_rng(5)
-    times = (
-        0.0,
-        0.1,
-        0.1,
-        0.2,
-        0.15,
-        0.3,
-        1.2,
-        1.3,
-        3.31,
-        3.4,
-        3.5,
-        1.0,
-        1.1,
-        1.2,
-        3.2,
-        3.3,
-        3.4,
-        3.5,
-        3.6,
-        3.7,
-        5.7,
-        5.8,
-    )
+    times = [0.0, 0.1, 0.1, 0.2, 0.15, 0.3, 1.2, 1.3, 1.9, 3.31, 3.4, 3.5]
+    times += [1.0, 1.1, 1.2, 3.2, 3.3, 3.4, 3.5, 3.6, 3.7, 5.7, 5.8]
     for number, seconds in enumerate(times):
         faces = [(VIEWS * 1, _face(rng, 300 + 20 * number, 200)), (VIEWS * 2 + 1, _face(rng, 700, 210, 80))]
         if number % 4 == 1:
             faces.insert(0, (VIEWS * 5, _face(rng, 345 + 20 * number, 215, 90)))  # a false one, on the first
-        if number in (7, 17):
+        if number in (5, 8):
+            faces.append((VIEWS * 6, _face(rng, 1000, 300)))  # one that was seen too briefly to be remembered
+        if number in (7, 18):
             faces = []
-        if number >= 18:
+        if number >= 19:
             faces = [(VIEWS * 3 + number % VIEWS, face) for _, face in faces]  # others at the same places
-        yield seconds, number in (13, 18), faces
+        yield seconds, number in (14, 19), faces
 
 
 def _said_now_and_then() -> Scene:
@@ -414,4 +394,4 @@ def _reading(reading: Reading | None) -> list[float] | None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m export.conformance_time", description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
-    print(write(parser.parse_args().folder))
+    print(write_time(parser.parse_args().folder))

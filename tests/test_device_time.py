@@ -32,12 +32,12 @@ def known() -> dict:
 
 @pytest.fixture(scope="module")
 def device(browser, known):
-    """A function that calls one of tests/device_time.js in the browser."""
+    """A function that calls one of tests/device_time.mjs in the browser."""
     page = browser.new_page()
 
     def serve(route) -> None:
         name = route.request.url.removeprefix(ADDRESS)
-        if name.endswith(".js"):
+        if name.endswith((".js", ".mjs")):
             folder = DEVICE.parent if name.startswith("device/") else HERE
             route.fulfill(path=folder / name, content_type="text/javascript")
         else:
@@ -47,13 +47,13 @@ def device(browser, known):
     page.goto(ADDRESS)
 
     # As text, which Playwright hands over faster than values.
-    script = "async ([name, given]) => JSON.stringify((await import('/device_time.js'))[name](...JSON.parse(given)))"
+    script = "async ([name, given]) => JSON.stringify((await import('/device_time.mjs'))[name](...JSON.parse(given)))"
 
     def call(name: str, *given):
         return json.loads(page.evaluate(script, [name, json.dumps(given)]))
 
     given = {name: known[name] for name in ("constants", "crops", "faces")}
-    page.evaluate("async (given) => (await import('/device_time.js')).open(given)", given)
+    page.evaluate("async (given) => (await import('/device_time.mjs')).open(given)", given)
     yield call
     page.close()
 
