@@ -6,7 +6,7 @@ import {Network} from "./network.js";
 import {area, shared} from "./search.js";
 
 const {CANDIDATE_SCORE, FILE, NEAR_SIZE, SUPPRESSION} = CONSTANTS.detector;
-const {floor, fround, max, min} = Math;
+const {fround, max, min, trunc} = Math;
 // Columns of the model's boxes: the middle and the size of the box, the eyes, the nose and the mouth (x, y), and both ears.
 const VALUES = 16;
 const USED = 12;
@@ -87,10 +87,10 @@ function detections({width, height}, boxes, scores, number, count) {
       mean((one) => one.values[k + 1]) * side - beginY,
     ];
     // MediaPipe tells whole pixels.
-    const left = floor(x1 * side - beginX);
-    const top = floor(y1 * side - beginY);
-    const right = left + floor((x2 - x1) * side);
-    const bottom = top + floor((y2 - y1) * side);
+    const left = trunc(x1 * side - beginX);
+    const top = trunc(y1 * side - beginY);
+    const right = left + trunc((x2 - x1) * side);
+    const bottom = top + trunc((y2 - y1) * side);
     const box = [max(left, 0), max(top, 0), min(right, width), min(bottom, height)];
     if (area(box) > 0) {
       const [leftEye, rightEye, nose, mouth] = [4, 6, 8, 10].map(point);
