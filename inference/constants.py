@@ -14,6 +14,7 @@ from . import (
     emotion,
     face_check,
     follow,
+    image_checks,
     quality,
     satisfaction,
     search,
@@ -35,12 +36,13 @@ MODULES = (
     follow,
     satisfaction,
     tables,
+    image_checks,
 )
 
 
 def constants() -> dict[str, dict[str, Any]]:
-    """What is written in capitals at the top level of each module, by its name and the module's: numbers, texts, and lists and
-    objects of them. Constants of another kind are left out."""
+    """What is written in capitals at the top level of each module, by its name and the module's: numbers, texts (bytes as characters of
+    the same numbers), and lists and objects of them. Constants of another kind are left out."""
     found = {}
     for module in MODULES:
         values = {name: _plain(getattr(module, name)) for name in _own_names(inspect.getsource(module))}
@@ -71,4 +73,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         items = {name: _plain(item) for name, item in value.items()}
         return None if None in items.values() else items
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
     return value if isinstance(value, bool | int | float | str) else None

@@ -17,7 +17,7 @@ from inference.age_gender import find_estimator
 from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.drawing import shrink
-from inference.emotion import EmotionClassifier
+from inference.emotion import LIVE_MODEL, EmotionClassifier
 from inference.images import load_image
 from inference.stream import Stream
 from inference.video_writer import VideoWriter
@@ -49,7 +49,6 @@ from webui.snippets import api_routes
 from webui.video import VideoServer
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
-LIVE_MODEL = "emotion_int8.onnx"
 
 
 def build_sessions(limits: Limits = Limits()) -> SessionServer:

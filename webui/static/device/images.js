@@ -3,6 +3,8 @@
 // A picture is {data, width, height}: bytes row by row, of one channel (grey), three (RGB) or four (RGBA, whose last is not looked
 // at). What is made of one has one or three. Uint8ClampedArray rounds halves to even, as OpenCV does.
 
+import {round} from "./numbers.js";
+
 const {fround, floor, ceil, min, max} = Math;
 
 export const channelsOf = ({data, width, height}) => data.length / (width * height);
@@ -221,8 +223,8 @@ function neighbours(from, to) {
     const at = fround((x + 0.5) * (from / to) - 0.5);
     before[x] = floor(at);
     const part = fround(at - before[x]);
-    far[x] = roundHalfEven(part * COEFFICIENT);
-    near[x] = roundHalfEven(fround(1 - part) * COEFFICIENT);
+    far[x] = round(part * COEFFICIENT);
+    near[x] = round(fround(1 - part) * COEFFICIENT);
   }
   return {before, near, far};
 }
@@ -301,7 +303,7 @@ export function invertAffine([a, b, c, d, e, f]) {
 
 // cv2.GaussianBlur(values, (0, 0), sigma) of numbers (size, size), Float32Array
 export function gaussianBlur(values, size, sigma) {
-  const reach = floor(roundHalfEven(sigma * 8 + 1) / 2);
+  const reach = floor(round(sigma * 8 + 1) / 2);
   const kernel = new Float32Array(2 * reach + 1).map((_, k) => Math.exp(-((k - reach) ** 2) / (2 * sigma * sigma)));
   const sum = kernel.reduce((a, b) => a + b);
   const across = new Float32Array(values.length);
@@ -348,10 +350,4 @@ export function meanDeviation(values) {
   let squares = 0;
   for (let k = 0; k < values.length; k++) squares += (values[k] - mean) ** 2;
   return [mean, Math.sqrt(squares / values.length)];
-}
-
-// Python's round(value): a half goes to the even neighbour.
-export function roundHalfEven(value) {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }

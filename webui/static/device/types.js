@@ -77,6 +77,23 @@ export function consensus(probabilities, crowd) {
 
 const byLabel = (labels, values) => Object.fromEntries(labels.map((label, place) => [label, round(values[place], 6)]));
 
+const POINTS = ["leftEye", "rightEye", "nose", "mouth"];
+
+// The same place of a detection in a picture into which `carry` takes each point (x, y), by shifts, scales and quarter turns.
+export function mapped(detection, carry) {
+  const [x1, y1, x2, y2] = detection.box;
+  const [first, last] = [carry(x1, y1), carry(x2, y2)];
+  const [left, right] = first[0] <= last[0] ? [first[0], last[0]] : [last[0], first[0]];
+  const [top, bottom] = first[1] <= last[1] ? [first[1], last[1]] : [last[1], first[1]];
+  const place = {...detection, box: [left, top, right, bottom]};
+  for (const name of POINTS) if (detection[name]) place[name] = carry(...detection[name]);
+  return place;
+}
+
+export const scaled = (detection, factor) => mapped(detection, (x, y) => [factor * x, factor * y]);
+
+export const moved = (detection, right, down) => mapped(detection, (x, y) => [x + right, y + down]);
+
 // One face of a picture and what the networks say of it. detection: {box: [x1, y1, x2, y2], score, leftEye: [x, y], rightEye, nose,
 // mouth, search} in pixels of the picture. crop: Uint8Array, the square grey face that the emotion network saw. The distributions
 // are Float32Arrays, null where the model does not say or was not asked. quality: as in Python, with `issues`; or null.
