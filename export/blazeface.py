@@ -61,11 +61,9 @@ def convert(path: Path) -> onnx.ModelProto:
     raw_boxes, raw_scores = sorted(graph.output, key=lambda output: -output.type.tensor_type.shape.dim[2].dim_value)
     del graph.value_info[:]
     _free_batch_axis(graph)
-    _halve_weights(graph)
     anchors = _anchors()
-    scale = np.full_like(anchors, 1 / NEAR_SIZE)
     constants = {
-        "scale": scale,
+        "scale": np.float32(1 / NEAR_SIZE),
         "anchors": anchors,
         "last": np.array([2]),
         "least": np.float32(-LARGEST_LOGIT),
@@ -86,6 +84,7 @@ def convert(path: Path) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", *shape])
         for name, shape in (("boxes", anchors.shape), ("scores", anchors.shape[:1]))
     )
+    _halve_weights(graph)
     for node in graph.node:
         node.input[:] = ["image" if name == image.name else name for name in node.input]
     image.name = "image"

@@ -17,7 +17,7 @@ from .face_check import MIN_SCORE, FaceCheck
 from .imports import imported_later, not_installed
 from .model_files import ModelError, read_model
 from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
-from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
+from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, in_steps, suppress
 from .sentences import IfadeError
 from .types import Detection
 
@@ -475,6 +475,7 @@ def _open(file: str) -> vision.FaceDetector:
 def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
     """What a MediaPipe detector sees in a picture, uint8 (H, W, 3)."""
     height, width = image.shape[:2]
+    pixel = max(height, width) / NEAR_SIZE  # of the model
     frame = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
     detections = []
     try:
@@ -487,7 +488,10 @@ def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
         area = found.bounding_box
         box = _clip(area.origin_x, area.origin_y, area.origin_x + area.width, area.origin_y + area.height, image.shape)
         # The person's right and left eye, which are left and right in the picture, the tip of the nose, the mouth's middle.
-        left_eye, right_eye, nose, mouth = ((point.x * width, point.y * height) for point in found.keypoints[:4])
+        points = (
+            in_steps(np.array([(point.x, point.y) for point in found.keypoints[:4]]) * (width, height) / pixel) * pixel
+        )
+        left_eye, right_eye, nose, mouth = map(tuple, points.tolist())
         if _area(box) > 0:
             detections.append(Detection(box, float(found.categories[0].score), left_eye, right_eye, nose, mouth))
     return detections

@@ -80,7 +80,7 @@ export function mountLive(element) {
   }
 
   function drawPoints() {
-    panel.curve.show({points, length: points.length ? points.at(-1).seconds : 0});
+    panel.curve.show({points, length: points.length ? points.at(-1).seconds : 0, running});
     find("results").hidden = points.length < 2;
   }
 
@@ -165,6 +165,7 @@ export function mountLive(element) {
     stopTracks();
     showRunning();
     remember();
+    drawPoints();
     wakeUp?.();
   }
 

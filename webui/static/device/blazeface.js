@@ -3,13 +3,15 @@
 import {CONSTANTS} from "./constants.js";
 import {channelsOf} from "./images.js";
 import {Network} from "./network.js";
-import {area, shared} from "./search.js";
+import {area, inSteps, shared} from "./search.js";
 
 const {CANDIDATE_SCORE, FILE, NEAR_SIZE, SUPPRESSION} = CONSTANTS.detector;
-const {floor, fround, max, min} = Math;
+const {fround, max, min, trunc} = Math;
 // Columns of the model's boxes: the middle and the size of the box, the eyes, the nose and the mouth (x, y), and both ears.
 const VALUES = 16;
 const USED = 12;
+// From -1 to 1, as the model takes them.
+const VALUES_OF_BYTES = Float32Array.from({length: 256}, (_, byte) => fround(byte * fround(2 / 255)) - 1);
 
 export class BlazeFace {
   static async open(place) {
@@ -37,20 +39,35 @@ export class BlazeFace {
 function letterbox(image, input) {
   const {data, width, height} = image;
   const channels = channelsOf(image);
+  if (width === NEAR_SIZE && height === NEAR_SIZE && channels === 3) {
+    for (let k = 0; k < input.length; k++) input[k] = VALUES_OF_BYTES[data[k]];
+    return;
+  }
   const side = max(width, height);
-  const at = (k, from) => Math.round(32 * (((k * side) / NEAR_SIZE) - (side - from) / 2));
-  const value = (x, y, c) => (x >= 0 && y >= 0 && x < width && y < height ? data[(y * width + x) * channels + c] : 0);
+  const steps = (from) =>
+    Int32Array.from({length: NEAR_SIZE}, (_, k) => Math.round(32 * ((k * side) / NEAR_SIZE - (side - from) / 2)));
+  const [columns, rows] = [steps(width), steps(height)];
+  const clamped = (value, most) => min(max(value, 0), most);
   for (let v = 0, out = 0; v < NEAR_SIZE; v++) {
-    const y = at(v, height);
-    const [top, down] = [y >> 5, y & 31];
+    const top = rows[v] >> 5;
+    const down = rows[v] & 31;
+    // What lies beyond the picture counts nothing.
+    const weightTop = top >= 0 && top < height ? 32 - down : 0;
+    const weightBottom = top >= -1 && top < height - 1 ? down : 0;
+    const rowTop = clamped(top, height - 1) * width;
+    const rowBottom = clamped(top + 1, height - 1) * width;
     for (let u = 0; u < NEAR_SIZE; u++) {
-      const x = at(u, width);
-      const [left, right] = [x >> 5, x & 31];
+      const left = columns[u] >> 5;
+      const right = columns[u] & 31;
+      const weightLeft = left >= 0 && left < width ? 32 - right : 0;
+      const weightRight = left >= -1 && left < width - 1 ? right : 0;
+      const [before, after] = [clamped(left, width - 1), clamped(left + 1, width - 1)];
       for (let c = 0; c < 3; c++) {
-        const upper = (32 - right) * value(left, top, c) + right * value(left + 1, top, c);
-        const lower = (32 - right) * value(left, top + 1, c) + right * value(left + 1, top + 1, c);
-        const mean = ((32 - down) * upper + down * lower + 512) >> 10;
-        input[out++] = fround(mean * fround(2 / 255)) - 1;
+        const upper =
+          weightLeft * data[(rowTop + before) * channels + c] + weightRight * data[(rowTop + after) * channels + c];
+        const lower =
+          weightLeft * data[(rowBottom + before) * channels + c] + weightRight * data[(rowBottom + after) * channels + c];
+        input[out++] = VALUES_OF_BYTES[(weightTop * upper + weightBottom * lower + 512) >> 10];
       }
     }
   }
@@ -70,6 +87,7 @@ function detections({width, height}, boxes, scores, number, count) {
   rest.sort((one, other) => other.score - one.score);
   const side = max(width, height);
   const [beginX, beginY] = [(side - width) / 2, (side - height) / 2];
+  const pixel = side / NEAR_SIZE; // of the model
   const found = [];
   while (rest.length) {
     const [best] = rest;
@@ -83,14 +101,14 @@ function detections({width, height}, boxes, scores, number, count) {
     const mean = (get) => group.reduce((sum, one) => sum + one.score * get(one), 0) / total;
     const [x1, y1, x2, y2] = [0, 1, 2, 3].map((k) => mean((one) => one.box[k]));
     const point = (k) => [
-      mean((one) => one.values[k]) * side - beginX,
-      mean((one) => one.values[k + 1]) * side - beginY,
+      inSteps((mean((one) => one.values[k]) * side - beginX) / pixel) * pixel,
+      inSteps((mean((one) => one.values[k + 1]) * side - beginY) / pixel) * pixel,
     ];
     // MediaPipe tells whole pixels.
-    const left = floor(x1 * side - beginX);
-    const top = floor(y1 * side - beginY);
-    const right = left + floor((x2 - x1) * side);
-    const bottom = top + floor((y2 - y1) * side);
+    const left = trunc(x1 * side - beginX);
+    const top = trunc(y1 * side - beginY);
+    const right = left + trunc((x2 - x1) * side);
+    const bottom = top + trunc((y2 - y1) * side);
     const box = [max(left, 0), max(top, 0), min(right, width), min(bottom, height)];
     if (area(box) > 0) {
       const [leftEye, rightEye, nose, mouth] = [4, 6, 8, 10].map(point);

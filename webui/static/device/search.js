@@ -16,6 +16,7 @@ const {
   MAX_PIXELS,
   NEAREST_SIDE,
   SAME_PLACE,
+  STEPS,
   STRIDES,
   SURE_SCORE,
   TILE_OVERLAP,
@@ -146,6 +147,9 @@ export class FaceSearch {
   }
 }
 
+// Pixels of what a model sees, rounded to STEPS.
+export const inSteps = (pixels) => Math.floor(pixels * STEPS + 0.5) / STEPS;
+
 const clipped = (value) => min(max(value, 0), 1);
 const score = (cls, obj) => fround(sqrt(fround(clipped(cls) * clipped(obj))));
 
@@ -165,10 +169,13 @@ function decode({arrays, width, count}, number) {
       const [x, y] = [(column + box[4 * at]) * stride, (row + box[4 * at + 1]) * stride];
       const halfWidth = (Math.exp(box[4 * at + 2]) * stride) / 2;
       const halfHeight = (Math.exp(box[4 * at + 3]) * stride) / 2;
-      const point = (k) => [(column + points[10 * at + 2 * k]) * stride, (row + points[10 * at + 2 * k + 1]) * stride];
+      const point = (k) => [
+        inSteps((column + points[10 * at + 2 * k]) * stride),
+        inSteps((row + points[10 * at + 2 * k + 1]) * stride),
+      ];
       const [left, right] = [point(3), point(4)];
       found.push({
-        box: [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight],
+        box: [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight].map(inSteps),
         score: min(value, 1),
         leftEye: point(0),
         rightEye: point(1),

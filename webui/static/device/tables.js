@@ -67,7 +67,9 @@ export function columns(rows, file = null, error = null) {
     together = (names) => rows.map((_, row) => names.map((name) => stored[name][row])),
     fer = together(FER),
     crowd = together(CROWD_NAMES);
-  const shown = fer.map((probabilities, row) => consensus(probabilities, Number.isNaN(crowd[row][0]) ? null : crowd[row]));
+  const shown = fer.map((probabilities, row) =>
+    consensus(probabilities, Number.isNaN(crowd[row][0]) ? null : crowd[row]),
+  );
   EMOTIONS.forEach((name, at) => {
     stored[name] = shown.map((distribution) => distribution[at]);
   });
@@ -106,7 +108,14 @@ export const csvHeader = (decimalComma = false) => (decimalComma ? "\ufeff" : ""
 // What `columns` gives as lines of a CSV, without the header. decimalComma: as spreadsheets read it where that is the decimal mark.
 export function csvLines(table, decimalComma = false) {
   const cells = COLUMNS.map((column) => cellsOf(column, table[column.name], decimalComma));
-  return table.file.map((_, row) => csvLine(cells.map((column) => column[row]), decimalComma)).join("");
+  return table.file
+    .map((_, row) =>
+      csvLine(
+        cells.map((column) => column[row]),
+        decimalComma,
+      ),
+    )
+    .join("");
 }
 
 function cellsOf({name, type, form}, values, decimalComma) {

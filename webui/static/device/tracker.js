@@ -125,8 +125,7 @@ export class FaceTracker {
           distance = ((x - expected.x) ** 2 + (y - expected.y) ** 2) / expected.spread,
           growth = Math.log((width * height) / expected.area) / 2 / expected.growthSpread,
           say = Math.min(Math.max(LOOKS_SLOPE * (alike - LOOKS_MIDDLE), -LOOKS_MOST), LOOKS_MOST);
-        const far =
-          ((TAIL + 2) / 2) * Math.log1p(distance / TAIL) + ((TAIL + 1) / 2) * Math.log1p(growth ** 2 / TAIL);
+        const far = ((TAIL + 2) / 2) * Math.log1p(distance / TAIL) + ((TAIL + 1) / 2) * Math.log1p(growth ** 2 / TAIL);
         return expected.start - far + say * (alone[number] ? 1 : TOUCHED);
       });
     });
@@ -363,6 +362,7 @@ function aloneAmong(places) {
 const noiseOf = (place) => NOISE ** 2 + PIXEL_NOISE ** 2 / (place[2] * place[3]);
 
 function finite(seconds) {
-  if (!Number.isFinite(seconds)) throw new RangeError(`a frame's time must be a finite number of seconds, not ${seconds}`);
+  if (!Number.isFinite(seconds))
+    throw new RangeError(`a frame's time must be a finite number of seconds, not ${seconds}`);
   return seconds;
 }

@@ -53,12 +53,17 @@ const byId = (values, tell) => Object.fromEntries([...values].map(([id, value]) 
 // What each step of a session gives.
 export function play(steps) {
   const timeline = new parts.Timeline(),
-    rows = new parts.FrameTable();
+    moments = [];
   const methods = {
     add(seconds, shown) {
-      const people = shown.map(([id, face, other]) => ({id, measured: faces[face], smoothed: faces[other], seconds: 0})),
+      const people = shown.map(([id, face, other]) => ({
+          id,
+          measured: faces[face],
+          smoothed: faces[other],
+          seconds: 0,
+        })),
         moment = {seconds, people, ...timeline.add(seconds, people)};
-      rows.add(parts.momentRows(moment));
+      moments.push(moment);
       return {room: tellReading(moment.room), readings: byId(moment.readings, tellReading)};
     },
     finish() {
@@ -71,6 +76,8 @@ export function play(steps) {
       return [people_forgotten, ...people.map(({id}) => id)];
     },
     rows() {
+      const rows = new parts.FrameTable();
+      for (const moment of moments) rows.add(parts.momentRows(moment));
       const tables = rows.columns(timeline.finishedCurves());
       return {tables, csv: tables.map((table) => parts.csvLines(table, true)).join("")};
     },
