@@ -287,7 +287,7 @@ def test_a_visitor_may_have_pictures_analysed_by_the_browser(browser, page_addre
     notice = page.locator("#ifade-notice")
     expect(notice).to_contain_text(text("en", "computed_on_server"))
     notice.locator("summary").click()
-    expect(notice).to_contain_text(text("en", "kept_on_server", sent=120.0, left=15.0, idle=10))
+    expect(notice).to_contain_text(text("en", "kept_on_server", sent=120, left=15, idle=10))
     with page.expect_navigation():
         notice.get_by_text(text("en", "compute_device")).click()
     expect(notice).to_contain_text(text("en", "computed_on_device"))

@@ -7,7 +7,7 @@ import {reportPicture} from "./report.js";
 import {SETTINGS} from "./settings.js";
 
 const LOADING = 120000,
-  PHOTO_TIMEOUT = 60000,
+  PHOTO_TIMEOUT = 120000,
   FRAME_TIMEOUT = 15000,
   TIMEOUT = 60000; // milliseconds after which the worker is taken for stuck, and replaced
 const STATUS = {session_ended: 404, not_loaded: 503}; // of what is said where the worker ends

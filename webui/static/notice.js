@@ -28,7 +28,7 @@ function makeSwitch() {
   return make(
     "span",
     {class: "ifade-compute-choice"},
-    make("span", {text: t("compute")}),
-    make("span", {class: "ifade-switch", role: "radiogroup", "aria-label": t("compute")}, ...choices),
+    make("span", {text: t("computed")}),
+    make("span", {class: "ifade-switch", role: "radiogroup", "aria-label": t("computed")}, ...choices),
   );
 }
