@@ -4,14 +4,13 @@ import hashlib
 import json
 import re
 import secrets
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,30 +55,27 @@ def example_routes() -> list[Route]:
 
 def file_routes() -> list[Route]:
     """A route for each module, and for what a visitor's browser needs to analyse pictures itself. A browser asks each time
-    whether a file has changed, so that all are always of one version."""
+    whether a file has changed, so that all are always of one version, that of the start."""
 
     def route(path: str, file: Path) -> Route:
-        async def serve(request: Request) -> Response:
-            tag = _tag(file)
-            headers = {"Cache-Control": "no-cache", "ETag": tag, "X-Content-Type-Options": "nosniff"}
-            if path.startswith("static/device/"):  # a worker has the policy of its own file
-                headers["Content-Security-Policy"] = content_policy(["'wasm-unsafe-eval'"])
+        content = file.read_bytes()
+        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        headers = {"Cache-Control": "no-cache", "ETag": tag, "X-Content-Type-Options": "nosniff"}
+        if path.startswith("static/device/"):  # a worker has the policy of its own file
+            headers["Content-Security-Policy"] = content_policy(["'wasm-unsafe-eval'"])
+
+        def serve(request: Request) -> Response:
             # A proxy that compresses makes the tag a weak one.
             known = request.headers.get("if-none-match", "").replace("W/", "").split(", ")
             if tag in known:
                 return Response(status_code=304, headers=headers)
-            return FileResponse(file, headers=headers, media_type=TYPES[file.suffix])
+            return Response(content, 200, headers, TYPES[file.suffix])
 
         return Route(f"/{path}", serve)
 
     front = [(f"static/{file.relative_to(STATIC).as_posix()}", file) for file in (*MODULES, *DEVICE)]
     models = [(f"models/{name}", MODELS / name) for name in DEVICE_MODELS]
     return [route(path, file) for path, file in front + models if file.is_file()]
-
-
-@lru_cache
-def _tag(file: Path) -> str:
-    return f'"{hashlib.sha256(file.read_bytes()).hexdigest()[:32]}"'
 
 
 class DocumentMiddleware:
