@@ -32,6 +32,7 @@ LIMITS = Limits(proxies=named_proxies(os.environ))
 
 import sys
 
+import cv2
 import gradio as gr
 
 from inference.analyzer import FaceAnalyzer
@@ -39,7 +40,7 @@ from inference.model_files import ModelError
 from webui.client import I18N, tab
 from webui.front import HEAD, TABS, language_links
 from webui.memory import return_large_blocks
-from webui.server import build_sessions, build_video_server, launch
+from webui.server import build_sessions, build_video_server, launch, live_model
 from webui.snippets import declare_api
 
 if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the start without a function for its GPU
@@ -66,9 +67,11 @@ def build_page() -> gr.Blocks:
 
 def main() -> None:
     return_large_blocks()
+    cv2.setNumThreads(1)  # threads are for one visitor each
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
-        analyzer, sessions = FaceAnalyzer(), build_sessions(LIMITS)
+        analyzer = FaceAnalyzer()
+        sessions = build_sessions(LIMITS, live_model(analyzer))
         video = build_video_server(sessions)
     except ModelError as error:
         sys.exit(f"error: {error}")

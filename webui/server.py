@@ -19,6 +19,7 @@ from inference.detector import FaceDetector
 from inference.drawing import shrink
 from inference.emotion import LIVE_MODEL, EmotionClassifier
 from inference.images import load_image
+from inference.session import CUDA
 from inference.stream import Stream
 from inference.video_writer import VideoWriter
 from webui.address import Address, known_names, listen, start_server
@@ -43,11 +44,14 @@ from webui.video import VideoServer
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 
 
-def build_sessions(limits: Limits = Limits()) -> SessionServer:
+def live_model(analyzer: FaceAnalyzer) -> str:
+    """The network that frames of cameras are shown to: where that of photos is on CUDA the same, which costs nothing there."""
+    return "emotion.onnx" if analyzer.classifier.session.provider == CUDA else LIVE_MODEL
+
+
+def build_sessions(limits: Limits = Limits(), model: str = LIVE_MODEL) -> SessionServer:
     """The sessions of Live and Video. Frames of several visitors are worked on at the same time, so each has one thread."""
-    analyzer = FaceAnalyzer(
-        FaceDetector(threads=1), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
-    )
+    analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(model, threads=1), find_estimator(threads=1))
     return SessionServer(SessionStore(lambda: Stream(analyzer), limits))
 
 
@@ -140,6 +144,7 @@ def launch(
         ssr_mode=False,
         **{"prevent_thread_lock": True, **options},
     )
+    page._queue.close()  # it would look for calls every millisecond, and none comes to it: see webui.api
     bound_connections(page.server, limits)
     if to_the_end:
         lifetime.end_when_told(page, video.close)
