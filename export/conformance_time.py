@@ -81,7 +81,7 @@ def _face(rng: np.random.Generator, x: float, y: float, side: float = SIDE, **sa
     )
     left, right = ((x + turn * side / 4 + rng.normal(0, 0.009 * side), y - side / 6) for turn in (-1, 1))
     detection = Detection((x - half, y - half, x + half, y + half), float(rng.uniform(0.5, 1)), left, right)
-    return Face(detection, np.zeros(0, np.uint8), _distribution(rng, len(EMOTIONS)), **said)
+    return Face(detection, np.zeros((CROP_SIDE, CROP_SIDE), np.uint8), _distribution(rng, len(EMOTIONS)), **said)
 
 
 def _distribution(rng: np.random.Generator, length: int) -> np.ndarray:

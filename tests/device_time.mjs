@@ -117,3 +117,32 @@ export function answer(frames, camera) {
     faces: faces.map((face) => face.toDict()),
   };
 }
+
+// What a stream makes of frames of one picture {data, width, height}, each {seconds, places (of faces), fails (whether the detector does)}.
+export async function stream(picture, frames) {
+  const [{Stream}, {DetectorError}] = await Promise.all([import("./device/stream.js"), import("./device/detector.js")]);
+  const image = {...picture, data: Uint8ClampedArray.from(picture.data)};
+  let frame;
+  const analyzer = {
+    detector: {
+      async follow() {
+        if (frame.fails) throw new DetectorError("detector_failed");
+        return frame.places.map((place) => faces[place].detection);
+      },
+    },
+    classify: async (_, found) => found.map(({box}) => faces.find(({detection}) => detection.box[0] === box[0])),
+  };
+  const started = new Stream(analyzer),
+    moments = [];
+  for (frame of frames) {
+    try {
+      const {seconds, people, room, readings} = await started.add(image, frame.seconds, {width: 2 * picture.width});
+      const ids = people.map(({id, smoothed}) => [id, ...smoothed.detection.box]);
+      moments.push({seconds, ids, room: tellReading(room), readings: byId(readings, tellReading)});
+    } catch (error) {
+      if (!(error instanceof DetectorError)) throw error;
+      moments.push(error.code);
+    }
+  }
+  return {moments, report: started.report()};
+}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from export.conformance_time import SCENES, SESSIONS, said_faces, vectors
+from inference.detector import DetectorError
 from inference.stream import Moment, Stream
 from inference.tables import moment_rows
 from inference.tracker import TrackedFace
@@ -47,7 +48,10 @@ def device(browser, known):
     page.goto(ADDRESS)
 
     # As text, which Playwright hands over faster than values.
-    script = "async ([name, given]) => JSON.stringify((await import('/device_time.mjs'))[name](...JSON.parse(given)))"
+    script = """async ([name, given]) => {
+        const runner = await import("/device_time.mjs");
+        return JSON.stringify(await runner[name](...JSON.parse(given)));
+    }"""
 
     def call(name: str, *given):
         return json.loads(page.evaluate(script, [name, json.dumps(given)]))
@@ -124,6 +128,40 @@ def test_a_page_is_answered_as_by_the_server(device):
         expected = "".join(session.rows.csv(decimal_comma=comma))
         assert expected[0] == text[0] and len(expected) == pytest.approx(len(text), abs=9)
     assert differences(found["faces"], [face.to_dict() for face in faces]) == []
+
+
+def test_a_stream_goes_on_after_a_frame_on_which_the_detector_fails(device):
+    faces = said_faces()
+    frames = [
+        {"seconds": 0.1 * index, "places": [30, 41, 52][: 1 + index // 3], "fails": index in (4, 9)}
+        for index in range(12)
+    ]
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
+
+    class Detector:
+        def follow(self, *_):
+            if frame["fails"]:
+                raise DetectorError("detector_failed")
+            return [faces[place].detection for place in frame["places"]]
+
+    def classify(_image, found, _age_gender):
+        return [face for face in faces if face.detection in found]
+
+    stream, moments = Stream(SimpleNamespace(detector=Detector(), classify=classify)), []
+    for frame in frames:
+        try:
+            moment = stream.add(pixels, frame["seconds"], 48)
+        except DetectorError as error:
+            moments.append(error.code)
+            continue
+        readings = {str(id_): [reading.index, reading.deviation] for id_, reading in moment.readings.items()}
+        ids = [[person.id, *person.smoothed.detection.box] for person in moment.people]
+        room = [moment.room.index, moment.room.deviation]
+        moments.append({"seconds": moment.seconds, "ids": ids, "room": room, "readings": readings})
+    picture = {"data": pixels.ravel().tolist(), "width": 24, "height": 16}
+    found = device("stream", picture, frames)
+    assert differences(found, {"moments": moments, "report": stream.report()}) == []
+    assert found["report"]["frames_lost"] == 2 and found["report"]["frames"] == 10
 
 
 def test_what_was_compared_is_not_always_the_same(known):
