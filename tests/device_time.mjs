@@ -47,6 +47,16 @@ export function track(frames) {
   }));
 }
 
+export const assignments = (all) => all.map(({ratios}) => parts.assign(ratios));
+
+// How many rows are dropped of so many, and when the first is that is kept.
+export function fill(count) {
+  const rows = new parts.FrameTable(),
+    people = [];
+  for (let seconds = 0; seconds < count; seconds++) rows.add(parts.momentRows({seconds, people}));
+  return [rows.dropped, rows.columns().next().value.seconds[0]];
+}
+
 const tellReading = (reading) => reading && [reading.index, reading.deviation];
 const byId = (values, tell) => Object.fromEntries([...values].map(([id, value]) => [id, tell(value)]));
 
@@ -78,7 +88,7 @@ export function play(steps) {
     rows() {
       const rows = new parts.FrameTable();
       for (const moment of moments) rows.add(parts.momentRows(moment));
-      const tables = rows.columns(timeline.finishedCurves());
+      const tables = [...rows.columns(timeline.finishedCurves())];
       return {tables, csv: tables.map((table) => parts.csvLines(table, true)).join("")};
     },
     set_weights: (weights) => timeline.setWeights(weights) ?? null,
@@ -113,7 +123,7 @@ export function answer(frames, camera) {
     state: parts.state(timeline, frames.at(-1)[0]),
     report: parts.report(stream, rows),
     table: parts.frames(stream, rows),
-    csv: [false, true].map((comma) => rows.csv(null, comma).join("")),
+    csv: [false, true].map((comma) => [...rows.csv(null, comma)].join("")),
     faces: faces.map((face) => face.toDict()),
   };
 }

@@ -12,7 +12,7 @@ import pytest
 from export.conformance_time import SCENES, SESSIONS, said_faces, vectors
 from inference.detector import DetectorError
 from inference.stream import Moment, Stream
-from inference.tables import moment_rows
+from inference.tables import MAX_ROWS, STORED, FrameTable, moment_rows
 from inference.tracker import TrackedFace
 from webui.limits import Limits
 from webui.live import _person, _reading
@@ -92,6 +92,12 @@ def test_people_are_followed_as_by_python(device, known, scene):
     assert differences(device("track", frames), expected) == []
 
 
+def test_faces_and_people_are_paired_as_by_python(device, known):
+    found = device("assignments", known["assignments"])
+    assert found == [example["pairs"] for example in known["assignments"]]
+    assert sum(map(len, found)) > 100
+
+
 @pytest.mark.parametrize("session", SESSIONS)
 def test_a_session_is_told_as_by_python(device, known, session):
     steps = known["curves"][session]
@@ -128,6 +134,16 @@ def test_a_page_is_answered_as_by_the_server(device):
         expected = "".join(session.rows.csv(decimal_comma=comma))
         assert expected[0] == text[0] and len(expected) == pytest.approx(len(text), abs=9)
     assert differences(found["faces"], [face.to_dict() for face in faces]) == []
+
+
+def test_the_oldest_rows_go_first(device):
+    count = MAX_ROWS + 2
+    rows = np.full((count, len(STORED)), np.nan)
+    rows[:, STORED.index("seconds")] = np.arange(count)
+    table = FrameTable()
+    table.add(rows)
+    assert device("fill", count) == [table.dropped, next(table.columns())["seconds"][0]]
+    assert table.dropped > 0
 
 
 def test_a_stream_goes_on_after_a_frame_on_which_the_detector_fails(device):
