@@ -54,6 +54,26 @@ def forbid_real_time() -> None:
 
 forbid_real_time()  # before there are other threads
 
+PAGE = {"page_address", "chromium"}
+"""Fixtures that start the page or a browser, directly or in another."""
+TRAINED = {"trained", "vgg7_run", "trained_age_gender", "small_age_gender", "float32", "train_arguments", "vgg7_arguments"}
+"""Fixtures of tests in which a network is trained."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test its group, `page`, `slow` or `unit`, and begin with the files that take longest.
+
+    A file that comes last and takes minutes would leave all processes but its own without work.
+    """
+    files: dict[Path, set[str]] = {}
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        slow = fixtures & TRAINED or item.get_closest_marker("slow")
+        group = "page" if fixtures & PAGE else "slow" if slow else "unit"
+        item.add_marker(group)
+        files.setdefault(item.path, set()).add(group)
+    items.sort(key=lambda item: files[item.path] == {"unit"})
+
 
 @pytest.fixture(scope="session")
 def fer2013() -> Faces:
@@ -235,16 +255,26 @@ def trained(tmp_path_factory, train_arguments) -> Path:
 
 @pytest.fixture(scope="session")
 def vgg7_run(tmp_path_factory, vgg7_arguments) -> Path:
-    """The same of a network with two heads."""
+    """The same of a small network with two heads, see `small_vgg7`."""
     return _trained(tmp_path_factory, "vgg7", vgg7_arguments)
+
+
+@pytest.fixture(scope="module")
+def small_vgg7() -> Iterator[None]:
+    """The recipe vgg7 trains in seconds."""
+    from networks import small_emotion_recipe
+
+    with small_emotion_recipe():
+        yield
 
 
 def _trained(factory: pytest.TempPathFactory, name: str, arguments: tuple) -> Path:
     def make(folder: Path) -> None:
-        from networks import call_main
+        from networks import call_main, small_emotion_recipe
         from training.emotion.train import main
 
-        assert call_main(main, *arguments, "--out", folder) == 0
+        with small_emotion_recipe():
+            assert call_main(main, *arguments, "--out", folder) == 0
 
     return made_once(factory, name, make)
 

@@ -13,6 +13,8 @@ import pytest
 from export import age_calibration
 from training.age_gender import evaluate, train
 from training.age_gender.model import age_gender_cnn
+from training.emotion.model import plain_cnn
+from training.emotion.recipes import RECIPES
 from training.layers import load_network
 from training.run import read_history
 
@@ -65,6 +67,15 @@ def small_age_gender_recipes() -> Iterator[None]:
         patch.setattr(age_calibration, "STEPS", (0.5,))
         patch.setattr(evaluate, "ALBUM", dict(list(evaluate.ALBUM.items())[:2]))
         patch.setattr(evaluate, "DISTURBANCES", dict(list(evaluate.DISTURBANCES.items())[:2]))
+        yield
+
+
+@contextlib.contextmanager
+def small_emotion_recipe() -> Iterator[None]:
+    """The recipe vgg7 with a network that trains in seconds."""
+    small = replace(RECIPES["vgg7"], build=lambda: plain_cnn("vgg7", ((8,), (16, 16), (24,))))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "vgg7", small)
         yield
 
 

@@ -46,7 +46,8 @@ def server():
     server = uvicorn.Server(
         uvicorn.Config(Starlette(routes=routes), port=free_port(), log_level="warning", lifespan="off")
     )
-    thread = threading.Thread(target=server.run)
+    listening = socket.create_server(("127.0.0.1", server.config.port))  # as webui.address does
+    thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     wait_until(lambda: server.started)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -92,6 +93,14 @@ def is_heard(client: socket.socket, words: bytes = b"ALIVE") -> bool:
         while words not in received and (part := client.recv(4096)):
             received += part
     return words in received
+
+
+def test_the_rest_of_an_answer_does_not_wait_for_a_word_that_its_head_has_come(server):
+    with connect(server) as client:
+        assert is_answered(client)
+        (connection,) = server.server_state.connections
+        tcp = connection.transport.get_extra_info("socket")
+        assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def seconds_until_cut(client: socket.socket, trickle: bytes = b"") -> float:

@@ -14,7 +14,7 @@ from training.emotion.recipes import RECIPES, WEBCAM
 from training.emotion.train import EmotionRun, main
 from training.layers import load_network as load
 
-pytestmark = pytest.mark.usefixtures("float32")
+pytestmark = pytest.mark.usefixtures("float32", "small_vgg7")
 
 
 class TestFurtherFaces:

@@ -20,7 +20,10 @@ from benchmarks.load import Phase, to_markdown, tracebacks
 from webui.limits import Limits
 from webui.memory import returning_memory
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc"),
+]
 SMALL = ("--photos", 12, "--streams", 4, "--live-seconds", 4, "--minutes", 0.1, "--hostile", 300, "--rest", 2)
 
 

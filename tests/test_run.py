@@ -21,7 +21,7 @@ from training.layers import load_network as load
 from training.recipe import sgd
 from training.run import mean_weights, read_history, read_settings
 
-pytestmark = pytest.mark.usefixtures("float32")
+pytestmark = pytest.mark.usefixtures("float32", "small_vgg7")
 
 
 class TestRun:
@@ -207,8 +207,8 @@ def test_other_processes_prepare_the_very_same_epochs(synthetic, tmp_path):
             np.testing.assert_array_equal(targets[name], answers[name])
 
 
-def test_a_run_with_processes_ends(vgg7_arguments, tmp_path, run):
-    result = run("training.emotion", *vgg7_arguments, "--out", tmp_path / "run", "--workers", 1)
+def test_a_run_with_processes_ends(train_arguments, tmp_path, run):
+    result = run("training.emotion", *train_arguments, "--out", tmp_path / "run", "--workers", 1)
     assert result.returncode == 0, result.stderr
     assert len(read_history(tmp_path / "run")) == 3
 

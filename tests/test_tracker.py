@@ -397,7 +397,7 @@ def test_limits_must_be_above_zero(name, bad):
         FaceTracker(**{name: bad})
 
 
-def test_memory_is_flat_over_ten_thousand_frames():
+def test_memory_is_flat_over_thousands_of_frames():
     tracker, random = FaceTracker(), np.random.default_rng(0)
     crops = [looks(person) for person in range(50)]
     even = np.full(7, 1 / 7, np.float32)
@@ -423,8 +423,8 @@ def test_memory_is_flat_over_ten_thousand_frames():
     try:
         frames(0, 1000)
         before = held()
-        last = frames(1000, 10_000)
-        assert last > 5000  # so many came and went, of which each would take 3 kB
+        last = frames(1000, 4000)
+        assert last > 2000  # so many came and went, of which each would take 3 kB
         assert held() - before < 200_000
     finally:
         tracemalloc.stop()

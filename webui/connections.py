@@ -63,8 +63,11 @@ class Connection(H11Protocol):
             self.connections.discard(oldest)
             oldest.transport.abort()
         super().connection_made(transport)
+        tcp = transport.get_extra_info("socket")
+        # An answer goes out in two parts, of which the second would wait 40 ms for a word that the first has come. asyncio sees to
+        # that only where a socket names its protocol, which those that `webui.address` opens do not.
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            tcp = transport.get_extra_info("socket")
             tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._limits.stuck_seconds * 1000))
         self._limit = None
         self._expect_request()

@@ -142,7 +142,8 @@ function issueWords({sure, issues}) {
     .join(", ");
 }
 
-// A box with its label, inside a picture of width x height CSS pixels; in smaller letters at a small face, which they would cover.
+// A box with its label, if any, inside a picture of width x height CSS pixels; in smaller letters at a small face, which they
+// would cover.
 export function drawBox(context, [x1, y1, x2, y2], id, words, width, height) {
   const color = personColor(id);
   const size = Math.min(14, Math.max(10, (x2 - x1) / 5)),
@@ -150,8 +151,9 @@ export function drawBox(context, [x1, y1, x2, y2], id, words, width, height) {
   Object.assign(context, {strokeStyle: color, fillStyle: color, lineWidth: size < 12 ? 2 : 3, textBaseline: "middle"});
   context.font = `600 ${size}px ${getComputedStyle(context.canvas).fontFamily || "system-ui, sans-serif"}`;
   context.beginPath();
-  context.roundRect(x1, y1, x2 - x1, y2 - y1, 8);
+  context.roundRect(x1, y1, x2 - x1, y2 - y1, Math.min(8, (x2 - x1) / 4));
   context.stroke();
+  if (!words) return;
   const wide = context.measureText(words).width + size;
   const left = Math.min(Math.max(x1, 0), Math.max(width - wide, 0));
   const above = y1 - high - 3,

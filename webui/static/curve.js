@@ -66,7 +66,8 @@ export function makeCurve(panel, {live, seek, onScale}) {
   let points = [],
     markers = [],
     length = 0,
-    playhead = null;
+    playhead = null,
+    running = false;
   let range = live ? "recent" : "all"; // or [from, to]
   let cursor = null,
     byKey = false,
@@ -116,7 +117,7 @@ export function makeCurve(panel, {live, seek, onScale}) {
       points: within,
       from,
       to,
-      ago: range === "recent",
+      ago: range === "recent" && running,
       markers,
       playhead,
       cursor,
@@ -335,8 +336,9 @@ export function makeCurve(panel, {live, seek, onScale}) {
   draw();
 
   return {
-    // What changes: {points, markers, length, playhead}, see chart.js; length in seconds.
+    // What changes: {points, markers, length, playhead}, see chart.js; length in seconds. running: the newest point is of now.
     show(changed) {
+      running = changed.running ?? running;
       points = changed.points ?? points;
       markers = changed.markers ?? markers;
       length = changed.length ?? length;

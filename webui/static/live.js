@@ -81,7 +81,7 @@ export function mountLive(element) {
   }
 
   function drawPoints() {
-    panel.curve.show({points, length: points.length ? points.at(-1).seconds : 0});
+    panel.curve.show({points, length: points.length ? points.at(-1).seconds : 0, running});
     find("results").hidden = points.length < 2;
   }
 
@@ -166,6 +166,7 @@ export function mountLive(element) {
     stopTracks();
     showRunning();
     remember();
+    drawPoints();
     wakeUp?.();
   }
 

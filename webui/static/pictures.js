@@ -3,7 +3,8 @@
 import {drawBox} from "./cards.js";
 import {make} from "./dom.js";
 
-const LABEL_WIDTH = 64; // CSS pixels of a box from which on its label says more than its number
+const LABEL_WIDTH = 64, // CSS pixels of a box from which on its label says more than its number
+  NUMBER_WIDTH = 24; // and from which on it has one while it is not lit: in a crowd it would cover others' faces
 const THUMBNAIL = 72,
   SAVED_SIDE = 4096,
   DRAWN_SIDE = 1000; // pixels; DRAWN_SIDE: of a saved picture, by which its boxes are drawn
@@ -58,7 +59,8 @@ export function drawFaces(context, answer, width, height, wordsOf, lit) {
   for (const [id, face] of faces) {
     const box = face.box.map((value, i) => (i % 2 ? (value / answer.height) * height : (value / answer.width) * width));
     context.globalAlpha = lit && id !== lit ? 0.35 : 1;
-    const words = id === lit || box[2] - box[0] >= LABEL_WIDTH ? `${id}  ${wordsOf(face)}` : String(id);
+    const wide = id === lit ? Infinity : box[2] - box[0];
+    const words = wide >= LABEL_WIDTH ? `${id}  ${wordsOf(face)}` : wide >= NUMBER_WIDTH ? String(id) : "";
     drawBox(context, box, id, words, width, height);
   }
   context.globalAlpha = 1;

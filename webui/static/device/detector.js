@@ -6,6 +6,7 @@ import {CONSTANTS} from "./constants.js";
 import {FaceCheck} from "./face_check.js";
 import {invertAffine, quarterTurned} from "./images.js";
 import {argmax, sum} from "./numbers.js";
+import {IfadeError} from "./sentences.js";
 import {area, FaceSearch, shared, suppress} from "./search.js";
 import {mapped} from "./types.js";
 
@@ -39,6 +40,9 @@ const {abs, atan2, floor, hypot, max, min, sqrt} = Math;
 // Points of a detection by their names in Python.
 const POINTS = {left_eye: "leftEye", right_eye: "rightEye", nose: "nose", mouth: "mouth"};
 const LOWERED_POINTS = Object.entries(LOWERED).map(([name, part]) => [POINTS[name], part]);
+
+// Detection failed on a picture, which may be given again.
+export class DetectorError extends IfadeError {}
 
 export class FaceDetector {
   // place: see Network.open.

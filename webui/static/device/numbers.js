@@ -21,4 +21,4 @@ export function dot(weights, values) {
 }
 
 // The place of the largest value, the first of several.
-export const argmax = (values) => values.indexOf(values.reduce((most, value) => (value > most ? value : most)));
+export const argmax = (values) => values.indexOf(Math.max(...values));

@@ -214,8 +214,7 @@ export class Timeline {
   add(seconds, people) {
     if (!Number.isFinite(seconds) || (this.#now !== null && seconds < this.#now))
       throw new RangeError(`the time of a frame must not run backwards: ${seconds} after ${this.#now}`);
-    const step =
-      this.#now === null ? FIRST_STEP : Math.min(Math.max(seconds - this.#now, SHORTEST_STEP), LONGEST_STEP);
+    const step = this.#now === null ? FIRST_STEP : Math.min(Math.max(seconds - this.#now, SHORTEST_STEP), LONGEST_STEP);
     this.#start ??= seconds;
     this.#now = seconds;
     this.frames += 1;
@@ -569,11 +568,17 @@ function meanReading(parts) {
 
 function meanDistribution(distributions, weights) {
   const total = sum(weights);
-  return EMOTIONS.map((_, at) => dot(weights, distributions.map((distribution) => distribution[at])) / total);
+  return EMOTIONS.map(
+    (_, at) =>
+      dot(
+        weights,
+        distributions.map((distribution) => distribution[at]),
+      ) / total,
+  );
 }
 
 function parseLabel(label) {
-  const words = String(label).split(/\p{White_Space}+/u),
+  const words = String(label ?? "").split(/\p{White_Space}+/u),
     kept = [...words.filter(Boolean).join(" ")].slice(0, MAX_LABEL).join("");
   if (!kept) throw new TimelineError("marker_without_label");
   return kept;
@@ -588,10 +593,11 @@ function summary(steps, dwell) {
     told = Object.fromEntries(Object.entries(dwell).map(([name, seconds]) => [name, round(seconds, 3)]));
   const figures = {mean: null, highest: null, lowest: null, end: null, positive: null, neutral: null, negative: null};
   if (total > 0) {
-    const part = (inside) =>
-      round(sum(steps.map(([, length, {index}]) => (inside(index) ? length : 0))) / total, 4);
+    const part = (inside) => round(sum(steps.map(([, length, {index}]) => (inside(index) ? length : 0))) / total, 4);
     const most = (sign) => {
-      const [seconds, , {index}] = steps.reduce((one, other) => (sign * other[2].index > sign * one[2].index ? other : one));
+      const [seconds, , {index}] = steps.reduce((one, other) =>
+        sign * other[2].index > sign * one[2].index ? other : one,
+      );
       return {index: round(index, 4), seconds: round(seconds, 2)};
     };
     figures.mean = round(sum(steps.map(([, length, {index}]) => length * index)) / total, 4);

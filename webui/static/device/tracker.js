@@ -2,7 +2,8 @@
 // says why each step is as it is.
 
 import {CONSTANTS} from "./constants.js";
-import {dot, round, sum} from "./numbers.js";
+import {resizeArea} from "./images.js";
+import {dot, sum} from "./numbers.js";
 import {Face} from "./types.js";
 
 const {
@@ -124,8 +125,7 @@ export class FaceTracker {
           distance = ((x - expected.x) ** 2 + (y - expected.y) ** 2) / expected.spread,
           growth = Math.log((width * height) / expected.area) / 2 / expected.growthSpread,
           say = Math.min(Math.max(LOOKS_SLOPE * (alike - LOOKS_MIDDLE), -LOOKS_MOST), LOOKS_MOST);
-        const far =
-          ((TAIL + 2) / 2) * Math.log1p(distance / TAIL) + ((TAIL + 1) / 2) * Math.log1p(growth ** 2 / TAIL);
+        const far = ((TAIL + 2) / 2) * Math.log1p(distance / TAIL) + ((TAIL + 1) / 2) * Math.log1p(growth ** 2 / TAIL);
         return expected.start - far + say * (alone[number] ? 1 : TOUCHED);
       });
     });
@@ -221,7 +221,8 @@ function valuesOf(face, alone) {
     return face[name] !== null;
   });
   // Without brightness and contrast, of length 1: the product of two is their correlation.
-  const small = thumbnail(face.crop),
+  const side = Math.sqrt(face.crop.length),
+    small = [...resizeArea({data: face.crop, width: side, height: side}, THUMBNAIL, THUMBNAIL).data],
     middle = sum(small) / LOOKS,
     rest = small.map((value) => value - middle),
     length = Math.sqrt(dot(rest, rest)) + 1e-6;
@@ -230,29 +231,6 @@ function valuesOf(face, alone) {
     LENGTH - LOOKS,
   );
   return {mean, present: [...present, alone]};
-}
-
-// A square grey picture, its bytes row by row, reduced to THUMBNAIL pixels a side: each is the mean of the area that it covers.
-function thumbnail(crop) {
-  const side = Math.sqrt(crop.length),
-    step = side / THUMBNAIL;
-  // How much of each pixel of the crop a pixel of the result covers, along one side.
-  const cover = Array.from({length: THUMBNAIL}, (_, place) => {
-    const from = place * step,
-      to = from + step,
-      parts = [];
-    for (let at = Math.floor(from); at < to - 1e-9; at++) {
-      parts.push([at, (Math.min(at + 1, to) - Math.max(at, from)) / step]);
-    }
-    return parts;
-  });
-  return cover.flatMap((rows) =>
-    cover.map((columns) => {
-      let mean = 0;
-      for (const [row, tall] of rows) for (const [column, wide] of columns) mean += tall * wide * crop[row * side + column];
-      return round(mean);
-    }),
-  );
 }
 
 function smoothedFace(face, person) {
@@ -384,6 +362,7 @@ function aloneAmong(places) {
 const noiseOf = (place) => NOISE ** 2 + PIXEL_NOISE ** 2 / (place[2] * place[3]);
 
 function finite(seconds) {
-  if (!Number.isFinite(seconds)) throw new RangeError(`a frame's time must be a finite number of seconds, not ${seconds}`);
+  if (!Number.isFinite(seconds))
+    throw new RangeError(`a frame's time must be a finite number of seconds, not ${seconds}`);
   return seconds;
 }
