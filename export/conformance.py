@@ -3,7 +3,7 @@
     python -m export.conformance DIR
 
 DIR gets PNG files and pictures.json: `constants` of inference/ by module, `pictures` with their detections, crops (base64) and
-answers, and `frames` of a stream with who is in them. They are made from examples/.
+answers, and `frames` of a stream with who is in them. They are made from examples/. time.json is that of `export.conformance_time`.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from export.conformance_time import write_time
 from inference.analyzer import FaceAnalyzer
 from inference.constants import constants
 from inference.emotion import LIVE_MODEL, EmotionClassifier
@@ -40,6 +41,7 @@ def main() -> int:
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     write_pictures(args.folder)
+    write_time(args.folder)
     return 0
 
 

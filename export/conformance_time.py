@@ -9,6 +9,7 @@ writes DIR/time.json, an object of
 `tracks`: scenes of people who move, by name. A scene is a list of frames: `seconds`, `doubted`, the `faces` that `FaceTracker.update` is
 given and the `people` that it gives back, whose `smoothed` are what it averaged, and, from before it, `expected` by `predict` as id
 and box.
+`assignments`: `ratios` that `tracker.assign` is given and the `pairs` that it gives back.
 `curves`: sessions, by name. A session is a list of steps: the name of what is done with a Timeline and its arguments under `do`, and
 `gives`, what that gave. A frame's people are `id`, `measured` and `smoothed`, where a face is named by its place in `faces`.
 `faces`: what those said.
@@ -25,10 +26,10 @@ from typing import Any
 import numpy as np
 
 from inference.constants import constants
-from inference.satisfaction import VALENCE, Reading, Timeline, TimelineError
+from inference.satisfaction import MAX_MARKERS, VALENCE, Reading, Timeline, TimelineError
 from inference.stream import Moment
 from inference.tables import FrameTable, csv_lines, moment_rows
-from inference.tracker import FaceTracker, TrackedFace
+from inference.tracker import FaceTracker, TrackedFace, assign
 from inference.types import AGES, CROWD, EMOTIONS, GENDERS, Detection, Face, Quality
 
 CROP_SIDE, SIDE = 48, 100.0
@@ -52,6 +53,7 @@ def vectors() -> dict[str, Any]:
         "constants": constants(),
         "crops": [base64.b64encode(crop.tobytes()).decode() for crop in crops],
         "tracks": {name: list(_track(crops, scene())) for name, scene in SCENES.items()},
+        "assignments": list(_assignments()),
         "faces": [_face_entry(face) for face in said],
         "curves": {name: list(_session(said, steps())) for name, steps in SESSIONS.items()},
     }
@@ -81,7 +83,7 @@ def _face(rng: np.random.Generator, x: float, y: float, side: float = SIDE, **sa
     )
     left, right = ((x + turn * side / 4 + rng.normal(0, 0.009 * side), y - side / 6) for turn in (-1, 1))
     detection = Detection((x - half, y - half, x + half, y + half), float(rng.uniform(0.5, 1)), left, right)
-    return Face(detection, np.zeros(0, np.uint8), _distribution(rng, len(EMOTIONS)), **said)
+    return Face(detection, np.zeros((CROP_SIDE, CROP_SIDE), np.uint8), _distribution(rng, len(EMOTIONS)), **said)
 
 
 def _distribution(rng: np.random.Generator, length: int) -> np.ndarray:
@@ -174,12 +176,24 @@ def _said_now_and_then() -> Scene:
         yield 0.07 * number, False, [(VIEWS * 4, _face(rng, 300, 200, **said))]
 
 
+def _walking_away() -> Scene:
+    """One who is out of sight twice while getting small so fast that the size expected then would be less than nothing, and longer
+    than is remembered by less than counts, and by more."""
+    rng = np.random.default_rng(7)
+    times = [0.1 * index for index in range(5)]
+    times += [0.7, 0.8, 0.9, 1.2, 1.3, 3.3000005, 3.4, 5.400002]
+    for seconds in times:
+        side = max(300 - 500 * seconds, 40) if seconds < 0.75 else max(300 - 500 * (seconds - 0.75), 40)
+        yield seconds, False, [(VIEWS * 6, _face(rng, 300 + 100 * seconds, 200, side))]
+
+
 SCENES: dict[str, Callable[[], Scene]] = {
     "two who cross": lambda: _crossing(False),
     "two who look alike cross": lambda: _crossing(True),
     "three who leave and come back": _coming_back,
     "a crowd": _crowd,
     "frames that are lost": _lost_frames,
+    "one who walks away": _walking_away,
     "what is said now and then": _said_now_and_then,
 }
 
@@ -218,6 +232,15 @@ def _tracked_entry(person: TrackedFace) -> dict:
     return {"id": person.id, "seconds": person.seconds, "smoothed": _face_entry(person.smoothed)}
 
 
+def _assignments() -> Iterator[dict]:
+    """Of all sizes, with many rivals and with few, and with ratios that are equal."""
+    rng = np.random.default_rng(8)
+    for number in range(60):
+        ratios = rng.normal(number % 3 - 1, 1, rng.integers(1, 9, 2))
+        ratios = np.round(ratios, number % 2) if number % 4 else ratios
+        yield {"ratios": ratios.tolist(), "pairs": assign(ratios.tolist())}
+
+
 # Curves
 
 Steps = Iterable[tuple]
@@ -237,7 +260,9 @@ def said_faces() -> list[Face]:
             angles = (12.34, None) if number % 2 else (None, -3.25)
             said["quality"] = Quality(90.0, *angles, 3.0, 1.0, 90.0, 30.0, 0.0, 0.0, issues, 0.9)
         if number % 5 == 0:
-            said |= {"age_distribution": _distribution(rng, AGES), "gender": _distribution(rng, len(GENDERS))}
+            ages, (first, width) = np.zeros(AGES, np.float32), rng.integers((5, 3), (60, 40))
+            ages[first : first + width] = _distribution(rng, width)
+            said |= {"age_distribution": ages, "gender": _distribution(rng, len(GENDERS))}
         faces.append(_face(rng, *rng.uniform(100, 900, 2), **said))
     return faces
 
@@ -337,12 +362,21 @@ def _many() -> Steps:
     yield ("curve",)
 
 
+def _markers() -> Steps:
+    """As many markers as there may be, and one more; in no order."""
+    for index in range(MAX_MARKERS + 1):
+        yield "mark", f"marker {index}", float(index * 37 % 100)
+    yield "unmark", 250
+    yield "mark", "in place of another", 50.0
+
+
 SESSIONS: dict[str, Callable[[], Steps]] = {
     "plain": _plain,
     "of crowds": _of_crowds,
     "marked": _marked,
     "an hour": _hour,
     "many people": _many,
+    "many markers": _markers,
 }
 
 

@@ -47,6 +47,16 @@ export function track(frames) {
   }));
 }
 
+export const assignments = (all) => all.map(({ratios}) => parts.assign(ratios));
+
+// How many rows are dropped of so many, and when the first is that is kept.
+export function fill(count) {
+  const rows = new parts.FrameTable(),
+    people = [];
+  for (let seconds = 0; seconds < count; seconds++) rows.add(parts.momentRows({seconds, people}));
+  return [rows.dropped, rows.columns().next().value.seconds[0]];
+}
+
 const tellReading = (reading) => reading && [reading.index, reading.deviation];
 const byId = (values, tell) => Object.fromEntries([...values].map(([id, value]) => [id, tell(value)]));
 
@@ -78,7 +88,7 @@ export function play(steps) {
     rows() {
       const rows = new parts.FrameTable();
       for (const moment of moments) rows.add(parts.momentRows(moment));
-      const tables = rows.columns(timeline.finishedCurves());
+      const tables = [...rows.columns(timeline.finishedCurves())];
       return {tables, csv: tables.map((table) => parts.csvLines(table, true)).join("")};
     },
     set_weights: (weights) => timeline.setWeights(weights) ?? null,
@@ -113,7 +123,36 @@ export function answer(frames, camera) {
     state: parts.state(timeline, frames.at(-1)[0]),
     report: parts.report(stream, rows),
     table: parts.frames(stream, rows),
-    csv: [false, true].map((comma) => rows.csv(null, comma).join("")),
+    csv: [false, true].map((comma) => [...rows.csv(null, comma)].join("")),
     faces: faces.map((face) => face.toDict()),
   };
+}
+
+// What a stream makes of frames of one picture {data, width, height}, each {seconds, places (of faces), fails (whether the detector does)}.
+export async function stream(picture, frames) {
+  const [{Stream}, {DetectorError}] = await Promise.all([import("./device/stream.js"), import("./device/detector.js")]);
+  const image = {...picture, data: Uint8ClampedArray.from(picture.data)};
+  let frame;
+  const analyzer = {
+    detector: {
+      async follow() {
+        if (frame.fails) throw new DetectorError("detector_failed");
+        return frame.places.map((place) => faces[place].detection);
+      },
+    },
+    classify: async (_, found) => found.map(({box}) => faces.find(({detection}) => detection.box[0] === box[0])),
+  };
+  const started = new Stream(analyzer),
+    moments = [];
+  for (frame of frames) {
+    try {
+      const {seconds, people, room, readings} = await started.add(image, frame.seconds, {width: 2 * picture.width});
+      const ids = people.map(({id, smoothed}) => [id, ...smoothed.detection.box]);
+      moments.push({seconds, ids, room: tellReading(room), readings: byId(readings, tellReading)});
+    } catch (error) {
+      if (!(error instanceof DetectorError)) throw error;
+      moments.push(error.code);
+    }
+  }
+  return {moments, report: started.report()};
 }

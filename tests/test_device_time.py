@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from export.conformance_time import SCENES, SESSIONS, said_faces, vectors
+from inference.detector import DetectorError
 from inference.stream import Moment, Stream
-from inference.tables import moment_rows
+from inference.tables import MAX_ROWS, STORED, FrameTable, moment_rows
 from inference.tracker import TrackedFace
 from webui.limits import Limits
 from webui.live import _person, _reading
@@ -47,7 +48,10 @@ def device(browser, known):
     page.goto(ADDRESS)
 
     # As text, which Playwright hands over faster than values.
-    script = "async ([name, given]) => JSON.stringify((await import('/device_time.mjs'))[name](...JSON.parse(given)))"
+    script = """async ([name, given]) => {
+        const runner = await import("/device_time.mjs");
+        return JSON.stringify(await runner[name](...JSON.parse(given)));
+    }"""
 
     def call(name: str, *given):
         return json.loads(page.evaluate(script, [name, json.dumps(given)]))
@@ -88,6 +92,12 @@ def test_people_are_followed_as_by_python(device, known, scene):
     assert differences(device("track", frames), expected) == []
 
 
+def test_faces_and_people_are_paired_as_by_python(device, known):
+    found = device("assignments", known["assignments"])
+    assert found == [example["pairs"] for example in known["assignments"]]
+    assert sum(map(len, found)) > 100
+
+
 @pytest.mark.parametrize("session", SESSIONS)
 def test_a_session_is_told_as_by_python(device, known, session):
     steps = known["curves"][session]
@@ -124,6 +134,50 @@ def test_a_page_is_answered_as_by_the_server(device):
         expected = "".join(session.rows.csv(decimal_comma=comma))
         assert expected[0] == text[0] and len(expected) == pytest.approx(len(text), abs=9)
     assert differences(found["faces"], [face.to_dict() for face in faces]) == []
+
+
+def test_the_oldest_rows_go_first(device):
+    count = MAX_ROWS + 2
+    rows = np.full((count, len(STORED)), np.nan)
+    rows[:, STORED.index("seconds")] = np.arange(count)
+    table = FrameTable()
+    table.add(rows)
+    assert device("fill", count) == [table.dropped, next(table.columns())["seconds"][0]]
+    assert table.dropped > 0
+
+
+def test_a_stream_goes_on_after_a_frame_on_which_the_detector_fails(device):
+    faces = said_faces()
+    frames = [
+        {"seconds": 0.1 * index, "places": [30, 41, 52][: 1 + index // 3], "fails": index in (4, 9)}
+        for index in range(12)
+    ]
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
+
+    class Detector:
+        def follow(self, *_):
+            if frame["fails"]:
+                raise DetectorError("detector_failed")
+            return [faces[place].detection for place in frame["places"]]
+
+    def classify(_image, found, _age_gender):
+        return [face for face in faces if face.detection in found]
+
+    stream, moments = Stream(SimpleNamespace(detector=Detector(), classify=classify)), []
+    for frame in frames:
+        try:
+            moment = stream.add(pixels, frame["seconds"], 48)
+        except DetectorError as error:
+            moments.append(error.code)
+            continue
+        readings = {str(id_): [reading.index, reading.deviation] for id_, reading in moment.readings.items()}
+        ids = [[person.id, *person.smoothed.detection.box] for person in moment.people]
+        room = [moment.room.index, moment.room.deviation]
+        moments.append({"seconds": moment.seconds, "ids": ids, "room": room, "readings": readings})
+    picture = {"data": pixels.ravel().tolist(), "width": 24, "height": 16}
+    found = device("stream", picture, frames)
+    assert differences(found, {"moments": moments, "report": stream.report()}) == []
+    assert found["report"]["frames_lost"] == 2 and found["report"]["frames"] == 10
 
 
 def test_what_was_compared_is_not_always_the_same(known):

@@ -4,6 +4,7 @@ import {CONSTANTS} from "./constants.js";
 import {invertAffine, resizeArea, warpAffine} from "./images.js";
 
 const {SIDE_BY_EYES, SIDE_BY_BOX, EYE_LINE, AGE_GENDER_FRAMING, LARGEST_WARP} = CONSTANTS.alignment;
+
 export {AGE_GENDER_FRAMING};
 
 const FRAMING = {side_by_eyes: SIDE_BY_EYES, side_by_box: SIDE_BY_BOX, eye_line: EYE_LINE};

@@ -66,7 +66,8 @@ function letterbox(image, input) {
         const upper =
           weightLeft * data[(rowTop + before) * channels + c] + weightRight * data[(rowTop + after) * channels + c];
         const lower =
-          weightLeft * data[(rowBottom + before) * channels + c] + weightRight * data[(rowBottom + after) * channels + c];
+          weightLeft * data[(rowBottom + before) * channels + c] +
+          weightRight * data[(rowBottom + after) * channels + c];
         input[out++] = VALUES_OF_BYTES[(weightTop * upper + weightBottom * lower + 512) >> 10];
       }
     }

@@ -113,7 +113,9 @@ export class FaceDetector {
     if (expected.length <= FEW_FACES) {
       const looks = await this.lookAgain(image, expected);
       const seen = looks.map((look) => look !== null && look.score >= TRACKED_MIN_SCORE);
-      found = looks.map((look, number) => ({...look, score: expected[number].score})).filter((_, number) => seen[number]);
+      found = looks
+        .map((look, number) => ({...look, score: expected[number].score}))
+        .filter((_, number) => seen[number]);
       missed = expected.filter((_, number) => !seen[number]);
     }
     search = search || thorough || expected.length === 0;
@@ -143,7 +145,13 @@ export class FaceDetector {
     }
     if (search) {
       const unknown = [...fresh].filter((index) => !found.some((face) => overlap(near[index].box, face.box)));
-      found.push(...(await this.#confirm(image, unknown.map((index) => places[index]), known)));
+      found.push(
+        ...(await this.#confirm(
+          image,
+          unknown.map((index) => places[index]),
+          known,
+        )),
+      );
     }
     return suppress(found);
   }
@@ -194,7 +202,11 @@ export class FaceDetector {
       const reach = NEAR_SIZE / NEAR_SIDE / 2;
       const middle = looks[number].filter(({box}) => center(box).every((value) => abs(value - NEAR_SIZE / 2) < reach));
       if (middle.length === 0) return null;
-      const best = carriedBy(largest(middle, ({score}) => score), invertAffine(matrix), image);
+      const best = carriedBy(
+        largest(middle, ({score}) => score),
+        invertAffine(matrix),
+        image,
+      );
       return area(best.box) > 0 ? best : null;
     });
   }

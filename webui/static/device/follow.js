@@ -7,15 +7,8 @@ import {dot} from "./numbers.js";
 import {FaceTracker} from "./tracker.js";
 import {Face, scaled} from "./types.js";
 
-const {
-  OTHER_SCENE,
-  PERHAPS_OTHER_SCENE,
-  SCENE_SAMPLES,
-  SCENE_SECONDS,
-  SCENE_SIDE,
-  SEARCH_SECONDS,
-  THOROUGH_SECONDS,
-} = CONSTANTS.follow;
+const {OTHER_SCENE, PERHAPS_OTHER_SCENE, SCENE_SAMPLES, SCENE_SECONDS, SCENE_SIDE, SEARCH_SECONDS, THOROUGH_SECONDS} =
+  CONSTANTS.follow;
 
 // One stream: a FaceAnalyzer, which may be shared, and a FaceTracker of its own. A frame is given when the last one is done.
 export class FaceFollower {

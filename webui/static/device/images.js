@@ -315,7 +315,8 @@ export function gaussianBlur(values, size, sigma) {
     for (let y = 0; y < size; y++) {
       for (let x = 0; x < size; x++) {
         let value = 0;
-        for (let k = -reach; k <= reach; k++) value += kernel[k + reach] * from[y * line + mirrored(x + k, size) * step];
+        for (let k = -reach; k <= reach; k++)
+          value += kernel[k + reach] * from[y * line + mirrored(x + k, size) * step];
         to[y * line + x * step] = value / sum;
       }
     }

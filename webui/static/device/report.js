@@ -48,9 +48,9 @@ export function state(timeline, seconds) {
 export const report = (stream, rows) => ({...stream.report(), rows_dropped: rows.dropped});
 
 // The table as a list of its parts, one after the other, each an object of columns.
-export const frames = (stream, rows) => rows.columns(stream.timeline.finishedCurves());
+export const frames = (stream, rows) => [...rows.columns(stream.timeline.finishedCurves())];
 
 // The table as a file.
 export function reportCsv(stream, rows, decimalComma = false) {
-  return new Blob(rows.csv(stream.timeline.finishedCurves(), decimalComma), {type: "text/csv"});
+  return new Blob([...rows.csv(stream.timeline.finishedCurves(), decimalComma)], {type: "text/csv"});
 }

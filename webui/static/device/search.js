@@ -220,12 +220,9 @@ export function suppress(places) {
   sorted.forEach((place, index) => {
     const inside = sorted.some(
       (other, k) =>
-        other.score >= SURE_SCORE &&
-        areas[index] < 0.4 * areas[k] &&
-        shared(place.box, other.box) > 0.6 * areas[index],
+        other.score >= SURE_SCORE && areas[index] < 0.4 * areas[k] && shared(place.box, other.box) > 0.6 * areas[index],
     );
-    const close = () =>
-      kept.some((k) => shared(place.box, sorted[k].box) > MAX_OVERLAP * min(areas[index], areas[k]));
+    const close = () => kept.some((k) => shared(place.box, sorted[k].box) > MAX_OVERLAP * min(areas[index], areas[k]));
     if (!inside && !close()) kept.push(index);
   });
   return kept.map((index) => sorted[index]);

@@ -2,7 +2,7 @@
 // rows of photos, which the page writes from its own answers.
 
 import {CONSTANTS} from "./constants.js";
-import {argmax, round} from "./numbers.js";
+import {argmax} from "./numbers.js";
 import {readOff} from "./satisfaction.js";
 import {consensus} from "./types.js";
 
@@ -84,12 +84,21 @@ export function columns(rows, file = null, error = null) {
   found.issues = each(stored.issues, (bits) => ISSUES.filter((_, at) => (bits >> at) & 1).join(" "));
   for (const {name, type, form} of COLUMNS) {
     if (type === "integer") found[name] = each(stored[name], Math.trunc);
-    if (type === "number") found[name] = each(stored[name], (value) => round(value, digitsOf(form)));
+    if (type === "number") found[name] = each(stored[name], rounding(digitsOf(form)));
   }
   return Object.fromEntries(NAMES.map((name) => [name, found[name]]));
 }
 
 const each = (values, say) => values.map((value) => (Number.isNaN(value) ? null : say(value)));
+
+// numpy.round, which is faster than `round` and gives the same but for the last digit of a number in the middle of two.
+function rounding(digits) {
+  const scale = 10 ** digits;
+  return (value) => {
+    const above = Math.round(value * scale);
+    return (above - value * scale === 0.5 && above % 2 ? above - 1 : above) / scale;
+  };
+}
 
 const digitsOf = (form) => Number(form.at(-2)); // of "+.4f"
 
@@ -162,26 +171,34 @@ export class FrameTable {
     }
   }
 
-  // What `columns` gives, in parts of at most CHUNK_ROWS rows; with the figures of `curves` of a Timeline where those are given.
-  columns(curves = null) {
+  // What `columns` gives, in parts of at most CHUNK_ROWS rows, one after the other; with the figures of `curves` of a Timeline where
+  // those are given.
+  *columns(curves = null) {
     const parts = this.#chunks.map((chunk, at) => {
       const count = at === this.#chunks.length - 1 ? this.#used : CHUNK_ROWS;
-      return Array.from({length: count}, (_, row) => chunk.slice(row * STORED.length, (row + 1) * STORED.length));
+      return Array.from({length: count}, (_, row) => chunk.subarray(row * STORED.length, (row + 1) * STORED.length));
     });
-    if (curves) {
-      const rows = parts.flat(),
-        [seconds, people, index] = ["seconds", "person", INDEX[0]].map((name) => STORED.indexOf(name)),
-        of = (at) => rows.map((row) => row[at]),
-        readings = rows.map((row) => row.slice(index, index + 2));
-      readOff(curves, of(seconds), of(people), readings).forEach((figures, row) => {
-        rows[row].set(figures, index);
-      });
+    const [seconds, people, index] = ["seconds", "person", INDEX[0]].map((name) => STORED.indexOf(name)),
+      rows = curves ? parts.flat() : [],
+      of = (at) => rows.map((row) => row[at]);
+    const readings = rows.map((row) => row.subarray(index, index + 2)),
+      figures = curves && readOff(curves, of(seconds), of(people), readings);
+    let before = 0;
+    for (const part of parts) {
+      yield columns(figures ? part.map((row, at) => withReading(row, index, figures[before + at])) : part);
+      before += part.length;
     }
-    return parts.map((rows) => columns(rows));
   }
 
   // The same as a CSV in parts, see `csvLines`.
-  csv(curves = null, decimalComma = false) {
-    return [csvHeader(decimalComma), ...this.columns(curves).map((table) => csvLines(table, decimalComma))];
+  *csv(curves = null, decimalComma = false) {
+    yield csvHeader(decimalComma);
+    for (const table of this.columns(curves)) yield csvLines(table, decimalComma);
   }
+}
+
+function withReading(row, index, figures) {
+  const changed = row.slice();
+  changed.set(figures, index);
+  return changed;
 }
