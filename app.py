@@ -37,7 +37,8 @@ import gradio as gr
 
 from inference.analyzer import FaceAnalyzer
 from inference.model_files import ModelError
-from webui.client import I18N, language_links, tab
+from webui.client import I18N, tab
+from webui.front import HEAD, TABS, language_links
 from webui.memory import return_large_blocks
 from webui.server import build_sessions, build_video_server, launch, live_model
 from webui.snippets import declare_api
@@ -52,10 +53,10 @@ def build_page() -> gr.Blocks:
     """The page, ready to launch: Gradio has the frame, the modules of webui/static fill the tabs."""
     with gr.Blocks(title="Ifade", analytics_enabled=False) as page:
         with gr.Column(elem_classes="ifade-head"):
-            language_links()
+            gr.HTML(language_links(), elem_id="ifade-languages")
             gr.Markdown(I18N("page_introduction"))
-            gr.Markdown(I18N("page_notice"), elem_id="ifade-notice")
-        for name in ("photo", "live", "video"):
+            gr.HTML(HEAD, elem_id="ifade-notice")
+        for name in TABS:
             with gr.Tab(I18N(f"page_{name}"), id=name):
                 tab(name)
         declare_api()

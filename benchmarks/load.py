@@ -133,9 +133,8 @@ def make_pictures(count: int, streams: int) -> tuple[list[Picture], list[Picture
     """
     from inference.analyzer import FaceAnalyzer
     from inference.detector import FaceDetector
-    from inference.emotion import EmotionClassifier
+    from inference.emotion import LIVE_MODEL, EmotionClassifier
     from inference.images import load_image
-    from webui.server import LIVE_MODEL
 
     frames = {faces: list(moving_faces(faces)) for faces in GRIDS}
 

@@ -17,7 +17,7 @@ from .face_check import MIN_SCORE, FaceCheck
 from .imports import imported_later, not_installed
 from .model_files import ModelError, read_model
 from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
-from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
+from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, in_steps, suppress
 from .sentences import IfadeError
 from .types import Detection
 
@@ -55,6 +55,8 @@ def _confine() -> None:
 FILE = "face_detection_short_range.tflite"
 CANDIDATE_SCORE = 0.3
 """Score from which MediaPipe's model tells a place at all."""
+SUPPRESSION = 0.3
+"""Intersection over union from which what MediaPipe's model sees is one face, whose boxes are averaged."""
 NEAR_SCORE = 0.5
 """Score of the look from near from which its box and points are better than those of the search."""
 NEAR_MIN_SCORE = 0.72
@@ -452,7 +454,9 @@ def quarter_turned(place: Detection, turn: int, shape: tuple[int, ...]) -> Detec
 
 def _open(file: str) -> vision.FaceDetector:
     options = vision.FaceDetectorOptions(
-        base_options=BaseOptions(model_asset_buffer=read_model(file)), min_detection_confidence=CANDIDATE_SCORE
+        base_options=BaseOptions(model_asset_buffer=read_model(file)),
+        min_detection_confidence=CANDIDATE_SCORE,
+        min_suppression_threshold=SUPPRESSION,
     )
     with native_stderr():  # LiteRT logs some fifty lines for each detector
         opened, others = [], serial_dispatcher.SerialDispatcher
@@ -471,6 +475,7 @@ def _open(file: str) -> vision.FaceDetector:
 def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
     """What a MediaPipe detector sees in a picture, uint8 (H, W, 3)."""
     height, width = image.shape[:2]
+    pixel = max(height, width) / NEAR_SIZE  # of the model
     frame = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
     detections = []
     try:
@@ -483,7 +488,10 @@ def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
         area = found.bounding_box
         box = _clip(area.origin_x, area.origin_y, area.origin_x + area.width, area.origin_y + area.height, image.shape)
         # The person's right and left eye, which are left and right in the picture, the tip of the nose, the mouth's middle.
-        left_eye, right_eye, nose, mouth = ((point.x * width, point.y * height) for point in found.keypoints[:4])
+        points = (
+            in_steps(np.array([(point.x, point.y) for point in found.keypoints[:4]]) * (width, height) / pixel) * pixel
+        )
+        left_eye, right_eye, nose, mouth = map(tuple, points.tolist())
         if _area(box) > 0:
             detections.append(Detection(box, float(found.categories[0].score), left_eye, right_eye, nose, mouth))
     return detections

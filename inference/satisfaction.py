@@ -56,6 +56,8 @@ FIRST_STEP, SHORTEST_STEP = 0.05, 1e-3
 """Seconds that a frame stands for that has none before it, or one of the same moment."""
 BASELINE_SECONDS = 5.0
 """How long a face is watched when its neutral baseline is taken."""
+MOST_BASELINE = 0.9
+"""No baseline lies further from 0, so that there is room between it and the end of the scale."""
 NEUTRAL_ZONE = 0.2
 """An index between minus this and this counts as neutral."""
 BIN_SECONDS = 0.5
@@ -644,12 +646,13 @@ class Timeline:
         if person.baseline is None:
             return None
         mean = float(self._vector @ person.baseline["weighted"]) / float(person.baseline["length"])
-        return min(max(mean, -0.9), 0.9)
+        return min(max(mean, -MOST_BASELINE), MOST_BASELINE)
 
     def _keep_bounds(self, present: Mapping[int, Reading]) -> None:
         """Forget whom there is no room for, and join every two neighbouring stretches of time when they are too many."""
         while len(self._people) > MAX_PEOPLE:
-            gone = min(self._people.keys() - present.keys(), key=lambda id_: self._people[id_].seconds, default=None)
+            others = (id_ for id_ in self._people if id_ not in present)
+            gone = min(others, key=lambda id_: self._people[id_].seconds, default=None)
             if gone is None:
                 break
             del self._people[gone]

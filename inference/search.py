@@ -16,6 +16,9 @@ from .types import Detection
 FILE = "yunet_n_dynamic.onnx"
 STRIDES = (8, 16, 32)
 """Pixels a cell of each of the model's three grids; sides of its input are multiples of the last."""
+STEPS = 16
+"""Places are told in so many steps a pixel of what a model sees. What is less is only how a processor rounds: with steps the crops
+are the same on all of them."""
 CANDIDATE_SCORE = 0.45
 """Score from which a place is a candidate."""
 SAME_PLACE = 0.4
@@ -161,6 +164,7 @@ class FaceSearch:
                 np.concatenate([score[kept, None], center - half, center + half, landmarks.reshape(-1, 10)], 1)
             )
         rows = np.concatenate(found)
+        rows[:, 1:] = in_steps(rows[:, 1:])
         rows = rows[np.argsort(-rows[:, 0])]
         return [_detection(row) for row in rows[distinct(rows[:, 1:5], SAME_PLACE)].tolist()]
 
@@ -170,6 +174,11 @@ def _detection(row: list[float]) -> Detection:
     left_eye, right_eye, nose, left_corner, right_corner = zip(row[5::2], row[6::2])
     mouth = ((left_corner[0] + right_corner[0]) / 2, (left_corner[1] + right_corner[1]) / 2)
     return Detection((x1, y1, x2, y2), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet")
+
+
+def in_steps(pixels: np.ndarray) -> np.ndarray:
+    """Pixels of what a model sees, rounded to STEPS."""
+    return np.floor(pixels * STEPS + 0.5) / STEPS
 
 
 def suppress(places: list[Detection]) -> list[Detection]:

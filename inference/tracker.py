@@ -48,6 +48,10 @@ TOUCHED = 0.5
 THUMBNAIL = 16
 """Side in pixels of the faces that are compared."""
 
+# What a FaceTracker takes where nothing else is said, in seconds; its documentation says why.
+EMOTION_SECONDS, PERSON_SECONDS, LOOKS_SECONDS = 0.3, 2.5, 1.0
+LONGEST_GAP, YOUNG_GAP = 2.0, 1.2
+
 AVERAGED = {"probabilities": len(EMOTIONS), "crowd": len(CROWD), "age_distribution": AGES, "gender": len(GENDERS)}
 """The distributions of a Face that are averaged, and their lengths."""
 LOOKS = THUMBNAIL**2
@@ -109,11 +113,11 @@ class FaceTracker:
 
     def __init__(
         self,
-        emotion_seconds: float = 0.3,
-        person_seconds: float = 2.5,
-        looks_seconds: float = 1.0,
-        longest_gap: float = 2.0,
-        young_gap: float = 1.2,
+        emotion_seconds: float = EMOTION_SECONDS,
+        person_seconds: float = PERSON_SECONDS,
+        looks_seconds: float = LOOKS_SECONDS,
+        longest_gap: float = LONGEST_GAP,
+        young_gap: float = YOUNG_GAP,
     ):
         limits = (emotion_seconds, person_seconds, looks_seconds, longest_gap, young_gap)
         if not all(0 < value < math.inf for value in limits):

@@ -21,12 +21,12 @@ from benchmarks.camera import PERIOD, RATE, camera_arguments, moving_faces, plac
 from benchmarks.screenshot import CHROMIUM_ARGUMENTS, free_port, page_process
 from inference.analyzer import FaceAnalyzer
 from inference.drawing import PERSON_COLORS
-from inference.emotion import EmotionClassifier
+from inference.emotion import LIVE_MODEL, EmotionClassifier
 from inference.tables import NAMES
 from inference.types import EMOTIONS
 from webui.address import listen
 from webui.limits import Limits
-from webui.server import LIVE_MODEL, build_sessions, build_video_server
+from webui.server import build_sessions, build_video_server
 from webui.server import launch as serve
 
 ROOT = Path(__file__).resolve().parent.parent

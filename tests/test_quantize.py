@@ -26,6 +26,23 @@ def test_quantized_network(exported, synthetic, tmp_path):
     assert 0 < np.abs(after - before).mean() < 0.02
 
 
+def test_faces_are_normalized_by_sums_that_are_the_same_on_every_processor(synthetic, tmp_path):
+    """The same answers as by means of floats, from whole numbers alone."""
+    onnx.save(quantize.keep_part(onnx.load(MODELS / "emotion.onnx"), 1), tmp_path / "one.onnx")
+    quantize.quant_pre_process(tmp_path / "one.onnx", tmp_path / "floats.onnx", skip_symbolic_shape=True)
+    model = onnx.load(tmp_path / "floats.onnx")
+    quantize.exact_moments(model)
+    onnx.save(model, tmp_path / "whole.onnx")
+    floats, whole = (
+        EmotionClassifier(tmp_path / name, threads=1, cuda=False).predict(synthetic.images[:20])["probabilities"]
+        for name in ("floats.onnx", "whole.onnx")
+    )
+    np.testing.assert_allclose(floats, whole, atol=1e-5)
+    for graph in (model.graph, onnx.load(MODELS / "emotion_int8.onnx").graph):
+        first = next(number for number, node in enumerate(graph.node) if node.op_type == "Conv")
+        assert not [node for node in list(graph.node)[:first] if node.op_type == "ReduceMean"]
+
+
 def test_nothing_is_written_where_too_much_is_lost(exported, synthetic_dir, tmp_path, monkeypatch, capsys):
     target = tmp_path / "int8.onnx"
     monkeypatch.setattr(quantize, "LARGEST_LOSS", -1.0)

@@ -17,7 +17,7 @@ from inference.age_gender import find_estimator
 from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.drawing import shrink
-from inference.emotion import EmotionClassifier
+from inference.emotion import LIVE_MODEL, EmotionClassifier
 from inference.images import load_image
 from inference.session import CUDA
 from inference.stream import Stream
@@ -26,17 +26,9 @@ from webui.address import Address, known_names, listen, start_server
 from webui.api import Api
 from webui.bodies import Bodies, BodyMiddleware
 from webui.card import model_card
-from webui.client import (
-    I18N,
-    MODEL_CARD,
-    STATIC,
-    DocumentMiddleware,
-    example_routes,
-    measured_coverage,
-    module_routes,
-    settings,
-)
+from webui.client import I18N, DocumentMiddleware, example_routes, file_routes
 from webui.connections import bound_connections
+from webui.front import MODEL_CARD, STATIC, measured_coverage, named_place, settings
 from webui.guard import Guard
 from webui.lifetime import Lifetime
 from webui.limits import Limits
@@ -50,7 +42,6 @@ from webui.snippets import api_routes
 from webui.video import VideoServer
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
-LIVE_MODEL = "emotion_int8.onnx"
 
 
 def live_model(analyzer: FaceAnalyzer) -> str:
@@ -114,7 +105,7 @@ def launch(
     lifetime = build_lifetime(analyzer, photos, sessions, live, video)
     servers = (photos, Api(photos, bodies, limits), sessions, live, video, lifetime)
     routes = [route for server in servers for route in server.routes()]
-    routes += module_routes() + example_routes() + api_routes(page, EXAMPLE)
+    routes += file_routes() + example_routes() + api_routes(page, EXAMPLE)
     if MODEL_CARD.is_file():
         card = HTMLResponse(model_card(MODEL_CARD))
         routes.append(Route("/model-card", lambda request: card))
@@ -132,7 +123,7 @@ def launch(
     middleware = [
         Middleware(PolicyMiddleware),
         Middleware(lifetime.gate),
-        Middleware(DocumentMiddleware, settings=settings(coverage, limits)),
+        Middleware(DocumentMiddleware, settings=settings(coverage, limits, start=named_place(os.environ))),
         Middleware(BodyMiddleware, limits=limits),
         Middleware(Guard, own=routes, address=address, names=known_names(os.environ), proxies=limits.proxies),
     ]

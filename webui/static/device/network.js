@@ -1,0 +1,27 @@
+// A network in ONNX Runtime Web, on one thread.
+
+const OPTIONS = {executionProviders: ["wasm"], graphOptimizationLevel: "all"};
+
+export class Network {
+  // place: {runtime, models}: onnxruntime-web, and what gives the bytes of a model file by its name.
+  static async open({runtime, models}, file) {
+    return new Network(runtime, await runtime.InferenceSession.create(await models(file), OPTIONS));
+  }
+
+  constructor(runtime, session) {
+    this.runtime = runtime;
+    this.session = session;
+    this.outputs = session.outputNames;
+    this.inputs = Object.fromEntries(session.inputMetadata.map((input) => [input.name, input]));
+  }
+
+  // The outputs of these names, each {data, dims}. feed: by input [bytes or numbers, dims], which are given in the input's type.
+  async run(names, feed) {
+    const tensors = Object.entries(feed).map(([name, [values, dims]]) => {
+      const {type} = this.inputs[name];
+      const typed = type === "uint8" ? values : values instanceof Float32Array ? values : Float32Array.from(values);
+      return [name, new this.runtime.Tensor(type, typed, dims)];
+    });
+    return this.session.run(Object.fromEntries(tensors), names);
+  }
+}

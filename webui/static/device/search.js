@@ -1,0 +1,248 @@
+// Places in a picture that may be a face, by YuNet: inference/search.py.
+
+import {CONSTANTS} from "./constants.js";
+import {channelsOf, quarterTurned, resizeArea, resizeLinear} from "./images.js";
+import {Network} from "./network.js";
+import {round} from "./numbers.js";
+import {moved, scaled as scaledPlace} from "./types.js";
+
+const {
+  CANDIDATE_SCORE,
+  COARSE_SIDE,
+  CROWD_PIXELS,
+  FILE,
+  FINE_SIDE,
+  MAX_OVERLAP,
+  MAX_PIXELS,
+  NEAREST_SIDE,
+  SAME_PLACE,
+  STEPS,
+  STRIDES,
+  SURE_SCORE,
+  TILE_OVERLAP,
+  TILE_SIDE,
+} = CONSTANTS.search;
+const KINDS = ["cls", "obj", "bbox", "kps"];
+const NAMES = STRIDES.flatMap((stride) => KINDS.map((kind) => `${kind}_${stride}`));
+const LARGEST_STRIDE = STRIDES.at(-1);
+
+const {fround, min, max, sqrt} = Math;
+const padded = (side) => Math.ceil(side / LARGEST_STRIDE) * LARGEST_STRIDE;
+
+export class FaceSearch {
+  static async open(place) {
+    return new FaceSearch(await Network.open(place, FILE));
+  }
+
+  constructor(network) {
+    this.network = network;
+  }
+
+  // What the model sees in pictures of one size, or in one part {x, y, width, height} of each, in one run: for each its candidates in
+  // the part's pixels, from the highest score to the lowest, none twice.
+  async see(images, part) {
+    const outputs = await this.#run(images, part);
+    return images.map((_, number) => decode(outputs, number));
+  }
+
+  // How much of a face the model sees in the middle of pictures of one size, in one run: the highest score of a place whose box's
+  // middle lies less than `reach` pixels from the picture's, to each side; 0 where there is none.
+  async middleScores(images, reach) {
+    const {arrays, width} = await this.#run(images);
+    const [middleX, middleY] = [images[0].width / 2, images[0].height / 2];
+    return images.map((_, number) => {
+      let best = 0;
+      STRIDES.forEach((stride, level) => {
+        const [cls, obj, box] = arrays[level];
+        const cells = cls.length / images.length;
+        const columns = width / stride;
+        for (let cell = 0, at = number * cells; cell < cells; cell++, at++) {
+          const x = ((cell % columns) + box[4 * at]) * stride;
+          const y = (Math.floor(cell / columns) + box[4 * at + 1]) * stride;
+          if (Math.abs(x - middleX) < reach && Math.abs(y - middleY) < reach) best = max(best, score(cls[at], obj[at]));
+        }
+      });
+      return best;
+    });
+  }
+
+  async #run(images, {x, y, width, height} = {x: 0, y: 0, width: images[0].width, height: images[0].height}) {
+    const [wide, high] = [padded(width), padded(height)];
+    const plane = wide * high;
+    const batch = new Float32Array(images.length * 3 * plane);
+    images.forEach((image, number) => {
+      const channels = channelsOf(image);
+      const {data} = image;
+      // Blue first.
+      const [blue, green, red] = [0, 1, 2].map((k) => (3 * number + k) * plane);
+      for (let row = 0; row < height; row++) {
+        let from = ((y + row) * image.width + x) * channels;
+        for (let to = row * wide; to < row * wide + width; to++, from += channels) {
+          batch[blue + to] = data[from + 2];
+          batch[green + to] = data[from + 1];
+          batch[red + to] = data[from];
+        }
+      }
+    });
+    const outputs = await this.network.run(NAMES, {input: [batch, [images.length, 3, high, wide]]});
+    const arrays = STRIDES.map((stride) => KINDS.map((kind) => outputs[`${kind}_${stride}`].data));
+    return {arrays, width: wide, count: images.length};
+  }
+
+  // All places that may be an upright face, at three sizes of the picture, the largest one in tiles.
+  async search(image) {
+    return suppress([...(await this.level(image)), ...(await this.fine(image))]);
+  }
+
+  // What is seen of large faces: in the whole picture at NEAREST_SIDE and COARSE_SIDE.
+  async level(image) {
+    const longer = max(image.width, image.height);
+    return [
+      ...(await this.seeScaled(image, NEAREST_SIDE / longer)),
+      ...(await this.seeScaled(image, COARSE_SIDE / longer)),
+    ];
+  }
+
+  // Small faces of a picture: what is seen at full size, of small pictures at FINE_SIDE; where there are very small ones also at twice
+  // that size. Up to MAX_PIXELS in all.
+  async fine(image) {
+    const longer = max(image.width, image.height);
+    const most = sqrt(MAX_PIXELS / (image.width * image.height));
+    const factor = min(max(longer, FINE_SIDE) / longer, 2, most);
+    const found = await this.seeScaled(image, factor);
+    const finer = min(2 * factor, most);
+    if (finer > 1.2 * factor && found.some(({box}) => box[3] - box[1] < CROWD_PIXELS / factor)) {
+      found.push(...(await this.seeScaled(image, finer)));
+    }
+    return found.sort((one, other) => other.score - one.score);
+  }
+
+  // What is seen in a picture scaled to a longer side in pixels and turned by some quarters, counterclockwise: for each of them places
+  // in pixels of the picture (not scaled) turned so.
+  async turns(image, longer, turns = [0, 1, 2, 3]) {
+    const factor = longer / max(image.width, image.height);
+    const picture = scaled(image, factor);
+    const found = new Map();
+    for (const odd of [0, 1]) {
+      // Those of one size in one run.
+      const several = turns.filter((turn) => turn % 2 === odd);
+      if (several.length === 0) continue;
+      const seen = await this.see(several.map((turn) => quarterTurned(picture, turn)));
+      several.forEach((turn, number) => found.set(turn, seen[number]));
+    }
+    return turns.map((turn) => found.get(turn).map((place) => scaledPlace(place, 1 / factor)));
+  }
+
+  // What the model sees in a picture scaled by a factor, in tiles where that is large, in the picture's pixels.
+  async seeScaled(image, factor) {
+    const picture = scaled(image, factor);
+    const back = 1 / sqrt((picture.width / image.width) * (picture.height / image.height));
+    const found = [];
+    for (const tile of tiles(picture)) {
+      for (const place of (await this.see([picture], tile))[0]) {
+        found.push(scaledPlace(tile.x || tile.y ? moved(place, tile.x, tile.y) : place, back));
+      }
+    }
+    return found;
+  }
+}
+
+// Pixels of what a model sees, rounded to STEPS.
+export const inSteps = (pixels) => Math.floor(pixels * STEPS + 0.5) / STEPS;
+
+const clipped = (value) => min(max(value, 0), 1);
+const score = (cls, obj) => fround(sqrt(fround(clipped(cls) * clipped(obj))));
+
+// The candidates of one picture of a batch.
+function decode({arrays, width, count}, number) {
+  const least = fround(CANDIDATE_SCORE);
+  const found = [];
+  STRIDES.forEach((stride, level) => {
+    const [cls, obj, box, points] = arrays[level];
+    const cells = cls.length / count;
+    const columns = width / stride;
+    for (let cell = 0, at = number * cells; cell < cells; cell++, at++) {
+      const value = score(cls[at], obj[at]);
+      if (!(value >= least)) continue;
+      const column = cell % columns;
+      const row = Math.floor(cell / columns);
+      const [x, y] = [(column + box[4 * at]) * stride, (row + box[4 * at + 1]) * stride];
+      const halfWidth = (Math.exp(box[4 * at + 2]) * stride) / 2;
+      const halfHeight = (Math.exp(box[4 * at + 3]) * stride) / 2;
+      const point = (k) => [
+        inSteps((column + points[10 * at + 2 * k]) * stride),
+        inSteps((row + points[10 * at + 2 * k + 1]) * stride),
+      ];
+      const [left, right] = [point(3), point(4)];
+      found.push({
+        box: [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight].map(inSteps),
+        score: min(value, 1),
+        leftEye: point(0),
+        rightEye: point(1),
+        nose: point(2),
+        mouth: [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2],
+        search: "yunet",
+      });
+    }
+  });
+  found.sort((one, other) => other.score - one.score);
+  return distinct(found, SAME_PLACE);
+}
+
+export function area([x1, y1, x2, y2]) {
+  return max(x2 - x1, 0) * max(y2 - y1, 0);
+}
+
+// The area that two boxes share.
+export function shared([a1, b1, a2, b2], [x1, y1, x2, y2]) {
+  return max(min(a2, x2) - max(a1, x1), 0) * max(min(b2, y2) - max(b1, y1), 0);
+}
+
+// Non-maximum suppression by intersection over union: those of some places, the best first, that are kept.
+function distinct(places, threshold) {
+  const kept = [];
+  for (const place of places) {
+    const close = kept.some((other) => {
+      const both = shared(place.box, other.box);
+      return both > threshold * (area(place.box) + area(other.box) - both);
+    });
+    if (!close) kept.push(place);
+  }
+  return kept;
+}
+
+// Non-maximum suppression by the shared part of the smaller box. A sure face also rules out much smaller ones inside it, whatever their
+// scores. Those that are kept, from the highest score to the lowest.
+export function suppress(places) {
+  const sorted = [...places].sort((one, other) => other.score - one.score);
+  const areas = sorted.map((place) => area(place.box));
+  const kept = [];
+  sorted.forEach((place, index) => {
+    const inside = sorted.some(
+      (other, k) =>
+        other.score >= SURE_SCORE && areas[index] < 0.4 * areas[k] && shared(place.box, other.box) > 0.6 * areas[index],
+    );
+    const close = () => kept.some((k) => shared(place.box, sorted[k].box) > MAX_OVERLAP * min(areas[index], areas[k]));
+    if (!inside && !close()) kept.push(index);
+  });
+  return kept.map((index) => sorted[index]);
+}
+
+// Overlapping tiles of one size that cover a picture.
+function tiles(image) {
+  const [across, down] = [image.width, image.height].map((side) => {
+    const count = side > TILE_SIDE ? Math.ceil((side - TILE_OVERLAP) / (TILE_SIDE - TILE_OVERLAP)) : 1;
+    // No larger than they must be: as large as makes them meet with the overlap.
+    const size = Math.ceil((side + (count - 1) * TILE_OVERLAP) / count);
+    const starts = Array.from({length: count}, (_, k) => round(count > 1 ? (k * (side - size)) / (count - 1) : 0));
+    return {size, starts};
+  });
+  return down.starts.flatMap((y) => across.starts.map((x) => ({x, y, width: across.size, height: down.size})));
+}
+
+// A picture scaled, averaged down or linearly up.
+export function scaled(image, factor) {
+  const [width, height] = [image.width, image.height].map((side) => max(round(side * factor), 1));
+  if (width === image.width && height === image.height) return image;
+  return factor < 1 ? resizeArea(image, width, height) : resizeLinear(image, width, height);
+}
