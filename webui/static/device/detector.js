@@ -6,8 +6,8 @@ import {CONSTANTS} from "./constants.js";
 import {FaceCheck} from "./face_check.js";
 import {invertAffine, quarterTurned} from "./images.js";
 import {argmax, sum} from "./numbers.js";
-import {IfadeError} from "./sentences.js";
 import {area, FaceSearch, shared, suppress} from "./search.js";
+import {IfadeError} from "./sentences.js";
 import {mapped} from "./types.js";
 
 const {
