@@ -32,13 +32,15 @@ LIMITS = Limits(proxies=named_proxies(os.environ))
 
 import sys
 
+import cv2
 import gradio as gr
 
 from inference.analyzer import FaceAnalyzer
 from inference.model_files import ModelError
-from webui.client import I18N, language_links, tab
+from webui.client import I18N, tab
+from webui.front import HEAD, TABS, language_links
 from webui.memory import return_large_blocks
-from webui.server import build_sessions, build_video_server, launch
+from webui.server import build_sessions, build_video_server, launch, live_model
 from webui.snippets import declare_api
 
 if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the start without a function for its GPU
@@ -51,10 +53,10 @@ def build_page() -> gr.Blocks:
     """The page, ready to launch: Gradio has the frame, the modules of webui/static fill the tabs."""
     with gr.Blocks(title="Ifade", analytics_enabled=False) as page:
         with gr.Column(elem_classes="ifade-head"):
-            language_links()
+            gr.HTML(language_links(), elem_id="ifade-languages")
             gr.Markdown(I18N("page_introduction"))
-            gr.Markdown(I18N("page_notice"), elem_id="ifade-notice")
-        for name in ("photo", "live", "video"):
+            gr.HTML(HEAD, elem_id="ifade-notice")
+        for name in TABS:
             with gr.Tab(I18N(f"page_{name}"), id=name):
                 tab(name)
         declare_api()
@@ -65,9 +67,11 @@ def build_page() -> gr.Blocks:
 
 def main() -> None:
     return_large_blocks()
+    cv2.setNumThreads(1)  # threads are for one visitor each
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
-        analyzer, sessions = FaceAnalyzer(), build_sessions(LIMITS)
+        analyzer = FaceAnalyzer()
+        sessions = build_sessions(LIMITS, live_model(analyzer))
         video = build_video_server(sessions)
     except ModelError as error:
         sys.exit(f"error: {error}")

@@ -1,6 +1,6 @@
 """How many photos a second several processes analyse, and threads in their place.
 
-    python -m benchmarks.batch PHOTO|FOLDER... [--workers N ...] [--repeats N]
+    python -m benchmarks.batch PHOTO|FOLDER... [--workers N ...] [--repeats N] [--docs]
 
 By the clock, which tells something of idle cores alone, and the processor time of a photo, which holds on busy ones too. Each
 figure is the difference of a long run and a short one, so that starting up is not counted.
@@ -16,7 +16,10 @@ from pathlib import Path
 
 import cv2
 
+from benchmarks.results import write_result
+from benchmarks.speed import processor
 from inference.analyzer import FaceAnalyzer
+from inference.processors import usable_processors
 from inference.sources import find_files, is_photo
 from inference.workers import Job, photos_ahead
 
@@ -48,16 +51,53 @@ def main() -> None:
     parser.add_argument(
         "--repeats", type=int, default=5, help="how often each photo is analysed (default: %(default)s)"
     )
+    parser.add_argument("--docs", action="store_true", help="write docs/results/batch.md")
     args = parser.parse_args()
     photos = [path for path, _ in find_files(args.sources).files if is_photo(path)]
-    count = len(photos) * args.repeats
-    print(f"{'':20} {'photos a second':>16} {'processor ms a photo':>21}")
+    result = {"sources": [path.name for path in args.sources]} | measure(photos, args.workers, args.repeats)
+    print(to_markdown(result))
+    if args.docs:
+        write_result("batch", "How many photos a second several processes analyse", to_markdown(result), result)
+
+
+def measure(photos: Sequence[Path], workers: Sequence[int], repeats: int) -> dict:
+    """Rates by processes and by threads, for so many of each."""
+    count, rows = len(photos) * repeats, []
     for name, analyze in (("processes", by_processes), ("threads", by_threads)):
-        for workers in args.workers:
-            short = seconds(analyze, photos, workers)
-            long = seconds(analyze, photos * (args.repeats + 1), workers)
+        for number in workers:
+            short = seconds(analyze, photos, number)
+            long = seconds(analyze, list(photos) * (repeats + 1), number)
             wall, processors = (after - before for after, before in zip(long, short))
-            print(f"{workers:4} {name:15} {count / wall:16.1f} {1e3 * processors / count:21.0f}", flush=True)
+            rows.append(
+                {
+                    "workers": number,
+                    "by": name,
+                    "photos_a_second": count / wall,
+                    "processor_ms_a_photo": 1e3 * processors / count,
+                }
+            )
+    return {
+        "processor": processor(),
+        "processors": usable_processors(),
+        "photos": len(photos),
+        "repeats": repeats,
+        "rates": rows,
+    }
+
+
+def to_markdown(result: dict) -> str:
+    """The rates as a table, with what was measured."""
+    lines = [
+        f"{result['photos']} photographs, each {result['repeats']} times, on {result['processor']}, "
+        f"{result['processors']} cores. Written by `python -m benchmarks.batch {' '.join(result['sources'])} --docs`:",
+        "",
+        "| workers | photos a second | processor time a photo (ms) |",
+        "|---|---|---|",
+    ]
+    for row in result["rates"]:
+        what = row["by"] if row["workers"] > 1 else {"processes": "process", "threads": "thread"}[row["by"]]
+        lines.append(f"| {row['workers']} {what} | {row['photos_a_second']:.1f} | {row['processor_ms_a_photo']:.0f} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

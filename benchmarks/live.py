@@ -11,8 +11,8 @@ number a viewer), `latency_ms` (from taking a picture in the browser to having i
 which takes D milliseconds for a round trip besides, half of them each way; the page itself is loaded before the line becomes
 narrow.
 
-The second posts N frames to the page without a browser, one after another, and measures the processor time that the whole
-server process takes for a frame, HTTP included, and its memory; the frames' times are 40 ms apart, as at 25 a second. The
+The second posts N frames to the page without a browser, one after another, and measures the processor time that the server and
+its decoders take for a frame, HTTP included, and the server's memory; the frames' times are 40 ms apart, as at 25 a second. The
 page is started on one processor where the system can do that, so that a millisecond is one of one thread.
 
 The third writes docs/results/live.md from such files. Nothing else should be running.
@@ -22,6 +22,7 @@ import argparse
 import asyncio
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import tempfile
@@ -37,6 +38,7 @@ from benchmarks.camera import GRIDS, camera_arguments, jpeg, moving_faces, write
 from benchmarks.results import write_result
 from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, free_port, page_process
 from benchmarks.speed import processor
+from benchmarks.start import descendants
 from inference.processors import usable_processors
 
 WARM_UP = 5.0
@@ -197,7 +199,8 @@ def measure_frames(frames: int, faces: int) -> dict:
     pictures = [jpeg(frame) for frame in moving_faces(faces)]
     with page_process(free_port()) as (address, server):
         if hasattr(os, "sched_setaffinity"):
-            for thread in os.listdir(f"/proc/{server.pid}/task"):
+            threads = [os.listdir(f"/proc/{number}/task") for number in (server.pid, *descendants(server.pid))]
+            for thread in itertools.chain.from_iterable(threads):
                 os.sched_setaffinity(int(thread), {max(os.sched_getaffinity(0))})
         connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
 
@@ -267,7 +270,7 @@ def to_markdown(results: list[dict]) -> str:
     lines += [
         "",
         f"A narrow line is shared by all connections of a viewer and narrow from the moment the camera starts; the first "
-        f"{WARM_UP:g} seconds are not counted. Processor time is that of the whole server process, HTTP, decoding, tracking and "
+        f"{WARM_UP:g} seconds are not counted. Processor time is that of the server and its decoders: HTTP, decoding, tracking and "
         "the curve included. Written by `python -m benchmarks.live --docs FILE ...` from the --json files of runs of the same command.",
     ]
     return "\n".join(lines)
@@ -288,8 +291,12 @@ def _rss_mb(process: int) -> float:
 
 
 def _cpu_seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Of a process and of those that it started."""
+    ticks = 0
+    for number in [process, *descendants(process)]:
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:

@@ -48,19 +48,20 @@ def seconds_to_page() -> tuple[float, int]:
 def proportional_memory(process: int) -> int:
     """Bytes of a process and its children (Linux): what several of them share is counted once, in equal parts."""
     total = 0
-    for number in [process, *_descendants(process)]:
+    for number in [process, *descendants(process)]:
         text = Path(f"/proc/{number}/smaps_rollup").read_text()
         total += 1024 * int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1])
     return total
 
 
-def _descendants(process: int) -> list[int]:
+def descendants(process: int) -> list[int]:
+    """The processes that a process started, and those that they did (Linux)."""
     children = [
         int(number)
         for task in Path(f"/proc/{process}/task").iterdir()
         for number in (task / "children").read_text().split()
     ]
-    return children + [below for child in children for below in _descendants(child)]
+    return children + [below for child in children for below in descendants(child)]
 
 
 def import_milliseconds(statement: str) -> dict[str, float]:

@@ -74,7 +74,7 @@ def _crops(person: int) -> Iterator[np.ndarray]:
         yield np.clip(pattern + rng.normal(0, 12, pattern.shape), 0, 255).astype(np.uint8)
 
 
-def _face(rng: np.random.Generator, x: float, y: float, side: float = SIDE, **said: np.ndarray) -> Face:
+def _face(rng: np.random.Generator, x: float, y: float, side: float = SIDE, **said: Any) -> Face:
     """A face there, trembling as a detector's does; its crop is put in later."""
     x, y, half = (
         x + rng.normal(0, 0.012 * side),
@@ -168,7 +168,7 @@ def _said_now_and_then() -> Scene:
     """One person of whom the crowd, age and gender are told from time to time."""
     rng = np.random.default_rng(6)
     for number in range(30):
-        said = {}
+        said: dict[str, Any] = {}
         if number > 3:
             said["crowd"] = _distribution(rng, len(CROWD))
         if 8 <= number < 12 or number >= 20:
@@ -257,8 +257,8 @@ def said_faces() -> list[Face]:
             said["crowd"] = _distribution(rng, len(CROWD))
         if number % 3 == 0:
             issues = ("too_small", "cut_off")[: number % 4]
-            angles = (12.34, None) if number % 2 else (None, -3.25)
-            said["quality"] = Quality(90.0, *angles, 3.0, 1.0, 90.0, 30.0, 0.0, 0.0, issues, 0.9)
+            yaw, pitch = (12.34, None) if number % 2 else (None, -3.25)
+            said["quality"] = Quality(90.0, yaw, pitch, 3.0, 1.0, 90.0, 30.0, 0.0, 0.0, issues, 0.9)
         if number % 5 == 0:
             ages, (first, width) = np.zeros(AGES, np.float32), rng.integers((5, 3), (60, 40))
             ages[first : first + width] = _distribution(rng, width)
@@ -296,12 +296,13 @@ def _plain() -> Steps:
 
 
 def _of_crowds() -> Steps:
-    """Faces with all answers, in frames at uneven times, several at one time; ids that do not come in order."""
+    """Faces with all answers, of age and gender from the smoothed ones alone too, in frames at uneven times, several at one time; ids
+    that do not come in order."""
     rng, now = np.random.default_rng(2), 3.7
     for _ in range(120):
         now += float(rng.choice([0, 0.04, 0.1, 0.5, 3]))
         ids = rng.permutation([3, 1, 12, 7])[: rng.integers(5)].tolist()
-        yield "add", now, {id_: (place := int(rng.integers(60)), (place + 35) % 60) for id_ in ids}
+        yield "add", now, {id_: (place := int(rng.integers(60)), 5 * place % 60) for id_ in ids}
     yield from LOOK
     yield ("finish",)
     yield from LOOK
@@ -322,6 +323,7 @@ def _marked() -> Steps:
     yield "relabel", 3, "çok güzel"
     yield "unmark", 1
     yield "set_weights", {name: round(weight / 2 - 0.1, 3) for name, weight in VALENCE.items()}
+    yield "calibrate", None
     yield from _walk(rng, 12, 4, (2, 3, 4), 20)
     yield from LOOK
     yield "calibrate", 6.0

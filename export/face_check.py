@@ -12,11 +12,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import onnx
 import onnxruntime
 
-from export.onnx_graph import convert
-from inference.model_files import MODELS, write_checksums
+from export.onnx_graph import convert, save
 from training.layers import load_network
 
 
@@ -48,9 +46,7 @@ def main() -> int:
     if difference > 1e-4:
         print(f"error: not exported: ONNX and Keras differ by {difference:.2g}", file=sys.stderr)
         return 1
-    onnx.save(graph, args.out)
-    if args.out.resolve().parent == MODELS:
-        write_checksums()
+    save(graph, args.out)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, ONNX and Keras differ by {difference:.1g}")
     return 0
 

@@ -87,21 +87,29 @@ def metadata_of(graph: onnx.ModelProto) -> dict[str, str]:
     return {entry.key: entry.value for entry in graph.metadata_props}
 
 
+def save(graph: onnx.ModelProto, out: Path) -> None:
+    """Write a graph to a file, with the providers that it is for in its metadata: "cpu, cuda", or "cpu" where it computes in 8-bit
+    integers, which CUDA rounds otherwise. In models/ the list of checksums follows."""
+    integers = any(node.op_type == "QuantizeLinear" for node in graph.graph.node)
+    onnx.helper.set_model_props(graph, {**metadata_of(graph), "providers": "cpu" if integers else "cpu, cuda"})
+    out.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(graph, out)
+    if out.resolve().parent == MODELS:
+        write_checksums()
+
+
 def publish(graph: onnx.ModelProto, out: Path, command: str, measured: dict) -> None:
     """Write an exported network with its test figures in its metadata, and its report beside it.
 
     Args:
         graph: the network; its metadata get the key `metrics`.
-        out: the file. In models/ the list of checksums follows.
+        out: the file.
         command: by which it was exported, for the report.
         measured: what `training.report` takes; where it has no metrics, there is no report.
     """
-    metadata = {key: value for key, value in metadata_of(graph).items() if key != "metrics"}
     metrics = measured.get("metrics", {})
-    onnx.helper.set_model_props(graph, {**metadata, "metrics": json.dumps(metrics)})
-    out.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(graph, out)
-    if out.resolve().parent == MODELS:
-        write_checksums()
+    onnx.helper.set_model_props(graph, {**metadata_of(graph), "metrics": json.dumps(metrics)})
+    save(graph, out)
+    metadata = {key: value for key, value in metadata_of(graph).items() if key != "metrics"}
     if metrics:
         write_report(report_path(out), out.name, command, metadata, measured)

@@ -52,7 +52,7 @@ def constants() -> dict[str, dict[str, Any]]:
 
 def _own_names(source: str) -> list[str]:
     """The constants that a module defines, not those that it imports."""
-    targets = []
+    targets: list[ast.expr] = []
     for node in ast.parse(source).body:
         targets += (
             node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
@@ -71,8 +71,8 @@ def _plain(value: Any) -> Any:
         items = [_plain(item) for item in value]
         return None if None in items else items
     if isinstance(value, dict):
-        items = {name: _plain(item) for name, item in value.items()}
-        return None if None in items.values() else items
+        named = {name: _plain(item) for name, item in value.items()}
+        return None if None in named.values() else named
     if isinstance(value, bytes):
         return value.decode("latin-1")
     return value if isinstance(value, bool | int | float | str) else None

@@ -21,6 +21,8 @@ SILENT, ERRORS = 4, 3
 onnxruntime.set_default_logger_severity(SILENT)
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+CUDA_OPTIONS = {"use_tf32": "0"}
+"""By itself CUDA rounds what it multiplies to 10 bits, and answers otherwise than the CPU in the third decimal."""
 
 # A run gives back the memory that it took. By itself a session keeps what its largest batch, or the most threads that ever ran
 # it at once, needed: a megabyte a face.
@@ -34,8 +36,9 @@ cv2.setNumThreads(usable_processors())
 class Session:
     """An ONNX model, on CUDA where a run with it succeeds, else on the CPU; may be shared by threads.
 
-    Where CUDA fails later, in the middle of the work, the CPU answers the run that failed and all that follow. A process that
-    is forked opens the model anew when it first needs it.
+    A file whose metadata's `providers` do not name "cuda" stays on the CPU: 8-bit integers are computed otherwise on CUDA, and
+    both are to give the same answers. Where CUDA fails later, in the middle of the work, the CPU answers the run that failed
+    and all that follow. A process that is forked opens the model anew when it first needs it.
 
     Args:
         model: a file name in models/, or a path to any other .onnx file.
@@ -68,14 +71,16 @@ class Session:
 
     def _open(self) -> None:
         data = read_model(self._model)
-        session, self.cuda_problem = None, self._without_cuda
-        if not self._without_cuda:
-            session, self.cuda_problem = _open_on_cuda(data, self._options)
         try:
-            self._session = session or onnxruntime.InferenceSession(data, self._options, providers=[CPU])
+            on_cpu = onnxruntime.InferenceSession(data, self._options, providers=[CPU])
         except Exception as error:
             raise ModelError("model_not_onnx", model=self._model, reason=error) from None
-        self._data = data if session else None
+        session, self.cuda_problem = None, self._without_cuda
+        if not self.cuda_problem and not _may_run_on_cuda(on_cpu):
+            self.cuda_problem = "the file is for the CPU alone, because CUDA computes 8-bit integers otherwise"
+        if not self.cuda_problem:
+            session, self.cuda_problem = _open_on_cuda(data, self._options)
+        self._session, self._data = session or on_cpu, data if session else None
 
     def forget_parents(self) -> None:
         """See `inference.native.forget_in_forks`."""
@@ -120,6 +125,11 @@ def _run(session: onnxruntime.InferenceSession, outputs, feed: dict[str, np.ndar
     return session.run(outputs, feed, RETURN_MEMORY if session.get_providers()[0] == CPU else None)
 
 
+def _may_run_on_cuda(session: onnxruntime.InferenceSession) -> bool:
+    """Whether the file says so, or nothing of it."""
+    return "cuda" in session.get_modelmeta().custom_metadata_map.get("providers", "cuda").split(", ")
+
+
 def _open_on_cuda(
     data: bytes, options: onnxruntime.SessionOptions
 ) -> tuple[onnxruntime.InferenceSession | None, str | None]:
@@ -133,7 +143,9 @@ def _open_on_cuda(
         try:
             onnxruntime.preload_dlls()
             # onnxruntime's own fallback would change a session that other threads are using.
-            session = onnxruntime.InferenceSession(data, options, providers=[CUDA, CPU], enable_fallback=False)
+            session = onnxruntime.InferenceSession(
+                data, options, providers=[(CUDA, CUDA_OPTIONS), CPU], enable_fallback=False
+            )
             if session.get_providers()[0] == CUDA:
                 session.run(None, zeros(session.get_inputs()))
                 return session, None
@@ -151,15 +163,14 @@ def _reason(text: str) -> str:
     return line.removesuffix("\x1b[m")[:300]
 
 
-def zeros(inputs, batch_size: int = 1) -> dict[str, np.ndarray]:
-    """Input for a trial: zeros, with `batch_size` where a size is free."""
-    return {
-        node.name: np.zeros(
-            [size if isinstance(size, int) else batch_size for size in node.shape],
-            np.uint8 if node.type == "tensor(uint8)" else np.float32,
-        )
-        for node in inputs
-    }
+def zeros(inputs, batch_size: int = 1, side: int = 32) -> dict[str, np.ndarray]:
+    """Input for a trial: zeros. Where other sizes than the batch's are free, it is one picture of that side in pixels."""
+    feed = {}
+    for node in inputs:
+        batch, *sizes = [size if isinstance(size, int) else None for size in node.shape]
+        shape = [batch or (1 if None in sizes else batch_size), *(size or side for size in sizes)]
+        feed[node.name] = np.zeros(shape, np.uint8 if node.type == "tensor(uint8)" else np.float32)
+    return feed
 
 
 def _has_nvidia_gpu() -> bool:

@@ -56,7 +56,15 @@ forbid_real_time()  # before there are other threads
 
 PAGE = {"page_address", "chromium"}
 """Fixtures that start the page or a browser, directly or in another."""
-TRAINED = {"trained", "vgg7_run", "trained_age_gender", "small_age_gender", "float32", "train_arguments", "vgg7_arguments"}
+TRAINED = {
+    "trained",
+    "vgg7_run",
+    "trained_age_gender",
+    "small_age_gender",
+    "float32",
+    "train_arguments",
+    "vgg7_arguments",
+}
 """Fixtures of tests in which a network is trained."""
 
 

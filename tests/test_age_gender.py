@@ -43,7 +43,7 @@ class TestEstimator:
     def test_everything_else_works_where_the_model_was_left_out(self, tmp_path, monkeypatch, call, capsys):
         from inference import __main__ as command_line
         from inference import age_gender
-        from webui.client import settings
+        from webui.front import settings
         from webui.server import build_sessions
 
         monkeypatch.setattr(age_gender, "MODELS", tmp_path)

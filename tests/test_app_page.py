@@ -273,6 +273,52 @@ def test_the_camera_ends_when_another_tab_is_opened(page):
     page.wait_for_function("document.querySelector('#ifade-photo .ifade-viewfinder').srcObject === null")
 
 
+# On the device
+
+
+def test_a_visitor_may_have_pictures_analysed_by_the_browser(browser, page_address):
+    """The page remembers it, says so, and sends no picture then."""
+    context = browser.new_context(locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    sent = []
+    page.on("request", lambda request: sent.append((request.method, request.url)))
+    page.goto(page_address)
+    notice = page.locator("#ifade-notice")
+    expect(notice).to_contain_text(text("en", "computed_on_server"))
+    notice.locator("summary").click()
+    expect(notice).to_contain_text(text("en", "kept_on_server", sent=120, left=15, idle=10))
+    with page.expect_navigation():
+        notice.get_by_text(text("en", "compute_device")).click()
+    expect(notice).to_contain_text(text("en", "computed_on_device"))
+    notice.locator("summary").click()
+    expect(notice).to_contain_text(text("en", "kept_on_device"))
+    sent.clear()
+    page.set_input_files(FILE, EXAMPLES / "happy.jpg")
+    expect(cards(page)).to_have_attribute("aria-label", "Face 1: happy")
+    page.reload()
+    page.set_input_files(FILE, EXAMPLES / "sad.jpg")
+    expect(cards(page)).to_have_attribute("aria-label", "Face 1: sad")
+    assert {method for method, address in sent if not address.startswith(("data:", "blob:"))} == {"GET"}
+    with page.expect_navigation():
+        notice.get_by_text(text("en", "compute_server")).click()
+    with page.expect_request("**/analyze?*"):
+        page.set_input_files(FILE, EXAMPLES / "happy.jpg")
+    context.close()
+
+
+def test_a_browser_that_cannot_do_it_is_told_so_and_the_server_does(browser, page_address):
+    context = browser.new_context(locale="en-US")
+    page = context.new_page()
+    page.add_init_script("localStorage['ifade-compute'] = 'device'; WebAssembly.validate = () => false;")
+    page.goto(page_address)
+    expect(page.locator("#ifade-notice")).to_contain_text(text("en", "device_too_old"))
+    expect(page.locator("#ifade-notice")).to_contain_text(text("en", "computed_on_server"))
+    with page.expect_request("**/analyze?*"):
+        page.set_input_files(FILE, EXAMPLES / "happy.jpg")
+    context.close()
+
+
 # Several photos
 
 

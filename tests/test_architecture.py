@@ -44,7 +44,7 @@ def test_reader_of_imports():
     [
         ("inference", {"gradio", "keras", "tensorflow", "training", "export", "webui", "app"}),
         ("training", {"gradio", "tf2onnx", "export", "webui", "app"}),
-        ("export", {"gradio", "webui", "app"}),
+        ("export", {"gradio", "app"}),
         ("webui", {"keras", "tensorflow", "training", "export", "benchmarks", "tests", "app"}),
     ],
 )
@@ -52,6 +52,21 @@ def test_packages(folder, forbidden):
     files = sources(folder)
     assert files
     assert {name: bad for name, text in files.items() if (bad := packages(text, folder) & forbidden)} == {}
+
+
+def test_the_static_site_has_of_the_page_what_needs_no_gradio():
+    users = {
+        name: {part for part in imports(text) if part.startswith("webui")} for name, text in sources("export").items()
+    }
+    assert {name for name, found in users.items() if found} == {"export/site.py"}
+    waiting, seen = {part.rpartition(".")[0] for part in users["export/site.py"]}, set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        found = imports((ROOT / name.replace(".", "/")).with_suffix(".py").read_text("utf-8"))
+        assert not {part for part in found if part.split(".")[0] in ("gradio", "starlette")}, name
+        waiting |= {part.rpartition(".")[0] for part in found if part.startswith("webui.")} - seen
+    assert "webui.front" in seen
 
 
 DOCS = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -80,7 +95,7 @@ def test_the_picture_of_the_ways_is_that_of_the_code():
     asked = re.findall(r'(\w+) -- "([\w./]+)" --> (\w+)', bare)
     chains = [line.split(" --> ") for line in bare.splitlines() if " --> " in line and " -- " not in line]
     arrows = [arrow for chain in chains for arrow in zip(map(str.strip, chain), map(str.strip, chain[1:]))]
-    assert len(asked) == 6 and len(arrows) == 20
+    assert len(asked) == 6 and len(arrows) == 24
     for first, second in ((label.get(first), label.get(second)) for first, second in arrows):
         if first and second:
             text = (ROOT / first).read_text("utf-8")

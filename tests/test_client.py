@@ -9,10 +9,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from webui.client import MODULES, STATIC, DocumentMiddleware, module_routes
+from webui.client import DocumentMiddleware, file_routes
+from webui.front import DEVICE, DEVICE_MODELS, MODULES, STATIC
 
 NODE = shutil.which("node") or Path(playwright.__file__).with_name("driver") / "node"
-NAMES = sorted(file.name for file in STATIC.glob("*.js"))
+NAMES = sorted(file.name for file in MODULES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -32,13 +33,15 @@ def test_every_module_has_what_the_others_take_of_it(browser, page_address):
     page.close()
 
 
-def test_a_browser_asks_whether_a_module_has_changed():
-    client = TestClient(Starlette(routes=module_routes()))
-    assert len(MODULES) == len(NAMES) > 5
-    for path, content in MODULES.items():
+def test_a_browser_asks_whether_a_file_has_changed():
+    client = TestClient(Starlette(routes=file_routes()))
+    files = {f"static/{file.relative_to(STATIC)}": file for file in (*MODULES, *DEVICE)}
+    files |= {f"models/{name}": STATIC.parent.parent / "models" / name for name in DEVICE_MODELS}
+    assert len(NAMES) > 5 and {"static/page.js", "static/device/worker.js", "static/vendor/onnxruntime.js"} < set(files)
+    for path, file in files.items():
         answer = client.get(path)
-        assert answer.content == content == (STATIC / Path(path).name).read_bytes()
-        assert answer.headers["content-type"].startswith("text/javascript")
+        assert answer.content == file.read_bytes(), path
+        assert answer.headers["content-type"].startswith("text/javascript") == (file.suffix == ".js")
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-cache"
         tag = answer.headers["etag"]
@@ -46,8 +49,10 @@ def test_a_browser_asks_whether_a_module_has_changed():
             again = client.get(path, headers={"If-None-Match": known})
             assert again.status_code == 304 and again.content == b"" and again.headers["etag"] == tag
         assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
-    assert len({client.get(path).headers["etag"] for path in MODULES}) == len(MODULES)
+    assert len({client.get(path).headers["etag"] for path in files}) == len(files)
     assert client.get("static/../app.py").status_code == client.get("static/live.html").status_code == 404
+    # A worker is under the policy of its own file, and has to compile networks' code.
+    assert "'wasm-unsafe-eval'" in client.get("static/device/worker.js").headers["content-security-policy"]
 
 
 def test_no_setting_ends_the_element_that_holds_it():
@@ -58,5 +63,5 @@ def test_no_setting_ends_the_element_that_holds_it():
 
     app = DocumentMiddleware(document, {"formula": "</script><script>alert(1)"})
     text = TestClient(app).get("/").text
-    assert text.count("</script>") == 2 and "<script>alert" not in text
-    assert text.index("<base") < text.index("ifade-settings") < text.index("static/page.js")
+    assert text.count("</script>") == 3 and "<script>alert" not in text
+    assert text.index("<base") < text.index("ifade-settings") < text.index("static/page.js'></script>")

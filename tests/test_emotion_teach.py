@@ -13,7 +13,7 @@ from training.emotion.recipes import RECIPES
 from training.emotion.train import EmotionSampler, main
 from training.layers import load_network as load
 
-pytestmark = pytest.mark.usefixtures("float32", "small_vgg7")
+pytestmark = pytest.mark.usefixtures("float32", "small_vgg7", "eagerly")
 
 
 class TestTeacher:

@@ -15,7 +15,7 @@ from training.run import read_history
 OUTPUTS = ["probabilities", "crowd"]
 """The outputs of a network with two heads."""
 
-pytestmark = pytest.mark.usefixtures("float32", "small_vgg7")
+pytestmark = pytest.mark.usefixtures("float32", "small_vgg7", "eagerly")
 
 
 class TestTrainingAndValidation:

@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 import inference.model_files
 import inference.session
 from inference.age_gender import AgeGenderEstimator
-from inference.alignment import align_face, crop_geometry
+from inference.alignment import align_face, crop_geometry, cut_square
 from inference.analyzer import FaceAnalyzer, reading_order
 from inference.detector import FaceDetector
 from inference.drawing import annotate
@@ -164,6 +164,16 @@ def test_coinciding_eyes_still_give_a_crop():
     detection = Detection((10, 10, 50, 50), 0.9, (30, 30), (30, 30))
     assert crop_geometry(detection)[1] >= 20
     assert align_face(np.zeros((60, 60, 3), np.uint8), detection).shape == (48, 48, 3)
+
+
+@pytest.mark.parametrize("border", [cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE])
+def test_colors_are_cut_as_each_of_them_alone_within_and_beyond_the_picture(border):
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (150, 200, 3), np.uint8), (0, 0), 2)
+    for x, y, side, roll in rng.uniform((-60, -60, 20, -3), (260, 210, 400, 3), (50, 4)):
+        colors, _ = cut_square(image, (x, y), side, roll, 48, border)
+        alone = [cut_square(image[..., number], (x, y), side, roll, 48, border)[0] for number in range(3)]
+        assert np.abs(colors.astype(int) - np.dstack(alone)).max() <= 1
 
 
 # Classifier, session, model files

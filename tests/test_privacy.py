@@ -102,6 +102,10 @@ def held(page) -> list:
     return stores + [states.session_data, states.time_last_used]
 
 
+def test_gradios_queue_to_which_nothing_comes_does_not_look_for_calls(page):
+    assert page._queue.stopped
+
+
 def test_no_photo_is_written_to_disk(page, folder, photo):
     """Neither the page's nor a program's."""
     before = {file for file in folder.rglob("*") if file.is_file()}

@@ -169,6 +169,7 @@ class TestStart:
             mean_weights([vgg7_run / "model.keras", tmp_path / "other.keras"])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_what_is_kept_is_the_running_average(vgg7_run, synthetic, tmp_path):
     """The checkpoint goes on with the weights themselves."""
     settings = json.loads((vgg7_run / "run.json").read_text())

@@ -23,12 +23,15 @@ from inference.images import load_image
 from inference.model_files import MODELS
 from inference.native import native_stderr
 from inference.processors import usable_processors
-from inference.providers import MEASURED
+from inference.providers import COMPARED, MEASURED, differences
 from inference.session import CPU, CUDA, Session
 from webui.bodies import Bodies
 from webui.photo import PhotoServer
+from webui.server import LIVE_MODEL, live_model
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+LOOSER = {"activation": 10, "bbox": 10, "kps": 10}
+"""Factors on the tolerance of outputs, by the beginnings of their names, that are logits and cells instead of probabilities."""
 FACES = np.random.default_rng(0).integers(0, 256, (3, 48, 48), np.uint8)
 
 
@@ -140,10 +143,48 @@ def test_the_page_is_told_that_the_gpu_failed():
 def test_why_cuda_is_not_used_is_onnxruntimes_own_reason(monkeypatch):
     if CUDA not in onnxruntime.get_available_providers() or list(Path("/dev").glob("nvidia[0-9]*")):
         pytest.skip("needs an onnxruntime with CUDA and no GPU")
-    assert "no NVIDIA GPU" in Session("emotion_int8.onnx").cuda_problem
+    assert "no NVIDIA GPU" in Session("emotion.onnx").cuda_problem
     monkeypatch.setattr(session_module, "_has_nvidia_gpu", lambda: True)
-    problem = Session("emotion_int8.onnx").cuda_problem
+    problem = Session("emotion.onnx").cuda_problem
     assert re.search(r"lib\w+\.so|CUDA|driver", problem) and "\n" not in problem
+
+
+def test_a_network_of_8_bit_integers_stays_on_the_cpu_where_there_is_a_gpu(monkeypatch):
+    tried = []
+    monkeypatch.setattr(
+        session_module, "_open_on_cuda", lambda *model: tried.append(model) or (None, "none in this test")
+    )
+    for name in ("emotion.onnx", "face_check.onnx", "yunet_n_dynamic.onnx"):
+        assert Session(name).cuda_problem == "none in this test"
+    assert len(tried) == 3
+    for name in ("emotion_int8.onnx", "age_gender.onnx"):
+        session = Session(name)
+        assert session.provider == CPU and session.cuda_problem.startswith("the file is for the CPU alone")
+    assert len(tried) == 3
+
+
+def test_cuda_and_the_cpu_give_the_same_answers():
+    if CUDA not in onnxruntime.get_available_providers() or not Path("/dev/nvidia0").exists():
+        pytest.skip("no NVIDIA GPU, or onnxruntime without CUDA")
+    for name in COMPARED:
+        for output, apart in differences(Session(name), Session(name, cuda=False)).items():
+            looser = next((factor for part, factor in LOOSER.items() if output.startswith(part)), 1)
+            assert apart < 1e-3 * looser, (name, output, apart)
+
+
+def test_differences_tell_two_networks_from_one():
+    exact, again = (Session("emotion.onnx", threads, cuda=False) for threads in (1, 2))
+    assert max(differences(exact, again).values()) < 1e-4
+    assert 1e-3 < differences(exact, Session("emotion_int8.onnx", cuda=False))["probabilities"] < 1
+
+
+def test_frames_of_cameras_are_shown_to_the_float_network_where_it_is_on_cuda():
+    analyzer = FaceAnalyzer()
+    if analyzer.classifier.session.provider == CPU:
+        assert live_model(analyzer) == LIVE_MODEL == "emotion_int8.onnx"
+    put_on_failing_gpu(analyzer.classifier.session)
+    assert live_model(analyzer) == "emotion.onnx"
+    analyzer.detector.close()
 
 
 def test_native_stderr_is_kept_from_the_terminal_and_given(capfd):
@@ -163,7 +204,11 @@ def test_the_command_tells_what_works(run):
             rf"^{re.escape(name)} +CPUExecutionProvider +([\d.]+) +([\d.]+)$", result.stdout, re.MULTILINE
         )
         assert times and all(0 < float(time) < 1000 for time in times.groups())
+    assert all(
+        re.search(rf"^{re.escape(name)} +\S", result.stdout.partition("differences")[2], re.M) for name in COMPARED
+    )
     if not list(Path("/dev").glob("nvidia[0-9]*")):
+        assert result.stdout.count("no CUDA here: ") == len(COMPARED)
         assert "CUDA is not used: " in result.stdout and "requirements-gpu.txt" in result.stdout
 
 

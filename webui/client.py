@@ -1,4 +1,4 @@
-"""What the browser gets of the page itself: its modules, the settings that they know, and the markup of the tabs."""
+"""What the browser gets of the page that Gradio serves: the front's files, and the document with its settings."""
 
 import hashlib
 import json
@@ -7,7 +7,6 @@ import secrets
 from html import escape
 from pathlib import Path
 
-import cv2
 import gradio as gr
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -15,42 +14,29 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from inference import images, tables, video
-from inference.drawing import PERSON_COLORS, shrink
-from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
-from inference.types import ADULT, AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE
-from webui.limits import Limits
+from inference.model_files import MODELS
+from webui.front import (
+    DEVICE,
+    DEVICE_MODELS,
+    EXAMPLES,
+    MODULES,
+    STATIC,
+    introduction,
+    page_texts,
+    tab_markup,
+    thumbnail,
+)
 from webui.policy import content_policy
-from webui.texts import LANGUAGES, language_of, text, texts
-from webui.video import RATES
+from webui.texts import LANGUAGES, language_of, texts
 
-STATIC = Path(__file__).resolve().parent / "static"
-MODEL_CARD = STATIC.parent.parent / "MODEL_CARD.md"
-MODULES = {f"static/{file.name}": file.read_bytes() for file in sorted(STATIC.glob("*.js"))}
-"""ES modules by address relative to the page; `static/page.js` is the one that begins."""
-
-
-def _page_texts(language: str) -> dict[str, str]:
-    """What Gradio's components say, by key."""
-    kept = {
-        "sent": Limits.sent_seconds,
-        "left": Limits.left_seconds,
-        "idle": Limits.idle_seconds // 60,
-        "card": " " + text(language, "model_card") if MODEL_CARD.is_file() else "",
-    }
-    return texts(language, "page_") | {"page_notice": text(language, "page_notice", **kept)}
-
-
-I18N = gr.I18n(**{language: _page_texts(language) for language in LANGUAGES})
+I18N = gr.I18n(**{language: texts(language, "page_") for language in LANGUAGES})
 """Gradio's components choose among these in the browser."""
+TYPES = {".js": "text/javascript", ".gz": "application/gzip", ".onnx": "application/octet-stream"}
 
 
-EXAMPLES = [
-    STATIC.parent.parent / "examples" / f"{name}.jpg"
-    for name in ("astronaut", "meeting", "solvay_1927", "happy", "angry", "sad", "neutral", "cat")
-]
-THUMBNAIL = 144
-"""Shortest side of an example's small picture, in pixels."""
+def tab(name: str) -> gr.HTML:
+    """The markup of a tab."""
+    return gr.HTML(html_template=tab_markup(name), apply_default_css=False, elem_id=f"ifade-{name}")
 
 
 def example_routes() -> list[Route]:
@@ -62,99 +48,44 @@ def example_routes() -> list[Route]:
 
     routes = []
     for file in EXAMPLES:
-        content = file.read_bytes()
-        image = images.load_image(content)
-        height, width = image.shape[:2]
-        small = shrink(image, round(THUMBNAIL * max(width, height) / min(width, height)))
-        encoded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()
-        routes += [route(f"/examples/{file.name}", content), route(f"/examples/small/{file.name}", encoded)]
+        routes.append(route(f"/examples/{file.name}", file.read_bytes()))
+        routes.append(route(f"/examples/small/{file.name}", thumbnail(file)))
     return routes
 
 
-def module_routes() -> list[Route]:
-    """A route for each module. A browser asks each time whether it has changed, so that all are always of one version."""
+def file_routes() -> list[Route]:
+    """A route for each module, and for what a visitor's browser needs to analyse pictures itself. A browser asks each time
+    whether a file has changed, so that all are always of one version, that of the start."""
 
-    def route(path: str, content: bytes) -> Route:
+    def route(path: str, file: Path) -> Route:
+        content = file.read_bytes()
         tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         headers = {"Cache-Control": "no-cache", "ETag": tag, "X-Content-Type-Options": "nosniff"}
+        if path.startswith("static/device/"):  # a worker has the policy of its own file
+            headers["Content-Security-Policy"] = content_policy(["'wasm-unsafe-eval'"])
 
         def serve(request: Request) -> Response:
             # A proxy that compresses makes the tag a weak one.
             known = request.headers.get("if-none-match", "").replace("W/", "").split(", ")
             if tag in known:
                 return Response(status_code=304, headers=headers)
-            return Response(content, 200, headers, "text/javascript")
+            return Response(content, 200, headers, TYPES[file.suffix])
 
         return Route(f"/{path}", serve)
 
-    return [route(path, content) for path, content in MODULES.items()]
-
-
-def settings(coverage: dict[str, float] | None, limits: Limits = Limits()) -> dict:
-    """The labels, limits and constants of Python that the modules use.
-
-    Args:
-        coverage: of how many people the range of years held the age, 0 to 1 by data set; where it is None, age and gender are
-            not offered.
-    """
-    return {
-        "emotions": EMOTIONS,
-        "personColors": PERSON_COLORS,
-        "crowd": [CROWD[column] for column in COLUMNS_IN_CROWD],
-        "notSure": NOT_SURE,
-        "genders": GENDERS,
-        "adult": ADULT,
-        "genderSure": GENDER_SURE,
-        "ageCoverage": AGE_COVERAGE,
-        "measuredCoverage": coverage,
-        "valence": VALENCE,
-        "formula": FORMULA,
-        "neutralZone": NEUTRAL_ZONE,
-        "baselineSeconds": BASELINE_SECONDS,
-        "columns": {column.name: int(column.form[-2]) if column.form else None for column in tables.COLUMNS},
-        "examples": [file.stem for file in EXAMPLES],
-        "photo": {"suffixes": images.SUFFIXES, "megabytes": limits.photo_bytes // 2**20},
-        "video": {
-            "suffixes": video.SUFFIXES,
-            "megabytes": limits.video_bytes // 2**20,
-            "rates": RATES,
-            "rate": video.RATE,
-        },
-    }
-
-
-def language_links() -> gr.HTML:
-    """The page's address in each language; what else is in the address stays."""
-    links = " ".join(f"<a href='?lang={key}' lang='{key}'>{name}</a>" for key, name in LANGUAGES.items())
-    names = " / ".join(LANGUAGES.values())
-    markup = f"<ifade-languages><nav aria-label='{names}'>{links}</nav></ifade-languages>"
-    return gr.HTML(markup, elem_id="ifade-languages")
-
-
-def measured_coverage(metrics: dict) -> dict[str, float]:
-    """Of how many people the range of years held the age, 0 to 1 by data set, where the metrics of an estimator say it."""
-    return {
-        dataset: figures["all"]["coverage"]
-        for dataset, figures in metrics.items()
-        if "coverage" in figures.get("all", {})
-    }
-
-
-def tab(name: str) -> gr.HTML:
-    """The markup of a tab, static/NAME.html, which its module brings to life; Live and Video have static/session.html in it."""
-    markup, session = ((STATIC / f"{file}.html").read_text("utf-8") for file in (name, "session"))
-    markup = markup.replace("SESSION", session.replace("TAB", name))
-    return gr.HTML(html_template=markup, apply_default_css=False, elem_id=f"ifade-{name}")
+    front = [(f"static/{file.relative_to(STATIC).as_posix()}", file) for file in (*MODULES, *DEVICE)]
+    models = [(f"models/{name}", MODELS / name) for name in DEVICE_MODELS]
+    return [route(path, file) for path, file in front + models if file.is_file()]
 
 
 class DocumentMiddleware:
     """Writes the page's modules and their settings, the language with its texts among them, into the document of the page.
 
-    They stand before Gradio's own scripts, which choose their texts by navigator.language alone: static/page.js sets that.
+    They stand before Gradio's own scripts, which choose their texts by navigator.language alone: static/gradio.js sets that.
 
     Args:
         app: what answers with the document.
-        settings: as of `settings`.
+        settings: as of `webui.front.settings`.
     """
 
     def __init__(self, app: ASGIApp, settings: dict):
@@ -190,8 +121,8 @@ class DocumentMiddleware:
 
 
 def _with_modules(document: bytes, language: str, settings: dict) -> bytes:
-    values = json.dumps({"language": language, "texts": texts(language), **settings}).replace("<", "\\u003c")
-    title, description = text(language, "page_introduction").removeprefix("# ").split("\n", 1)
+    values = json.dumps({"language": language, "texts": page_texts(language), **settings}).replace("<", "\\u003c")
+    title, description = introduction(language)
     about = "".join(
         f"<meta {kind}='{name}' content='{escape(words)}'>"
         for kind, name, words in (
@@ -201,11 +132,9 @@ def _with_modules(document: bytes, language: str, settings: dict) -> bytes:
             ("name", "description", description),
         )
     )
-    preloads = "".join(f"<link rel='modulepreload' href='{path}'>" for path in MODULES)
-    begin = (
-        f"<script type='application/json' id='ifade-settings'>{values}</script>{about}{preloads}"
-        "<script type='module' src='static/page.js'></script>"
-    )
+    preloads = "".join(f"<link rel='modulepreload' href='static/{file.name}'>" for file in MODULES)
+    modules = "".join(f"<script type='module' src='static/{name}.js'></script>" for name in ("gradio", "page"))
+    begin = f"<script type='application/json' id='ifade-settings'>{values}</script>{about}{preloads}{modules}"
     # Gradio's words about itself, of which there are several, and a picture elsewhere.
     document = re.sub(rb'<meta\s+(property|name)="(og|twitter):[^>]*>', b"", document)
     document = document.replace(b'lang="en"', f'lang="{language}"'.encode(), 1)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from inference.images import MAX_BYTES
 
+RATES = (2, 5, 10, 25)
+"""Pictures a second that may be asked for of a video."""
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -9,9 +9,12 @@ import anyio
 from webui.limits import Limits
 from webui.periodic import periodically
 
-LARGE_BLOCK = 65536
-"""Blocks of at least so many bytes are the system's again as soon as they are free."""
-M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+LARGE_BLOCK = 2 * 2**20
+"""Blocks of at least so many bytes, as the pixels of photos are, are the system's again as soon as they are free. A camera's
+frames are smaller: the system hands a block over page by page, which took a quarter of a frame's processor time."""
+KEPT = 16 * 2**20
+"""So many bytes may be free at the end of a heap, until `returning_memory` gives them back."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 def return_large_blocks() -> None:
@@ -21,7 +24,9 @@ def return_large_blocks() -> None:
     between small blocks that stay, and the holes that they leave are neither filled nor returned.
     """
     with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        library = ctypes.CDLL(None)
+        library.mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 @contextlib.asynccontextmanager

@@ -19,23 +19,16 @@ from inference.detector import FaceDetector
 from inference.drawing import shrink
 from inference.emotion import LIVE_MODEL, EmotionClassifier
 from inference.images import load_image
+from inference.session import CUDA
 from inference.stream import Stream
 from inference.video_writer import VideoWriter
 from webui.address import Address, known_names, listen, start_server
 from webui.api import Api
 from webui.bodies import Bodies, BodyMiddleware
 from webui.card import model_card
-from webui.client import (
-    I18N,
-    MODEL_CARD,
-    STATIC,
-    DocumentMiddleware,
-    example_routes,
-    measured_coverage,
-    module_routes,
-    settings,
-)
+from webui.client import I18N, DocumentMiddleware, example_routes, file_routes
 from webui.connections import bound_connections
+from webui.front import MODEL_CARD, STATIC, measured_coverage, named_place, settings
 from webui.guard import Guard
 from webui.lifetime import Lifetime
 from webui.limits import Limits
@@ -51,11 +44,14 @@ from webui.video import VideoServer
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 
 
-def build_sessions(limits: Limits = Limits()) -> SessionServer:
+def live_model(analyzer: FaceAnalyzer) -> str:
+    """The network that frames of cameras are shown to: where that of photos is on CUDA the same, which costs nothing there."""
+    return "emotion.onnx" if analyzer.classifier.session.provider == CUDA else LIVE_MODEL
+
+
+def build_sessions(limits: Limits = Limits(), model: str = LIVE_MODEL) -> SessionServer:
     """The sessions of Live and Video. Frames of several visitors are worked on at the same time, so each has one thread."""
-    analyzer = FaceAnalyzer(
-        FaceDetector(threads=1), EmotionClassifier(LIVE_MODEL, threads=1), find_estimator(threads=1)
-    )
+    analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(model, threads=1), find_estimator(threads=1))
     return SessionServer(SessionStore(lambda: Stream(analyzer), limits))
 
 
@@ -109,7 +105,7 @@ def launch(
     lifetime = build_lifetime(analyzer, photos, sessions, live, video)
     servers = (photos, Api(photos, bodies, limits), sessions, live, video, lifetime)
     routes = [route for server in servers for route in server.routes()]
-    routes += module_routes() + example_routes() + api_routes(page, EXAMPLE)
+    routes += file_routes() + example_routes() + api_routes(page, EXAMPLE)
     if MODEL_CARD.is_file():
         card = HTMLResponse(model_card(MODEL_CARD))
         routes.append(Route("/model-card", lambda request: card))
@@ -127,7 +123,7 @@ def launch(
     middleware = [
         Middleware(PolicyMiddleware),
         Middleware(lifetime.gate),
-        Middleware(DocumentMiddleware, settings=settings(coverage, limits)),
+        Middleware(DocumentMiddleware, settings=settings(coverage, limits, start=named_place(os.environ))),
         Middleware(BodyMiddleware, limits=limits),
         Middleware(Guard, own=routes, address=address, names=known_names(os.environ), proxies=limits.proxies),
     ]
@@ -148,6 +144,7 @@ def launch(
         ssr_mode=False,
         **{"prevent_thread_lock": True, **options},
     )
+    page._queue.close()  # it would look for calls every millisecond, and none comes to it: see webui.api
     bound_connections(page.server, limits)
     if to_the_end:
         lifetime.end_when_told(page, video.close)

@@ -28,6 +28,7 @@ from inference.tables import moment_rows
 from inference.video import RATE, VideoError, VideoFrame, VideoReader
 from webui.http import Refusal, guarded, json_response, wants_age_gender
 from webui.language import request_language
+from webui.limits import RATES
 from webui.periodic import periodically
 from webui.session_routes import SessionServer
 from webui.sessions import Session
@@ -36,8 +37,6 @@ from webui.texts import PageError
 from webui.visitors import visitor
 
 PREFIX = "/video"
-
-RATES = (2, 5, 10, 25)
 
 
 class VideoJob:

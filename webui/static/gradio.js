@@ -1,6 +1,7 @@
-// What Gradio says in English whatever the language is: the texts whose keys are its words.
+// The page's language for Gradio, before whose own script this must come: that chooses by navigator.language. What it says in
+// English whatever the language is are the texts whose keys are its words.
 
-import {t, texts} from "./language.js";
+import {language, t, texts} from "./language.js";
 
 function inLanguage(words) {
   const trimmed = words.trim(),
@@ -21,9 +22,8 @@ function translateNode(node) {
   if (!node.matches?.("script, style")) node.childNodes.forEach(translateNode);
 }
 
-export function speakForGradio() {
-  new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(translateNode))).observe(
-    document,
-    {childList: true, subtree: true},
-  );
-}
+Object.defineProperty(navigator, "language", {value: language});
+new MutationObserver((changes) => changes.forEach(({addedNodes}) => addedNodes.forEach(translateNode))).observe(
+  document,
+  {childList: true, subtree: true},
+);

@@ -10,8 +10,7 @@ import {makePanel} from "./panel.js";
 import {SETTINGS} from "./settings.js";
 
 const MAX_SIDE = 640,
-  MIN_SIDE = 256,
-  JPEG_QUALITY = 0.7;
+  MIN_SIDE = 256;
 const SLOW = 280,
   FAST = 180; // milliseconds of an exchange, above and below which frames become smaller and larger
 const LONGEST_WAIT = 3000,
@@ -70,7 +69,7 @@ export function mountLive(element) {
     },
   };
 
-  // Talking to the server
+  // The session
 
   async function openSession(resume) {
     const answer = await session.start(resume);
@@ -213,20 +212,6 @@ export function mountLive(element) {
     freshFrame = false;
   }
 
-  const shot = document.createElement("canvas");
-
-  // The picture as JPEG, scaled down to `side`.
-  function takePicture() {
-    const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight));
-    const width = Math.round(video.videoWidth * scale),
-      height = Math.round(video.videoHeight * scale);
-    if (shot.width !== width || shot.height !== height) Object.assign(shot, {width, height});
-    shot.getContext("2d").drawImage(video, 0, 0, width, height);
-    return new Promise((done, failed) =>
-      shot.toBlob((blob) => (blob ? done(blob) : failed(new Error("no picture"))), "image/jpeg", JPEG_QUALITY),
-    );
-  }
-
   async function loop(mine) {
     let failures = 0;
     while (mine === run) {
@@ -240,20 +225,13 @@ export function mountLive(element) {
         }
         const taken = performance.now(),
           now = performance.timeOrigin + taken;
-        const camera = `${video.videoWidth}x${video.videoHeight}`,
-          picture = await takePicture();
-        const sent = performance.now();
-        const answer = await session.frame(picture, {
-          seconds: now / 1000,
-          camera,
-          ageGender: find("age-gender").checked,
-        });
+        const answer = await session.frame(video, {side, seconds: now / 1000, ageGender: find("age-gender").checked});
         if (mine !== run) return;
         if (!stream) continue; // unplugged meanwhile
         const got = performance.now();
         takeAnswer(answer, taken);
         origin = now - 1000 * answer.seconds;
-        adapt(got - sent);
+        adapt(got - taken);
         measured.push(got - taken);
         if (measured.length > 5000) measured.shift();
         exchanges.push([got, got - taken]);

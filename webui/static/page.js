@@ -1,20 +1,20 @@
-// The page's beginning: it must come before Gradio's own script, which chooses its language by navigator.language.
+// The page's beginning.
 
 import {watchFiles} from "./files.js";
-import {speakForGradio} from "./gradio.js";
 import {language} from "./language.js";
 import {mountLive} from "./live.js";
+import {mountCompute, mountNotice} from "./notice.js";
 import {mountPhoto} from "./photo.js";
 import {mountVideo} from "./video.js";
 
-Object.defineProperty(navigator, "language", {value: language});
-speakForGradio();
 watchFiles();
 
 // Gradio puts the tabs' markup into the document late, and may do so again: each of these elements comes to life as it comes.
 const PARTS = {
+  "ifade-compute": mountCompute,
   "ifade-languages": markLanguage,
   "ifade-live": mountLive,
+  "ifade-notice": mountNotice,
   "ifade-photo": mountPhoto,
   "ifade-video": mountVideo,
 };
@@ -56,7 +56,7 @@ const tabOf = (name) => document.querySelector(`[role=tab][data-tab-id="${CSS.es
 async function openNamedTab() {
   const name = location.hash.slice(1);
   for (let frames = 0; name && frames < 300; frames++) {
-    // until Gradio's buttons are there and heed clicks
+    // until the buttons are there and heed clicks
     const tab = tabOf(name);
     if (tab?.ariaSelected === "true") return;
     tab?.click();

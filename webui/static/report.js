@@ -121,12 +121,7 @@ export function savePage(source, report, percent, settings) {
   const tables = make("div");
   renderReport(tables, report, percent);
   const figures =
-    report.curve.length < 2
-      ? []
-      : [
-          makeFigure(t("satisfaction"), satisfactionView(report.curve, percent), report),
-          makeFigure(t("emotions_of", {who: t("room_title")}), emotionsView("room"), report),
-        ];
+    report.curve.length < 2 ? [] : viewsOf(report, percent).map(([caption, view]) => makeFigure(caption, view, report));
   body.append(
     make("h1", {text: source}),
     make("p", {text: t("report_made", {date})}),
@@ -166,24 +161,60 @@ const PAGE_STYLE = `
   @page { size: A4 landscape; margin: 14mm; } @media print { body { margin: 0; max-width: none; padding: 0; print-color-adjust: exact; } }
 `;
 
-// A curve as a picture in the page itself, on white whatever the colors of the page are now.
-function makeFigure(caption, view, report) {
-  const canvas = document.createElement("canvas"),
-    width = 960,
-    height = 300,
-    to = Math.max(report.to ?? 0, 2);
-  const ink = {text: "#27272a", paper: "#fff", grid: "#d4d4d8", accent: "#c2410c", font: "system-ui, sans-serif"};
+// On white, whatever the colors of the page are now.
+const INK = {text: "#27272a", paper: "#fff", grid: "#d4d4d8", accent: "#c2410c", font: "system-ui, sans-serif"};
+
+const viewsOf = (report, percent) => [
+  [t("satisfaction"), satisfactionView(report.curve, percent)],
+  [t("emotions_of", {who: t("room_title")}), emotionsView("room")],
+];
+
+function drawView(canvas, view, report, width, height) {
+  const to = Math.max(report.to ?? 0, 2),
+    points = pointsWithin(report.curve, 0, to);
   const context = prepareCanvas(canvas, width, height, 2);
-  drawCurve(context, {
-    width,
-    height,
-    view,
-    points: pointsWithin(report.curve, 0, to),
-    from: 0,
-    to,
-    markers: report.markers,
-    ink,
+  drawCurve(context, {width, height, view, points, from: 0, to, markers: report.markers, ink: INK});
+}
+
+// Both curves as one picture, each with its names: a PNG.
+export function reportPicture(report) {
+  const width = 960,
+    height = 300,
+    head = 60; // CSS pixels
+  const views = viewsOf(report, false),
+    canvas = make("canvas"),
+    curve = make("canvas");
+  const context = prepareCanvas(canvas, width, views.length * (head + height), 2);
+  context.fillStyle = INK.paper;
+  context.fillRect(0, 0, width, views.length * (head + height));
+  context.textBaseline = "middle";
+  views.forEach(([caption, view], place) => {
+    const top = place * (head + height);
+    context.fillStyle = INK.text;
+    context.font = `600 16px ${INK.font}`;
+    context.fillText(caption, 10, top + 20);
+    context.font = `13px ${INK.font}`;
+    let left = 10;
+    for (const {name, color} of view.lines) {
+      context.fillStyle = color ?? INK.text;
+      context.fillRect(left, top + 44, 14, 4);
+      context.fillStyle = INK.text;
+      context.fillText(name, left + 20, top + 46);
+      left += context.measureText(name).width + 38;
+    }
+    if (report.curve.length < 2) return;
+    drawView(curve, view, report, width, height);
+    context.drawImage(curve, 0, top + head, width, height);
   });
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
+}
+
+// A curve as a picture in the page itself.
+function makeFigure(caption, view, report) {
+  const canvas = make("canvas"),
+    width = 960,
+    height = 300;
+  drawView(canvas, view, report, width, height);
   return make(
     "figure",
     {},
@@ -192,7 +223,7 @@ function makeFigure(caption, view, report) {
     make(
       "ul",
       {},
-      ...view.lines.map((line) => make("li", {text: line.name, style: `--line: ${line.color ?? ink.text}`})),
+      ...view.lines.map((line) => make("li", {text: line.name, style: `--line: ${line.color ?? INK.text}`})),
     ),
   );
 }

@@ -1,0 +1,210 @@
+"""How fast the static site is, whose answers the browser works out itself.
+
+    python -m benchmarks.browser [--seconds S] --docs
+
+Writes the site into a temporary folder, serves it as files, and drives it in headless Chromium on this machine: how long it takes
+until its networks are loaded, over a line of LINE_MBIT and from a warm cache, and what was sent for that; how many frames of a
+camera (640x480, 30 a second) it answers with one and with six faces in view, and how late; a photo of 12 megapixels; how long the
+page itself stood still; and the memory of the browser's processes that have to do with it. Nothing else should be running.
+"""
+
+import argparse
+import contextlib
+import json
+import tempfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.camera import camera_arguments, moving_faces, write_video
+from benchmarks.results import write_result
+from benchmarks.screenshot import CHROMIUM_ARGUMENTS, ROOT, find_chromium
+from benchmarks.speed import processor
+from export import site
+from inference.processors import usable_processors
+
+LINE_MBIT = 20
+WARM_UP = 5.0
+"""The first seconds of a camera are not counted."""
+READY = "() => performance.getEntriesByName('ifade-ready')[0]?.startTime"
+BLOCKS = """
+  window.blocks = [];
+  new PerformanceObserver((list) => blocks.push(...list.getEntries().map((entry) => entry.duration)))
+    .observe({type: "longtask", buffered: true});
+"""
+"""The page's own tasks of more than 50 milliseconds."""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def served_folder(folder: Path) -> Iterator[str]:
+    """Serve a folder as `python -m http.server` does, on a free port; yields its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def measure(seconds: float) -> dict:
+    """All of it, with so many seconds of each camera."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = find_chromium()
+    if chromium is None:
+        raise SystemExit("error: no Chromium found: install it, or name it in CHROMIUM.")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        files = site.write(folder / "site")
+        address = stack.enter_context(served_folder(folder / "site"))
+        playwright = stack.enter_context(sync_playwright())
+        found = {"processor": processor(), "processors": usable_processors(), "seconds": seconds}
+        found["site_mb"] = round(sum(map(len, files.values())) / 1e6, 1)
+        for faces in (1, 6):
+            write_video(folder / "camera.y4m", moving_faces(faces))
+            arguments = [*CHROMIUM_ARGUMENTS, *camera_arguments(folder / "camera.y4m")]
+            with contextlib.closing(playwright.chromium.launch(executable_path=chromium, args=arguments)) as browser:
+                if faces == 1:
+                    found |= _start(browser, address)
+                    found |= _photo(browser, address, folder)
+                found[f"live_{faces}"] = _live(browser, address, seconds)
+        return found
+
+
+def _start(browser, address: str) -> dict:
+    context = browser.new_context()
+    page = context.new_page()
+    client = context.new_cdp_session(page)
+    client.send("Network.enable")
+    line = {"offline": False, "latency": 20, "downloadThroughput": LINE_MBIT * 125_000, "uploadThroughput": -1}
+    client.send("Network.emulateNetworkConditions", line)
+    page.goto(address)
+    page.wait_for_function(READY, timeout=120_000)
+    cold = page.evaluate(READY)
+    sizes = page.evaluate("performance.getEntriesByType('resource').map((entry) => [entry.name, entry.transferSize])")
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    client.send("Network.emulateNetworkConditions", line | {"downloadThroughput": -1, "latency": 0})
+    worker = page.workers[0].evaluate(
+        "performance.getEntriesByType('resource').reduce((sum, entry) => sum + entry.transferSize, 0)"
+    )
+    warm = []
+    for _ in range(5):
+        page.reload()
+        page.wait_for_function(READY, timeout=120_000)
+        warm.append(page.evaluate(READY))
+    context.close()
+    return {
+        "ready_line_ms": round(cold),
+        "ready_warm_ms": round(float(np.median(warm))),
+        "transfer_mb": round((sum(size for _, size in sizes) + worker) / 1e6, 2),
+    }
+
+
+def _photo(browser, address: str, folder: Path) -> dict:
+    photo = cv2.resize(cv2.imread(str(ROOT / "examples" / "meeting.jpg")), (4000, 3000), interpolation=cv2.INTER_CUBIC)
+    cv2.imwrite(str(folder / "photo.jpg"), photo)
+    page = browser.new_context().new_page()
+    page.goto(address)
+    page.wait_for_function(READY)
+    times = []
+    for _ in range(5):
+        page.evaluate("""() => { window.answered = new Promise((done) => {
+          document.querySelector("#ifade-photo .ifade-photo-file").addEventListener("change", () => {
+            const started = performance.now(), status = document.querySelector("#ifade-photo .ifade-photo-status");
+            const watch = new MutationObserver(() => {
+              if (!/found/.test(status.textContent)) return;
+              watch.disconnect();
+              done(performance.now() - started);
+            });
+            watch.observe(status, {childList: true, characterData: true, subtree: true});
+          }, {once: true}); }); }""")
+        page.set_input_files("#ifade-photo .ifade-photo-file", folder / "photo.jpg")
+        times.append(page.evaluate("answered"))
+        page.click("#ifade-photo .ifade-remove")
+    page.context.close()
+    return {"photo_12_megapixels_ms": round(float(np.median(times)))}
+
+
+def _live(browser, address: str, seconds: float) -> dict:
+    context = browser.new_context(permissions=["camera"])
+    page = context.new_page()
+    page.add_init_script(BLOCKS)
+    page.goto(f"{address}#live")
+    page.wait_for_function(READY)
+    page.click("#ifade-live .ifade-start")
+    page.wait_for_timeout(1000 * WARM_UP)
+    start = page.evaluate("() => { ifadeLive.take(); blocks.length = 0; return performance.now(); }")
+    memory = _memory_mb(browser)
+    page.wait_for_timeout(1000 * seconds)
+    end, latencies, blocks = page.evaluate("() => [performance.now(), ifadeLive.take(), blocks]")
+    found = {
+        "fps": round(1000 * len(latencies) / (end - start), 1),
+        "latency_ms": [round(float(value), 1) for value in np.percentile(latencies, [50, 95, 100])],
+        "longest_block_ms": round(max(blocks, default=0)),
+        "people": page.locator("#ifade-live .ifade-card").count(),
+        "memory_mb": [memory, _memory_mb(browser)],
+    }
+    context.close()
+    return found
+
+
+def _memory_mb(browser) -> int:
+    """What the processes hold that show pages, each shared part by its share."""
+    session = browser.new_browser_cdp_session()
+    processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    session.detach()
+    rollups = [Path(f"/proc/{each['id']}/smaps_rollup").read_text() for each in processes if each["type"] == "renderer"]
+    return round(sum(int(text.split("Pss:")[1].split()[0]) for text in rollups) / 1024)
+
+
+def to_markdown(result: dict) -> str:
+    """The page."""
+    lines = [
+        f"The site of `python -m export.site` in headless Chromium on {result['processor']}, {result['processors']} cores, without a "
+        "graphics processor. A frame's latency counts from taking the picture to having its answer. A fake camera shows the example "
+        "photograph moved about.",
+        "",
+        "| | measured |",
+        "|---|---|",
+        f"| networks loaded, first visit over {LINE_MBIT} Mbit/s | {result['ready_line_ms'] / 1000:.1f} s |",
+        f"| networks loaded, later visits | {result['ready_warm_ms'] / 1000:.1f} s |",
+        f"| sent for that | {result['transfer_mb']:.1f} MB |",
+        f"| the whole site, with what is loaded when it is needed | {result['site_mb']:.1f} MB |",
+        f"| a photo of 12 megapixels, from choosing it to its answer | {result['photo_12_megapixels_ms'] / 1000:.2f} s |",
+        "",
+        "| faces in view | frames a second | latency p50, p95, max (ms) | longest stop of the page (ms) | memory of the pages at the "
+        f"start and after {result['seconds']:g} s (MB) |",
+        "|---|---|---|---|---|",
+    ]
+    for faces in (1, 6):
+        live = result[f"live_{faces}"]
+        latency = ", ".join(f"{value:.0f}" for value in live["latency_ms"])
+        block = live["longest_block_ms"] or "under 50"
+        lines.append(
+            f"| {live['people']} | {live['fps']} | {latency} | {block} | {' and '.join(map(str, live['memory_mb']))} |"
+        )
+    lines += ["", "Written by `python -m benchmarks.browser --docs`."]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.browser", description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60, help="of each camera, after the warm-up")
+    parser.add_argument("--docs", action="store_true", help="write docs/results/browser.md")
+    args = parser.parse_args()
+    result = measure(args.seconds)
+    print(json.dumps(result, indent=2))
+    if args.docs:
+        write_result("browser", "The static site in a browser", to_markdown(result), result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Copy what the page's worker runs on in a browser from npm to webui/static/vendor: python -m export.runtimes
+
+package.json and package-lock.json name the versions. To take newer ones, change package.json and call
+
+    npm install --package-lock-only --omit-lockfile-registry-resolved
+
+The copies are part of this repository, so that serving the page, or building its static site, needs neither Node nor npm.
+"""
+
+import argparse
+import gzip
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENDOR = ROOT / "webui" / "static" / "vendor"
+CHECKSUMS = VENDOR / "SHA256SUMS"
+FILES = {
+    "onnxruntime.js": "onnxruntime-web/dist/ort.wasm.bundle.min.mjs",
+    "onnxruntime.wasm.gz": "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
+    "mediabunny.js": "mediabunny/dist/bundles/mediabunny.min.mjs",
+    "libheif.js": "libheif-js/libheif-wasm/libheif-bundle.mjs",
+}
+"""By the name that the worker loads; one that ends in .gz is compressed, which not every server of files does."""
+
+
+def contents(packages: Path) -> dict[str, bytes]:
+    """The files of FILES as they are served, from a folder node_modules."""
+    found = {}
+    for name, source in FILES.items():
+        data = (packages / source).read_bytes()
+        if name.endswith(".gz"):
+            data = gzip.compress(data, 9, mtime=0)
+        else:  # the maps of their sources are left behind
+            data = re.sub(rb"\n//# sourceMappingURL=\S+\s*$", b"\n", data)
+        found[name] = data
+    return found
+
+
+def checksums(files: dict[str, bytes]) -> str:
+    """Lines as the command sha256sum writes and reads them."""
+    return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
+
+
+def main() -> int:
+    argparse.ArgumentParser(prog="python -m export.runtimes", description=__doc__.splitlines()[0]).parse_args()
+    npm = shutil.which("npm")
+    if npm is None:
+        print("error: npm was not found; it comes with Node.", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(ROOT / name, folder)
+        # Nothing of the packages is run.
+        install = [npm, "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
+        if subprocess.run(install, cwd=folder).returncode:
+            print("error: npm could not fetch the packages of package-lock.json.", file=sys.stderr)
+            return 1
+        files = contents(Path(folder) / "node_modules")
+    VENDOR.mkdir(exist_ok=True)
+    for name, data in files.items():
+        (VENDOR / name).write_bytes(data)
+        print(f"{VENDOR / name}: {len(data) / 2**20:.2f} MB")
+    CHECKSUMS.write_text(checksums(files))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

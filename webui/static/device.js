@@ -1,0 +1,196 @@
+// The answers of exchange.js from this device: a worker of the browser works them out, and nothing is sent anywhere.
+
+import {sentence, t} from "./language.js";
+import {giveUpDevice, problem} from "./place.js";
+import {Refusal} from "./refusal.js";
+import {reportPicture} from "./report.js";
+import {SETTINGS} from "./settings.js";
+
+const LOADING = 120000,
+  PHOTO_TIMEOUT = 120000,
+  FRAME_TIMEOUT = 15000,
+  TIMEOUT = 60000; // milliseconds after which the worker is taken for stuck, and replaced
+const STATUS = {session_ended: 404, not_loaded: 503}; // of what is said where the worker ends
+const MOST_DEATHS = 2; // of workers, one after the other without an answer between
+
+let worker = null,
+  ready = null, // a promise: its networks are loaded
+  opened = false,
+  deaths = 0,
+  number = 0;
+const asked = new Map(); // by number: {method, done, failed, dies, timer}
+
+function begin() {
+  worker = new Worker(new URL("device/worker.js", import.meta.url), {type: "module"});
+  worker.addEventListener("message", ({data}) => take(data));
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    replace(opened); // a module that could not be fetched is no fault of the device
+  });
+  opened = false;
+  ready = call("open", [SETTINGS.device], {timeout: LOADING, dies: "not_loaded"}).then(() => {
+    opened = true;
+    performance.mark("ifade-ready"); // for whoever measures
+  });
+  ready.catch(() => {}); // whoever asks for something is told
+}
+
+function take({id, answer, error}) {
+  const {method, done, failed} = asked.get(id) ?? {};
+  if (!method) return;
+  settle(id);
+  if (!error) {
+    if (method !== "open") deaths = 0;
+    return done(answer);
+  }
+  if (error.memory) {
+    failed(new Refusal(422, sentence({code: "picture_memory"})));
+    return replace(true); // what it holds is not to be relied on any more
+  }
+  if (error.code === "not_loaded") end(); // it is tried anew when it is needed
+  failed(new Refusal(error.status, sentence(error)));
+}
+
+function settle(id) {
+  clearTimeout(asked.get(id).timer);
+  asked.delete(id);
+}
+
+function end() {
+  worker?.terminate();
+  worker = ready = null;
+}
+
+// The worker has died or hangs: a new one takes its place when it is needed, and what it worked on is told so.
+function replace(isDeath) {
+  end();
+  for (const [id, {failed, dies}] of [...asked]) {
+    settle(id);
+    failed(new Refusal(STATUS[dies] ?? 422, sentence({code: dies})));
+  }
+  if (isDeath && ++deaths >= MOST_DEATHS) giveUpDevice();
+}
+
+// dies: what is said where the worker ends meanwhile. slow: what is said where it takes too long.
+function call(method, args, {timeout = TIMEOUT, dies = "session_ended", slow = dies, transfer = []} = {}) {
+  const id = ++number;
+  return new Promise((done, failed) => {
+    const late = () => {
+      asked.get(id).dies = slow;
+      replace(true);
+    };
+    asked.set(id, {method, done, failed, dies, timer: setTimeout(late, timeout)});
+    worker.postMessage({id, method, args}, transfer);
+  });
+}
+
+async function ask(method, args, options = {}) {
+  if (problem === "browser_too_old") throw new Refusal(501, t(problem));
+  if (!worker) begin();
+  await ready;
+  options.signal?.throwIfAborted();
+  return call(method, args, options);
+}
+
+// See server.js; `turn` is nobody's here.
+export function photo(blob, {ageGender, picture, why, signal}) {
+  const options = {timeout: PHOTO_TIMEOUT, dies: "picture_decoder_ended", slow: "picture_slow", signal};
+  return ask("photo", [blob, {ageGender, picture, why}], options);
+}
+
+export const photosAhead = async () => null;
+
+// What the worker says of a video by codes, in sentences.
+const saying = (answer) => ({
+  ...answer,
+  error: answer.error && sentence(answer.error),
+  incomplete: answer.incomplete && sentence(answer.incomplete),
+});
+
+// See server.js. The session is in the worker, and ends with the page.
+export class Session {
+  token = null;
+
+  #ask(method, args = [], options = {}) {
+    return ask(method, [this.token, ...args], options);
+  }
+
+  async start() {
+    this.token = null;
+    const answer = await ask("start", []);
+    this.token = answer.session;
+    return answer;
+  }
+
+  async frame(video, {side, seconds, ageGender}) {
+    const width = video.videoWidth,
+      scale = Math.min(1, side / Math.max(width, video.videoHeight));
+    const size = {
+      resizeWidth: Math.round(width * scale),
+      resizeHeight: Math.round(video.videoHeight * scale),
+      resizeQuality: "medium",
+    };
+    const picture = await (scale < 1 ? createImageBitmap(video, size) : createImageBitmap(video));
+    const options = {timeout: FRAME_TIMEOUT, transfer: [picture]};
+    return this.#ask("frame", [picture, {seconds, width, height: video.videoHeight, ageGender}], options);
+  }
+
+  // The file is read where it lies.
+  async video(file, {rate, ageGender, onProgress}) {
+    onProgress(file.size, file.size);
+    const options = {dies: "video_decoder_ended", slow: "video_slow"};
+    return saying(await this.#ask("video", [file, {rate: Number(rate), ageGender}], options));
+  }
+
+  async progress() {
+    return saying(await this.#ask("progress"));
+  }
+  stop() {
+    return this.#ask("stop");
+  }
+  mark(label, seconds) {
+    return this.#ask("mark", [{label, seconds}]);
+  }
+  relabel(id, label) {
+    return this.#ask("mark", [{id, label}]);
+  }
+  unmark(id) {
+    return this.#ask("unmark", [{id}]);
+  }
+  weights(weights) {
+    return this.#ask("weights", [{weights}]);
+  }
+  baseline(on, seconds) {
+    return this.#ask("baseline", [{on, seconds}]);
+  }
+  curve() {
+    return this.#ask("curve");
+  }
+  report() {
+    return this.#ask("report");
+  }
+  frames() {
+    return this.#ask("frames");
+  }
+
+  async reportFile(name) {
+    if (name === "report.png") return reportPicture(await this.report());
+    if (name === "report.json") return this.report();
+    return this.#ask("csv", [{decimalComma: (0.5).toLocaleString().includes(",")}]);
+  }
+
+  async delete() {
+    const answer = await this.#ask("delete");
+    this.token = null;
+    return answer;
+  }
+
+  leave() {} // the worker ends with the page
+}
+
+// The networks are on their way before somebody needs them; ends when they are there.
+export async function prepare() {
+  if (problem === "browser_too_old") return;
+  if (!worker) begin();
+  await ready;
+}

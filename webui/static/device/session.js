@@ -1,0 +1,246 @@
+// What webui/photo.py, live.py, video.py and session_routes.py answer, by the names of exchange.js.
+
+import * as ort from "../vendor/onnxruntime.js";
+import {FaceAnalyzer} from "./analyzer.js";
+import {decode, findFormat, ImageError, pixelsOf} from "./decoding.js";
+import {DetectorError} from "./detector.js";
+import {modelBytes, runtimeCode} from "./files.js";
+import * as told from "./report.js";
+import {IfadeError} from "./sentences.js";
+import {Stream} from "./stream.js";
+import {FrameTable, momentRows} from "./tables.js";
+
+const SHOWN_PIXELS = 1600, // longest side of a photo that the page cannot decode itself
+  JPEG_QUALITY = 0.9;
+
+// A refusal whose status is not 422.
+class SessionError extends IfadeError {
+  constructor(status, code, values) {
+    super(code, values);
+    this.status = status;
+  }
+}
+
+// limits: of webui/limits.py.
+export async function openAnswers(limits) {
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = await runtimeCode();
+  const analyzer = await FaceAnalyzer.open({runtime: ort, models: modelBytes, live: true});
+  const sessions = new Map();
+  let turn = Promise.resolve(); // networks work for one after the other
+
+  function inTurn(work) {
+    const done = turn.then(work);
+    turn = done.catch(() => {});
+    return done;
+  }
+
+  function sessionOf(token) {
+    const session = sessions.get(token);
+    if (!session) throw new SessionError(404, "session_ended");
+    return session;
+  }
+
+  async function readVideo(session, {reader, ageGender}) {
+    const job = session.video;
+    try {
+      for await (const {image, seconds} of reader.frames()) {
+        if (job.stopping) break;
+        if (seconds > 60 * limits.videoMinutes) {
+          job.error = new IfadeError("video_cut", {minutes: limits.videoMinutes});
+          job.state = "done";
+          break;
+        }
+        try {
+          const moment = await inTurn(() => session.stream.add(image, seconds, {ageGender}));
+          session.rows.add(momentRows(moment));
+          session.seconds = moment.seconds;
+        } catch (error) {
+          if (!(error instanceof DetectorError)) throw error;
+          job.error = new IfadeError("frames_lost", {count: session.stream.lost});
+        }
+      }
+    } catch (error) {
+      job.error = error.code ? error : new IfadeError("no_answer");
+      if (!error.code) console.error(error);
+    } finally {
+      reader.close();
+      session.stream.timeline.finished = true;
+      if (job.state === "reading") job.state = reader.finished ? "done" : "stopped";
+    }
+  }
+
+  return {
+    async photo(blob, {ageGender, picture, why}) {
+      let image;
+      try {
+        image = await decode(blob);
+      } catch (error) {
+        throw error.code === "photo_is_video" ? new ImageError("video_in_photo") : error;
+      }
+      const result = await inTurn(() => analyzer.analyze(image, {ageGender}));
+      const answer = result.toDict();
+      if (picture) answer.picture = await dataUrl(shrink(canvasOf(image), SHOWN_PIXELS), "image/jpeg");
+      if (why)
+        for (const [place, face] of result.faces.entries())
+          answer.faces[place].crop = await dataUrl(canvasOf(greyPicture(face.crop)), "image/png");
+      return answer;
+    },
+
+    start() {
+      const token = crypto.randomUUID();
+      const session = {stream: new Stream(analyzer), rows: new FrameTable(), origin: null, seconds: 0, video: null};
+      sessions.set(token, session);
+      return {session: token, resumed: false, ...stateOf(session)};
+    },
+
+    async frame(token, bitmap, {seconds: now, width, height, ageGender}) {
+      const started = performance.now(),
+        session = sessionOf(token);
+      const image = pixelsOf(bitmap);
+      bitmap.close();
+      session.origin ??= now;
+      // A clock that is set back, or two frames of the same moment, must not stop the stream.
+      const {timeline} = session.stream;
+      session.seconds = Math.max(now - session.origin, session.seconds + 1e-3 * (timeline.frames > 0));
+      const moment = await inTurn(() => session.stream.add(image, session.seconds, {width, ageGender}));
+      session.rows.add(momentRows(moment));
+      return told.frameAnswer(moment, {width, height}, performance.now() - started);
+    },
+
+    async video(token, file, {rate, ageGender}) {
+      const session = sessionOf(token);
+      const {VideoReader} = await import("./video.js").catch(() => {
+        throw new SessionError(503, "not_loaded");
+      });
+      let reader;
+      try {
+        reader = await VideoReader.open(file, {rate, longest: limits.videoLongest, maxPixels: limits.videoPixels});
+      } catch (error) {
+        throw error.code === "video_unknown" && (await isPicture(file)) ? new IfadeError("photo_in_video") : error;
+      }
+      if (reader.duration > 60 * limits.videoMinutes) {
+        reader.close();
+        throw new IfadeError("video_too_long", {minutes: limits.videoMinutes});
+      }
+      session.video = {state: "reading", stopping: false, error: null, reader};
+      readVideo(session, {reader, ageGender});
+      return progressOf(session);
+    },
+
+    progress: (token) => progressOf(sessionOf(token)),
+
+    stop(token) {
+      const {video} = sessionOf(token);
+      if (video) video.stopping = true;
+      return {};
+    },
+
+    mark(token, {label, seconds, id}) {
+      const {timeline} = sessionOf(token).stream;
+      return {...(id === undefined ? timeline.mark(label, seconds) : timeline.relabel(id, label))};
+    },
+
+    unmark(token, {id}) {
+      sessionOf(token).stream.timeline.unmark(id);
+      return {};
+    },
+
+    weights(token, {weights}) {
+      const session = sessionOf(token);
+      session.stream.timeline.setWeights(weights);
+      return stateOf(session);
+    },
+
+    baseline(token, {on, seconds}) {
+      const session = sessionOf(token),
+        {timeline} = session.stream;
+      if (on) timeline.calibrate(seconds);
+      else timeline.forgetBaseline();
+      return stateOf(session);
+    },
+
+    curve: (token) => stateOf(sessionOf(token)),
+
+    report(token) {
+      const {stream, rows} = sessionOf(token);
+      return told.report(stream, rows);
+    },
+
+    csv(token, {decimalComma}) {
+      const {stream, rows} = sessionOf(token);
+      return told.reportCsv(stream, rows, decimalComma);
+    },
+
+    frames(token) {
+      const {stream, rows} = sessionOf(token);
+      return told.frames(stream, rows);
+    },
+
+    delete(token) {
+      const session = sessions.get(token);
+      if (session?.video) session.video.stopping = true;
+      return {deleted: sessions.delete(token)};
+    },
+  };
+}
+
+const stateOf = ({stream, seconds}) => told.state(stream.timeline, seconds);
+
+// As webui/video.py
+
+function progressOf({video, stream}) {
+  if (!video) throw new SessionError(404, "no_video");
+  const {reader, state, error} = video,
+    ended = state !== "reading";
+  const plain = (problem) => problem && JSON.parse(JSON.stringify(problem)); // with the errors in its values
+  return {
+    state,
+    position: reader.position,
+    duration: reader.duration,
+    size: [reader.width, reader.height],
+    incomplete: ended ? plain(reader.incomplete) : null,
+    error: plain(error),
+    ahead: 0,
+    frames: stream.timeline.frames,
+  };
+}
+
+// Whether a file that is no video begins like what the Photo tab reads; a GIF may be a video.
+async function isPicture(file) {
+  try {
+    return findFormat(new Uint8Array(await file.slice(0, 4096).arrayBuffer())) !== "GIF";
+  } catch {
+    return false;
+  }
+}
+
+// Pictures for the page
+
+function canvasOf(image) {
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  canvas.getContext("2d").putImageData(new ImageData(image.data, image.width, image.height), 0, 0);
+  return canvas;
+}
+
+function shrink(canvas, longest) {
+  const factor = longest / Math.max(canvas.width, canvas.height);
+  if (factor >= 1) return canvas;
+  const small = new OffscreenCanvas(Math.round(canvas.width * factor), Math.round(canvas.height * factor));
+  const context = small.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(canvas, 0, 0, small.width, small.height);
+  return small;
+}
+
+function greyPicture(grey) {
+  const side = Math.round(Math.sqrt(grey.length)),
+    data = new Uint8ClampedArray(4 * grey.length);
+  grey.forEach((value, place) => data.set([value, value, value, 255], 4 * place));
+  return {data, width: side, height: side};
+}
+
+async function dataUrl(canvas, type) {
+  const blob = await canvas.convertToBlob({type, quality: JPEG_QUALITY});
+  return new FileReaderSync().readAsDataURL(blob);
+}

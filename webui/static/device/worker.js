@@ -1,0 +1,30 @@
+// The worker that answers in the server's place. A message is {id, method, args}; the answer {id, answer} or {id, error}.
+
+import {configure} from "./constants.js";
+import {loadEarly} from "./files.js";
+
+let answers = null; // of session.js, which is loaded when the constants are there
+
+async function open({constants, limits, models}) {
+  loadEarly(models);
+  configure(constants);
+  const {openAnswers} = await import("./session.js");
+  answers = await openAnswers(limits);
+}
+
+// {code, values, status} as of a sentence, or {memory} where there was not enough.
+function toldOf(error) {
+  if (error.code && typeof error.code === "string") return {status: 422, ...JSON.parse(JSON.stringify(error))}; // with the errors in its values
+  if (/memory|allocat|array buffer/i.test(error.message) && !(error instanceof TypeError)) return {memory: true};
+  console.error(error);
+  return {code: "no_answer", status: 500};
+}
+
+self.addEventListener("message", async ({data: {id, method, args}}) => {
+  try {
+    const answer = method === "open" ? await open(...args) : await answers[method](...args);
+    self.postMessage({id, answer});
+  } catch (error) {
+    self.postMessage({id, error: toldOf(error)});
+  }
+});
