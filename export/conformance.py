@@ -100,7 +100,7 @@ def pictures() -> dict[str, np.ndarray]:
         "small_faces": _scaled(solvay, 0.4),
         "tiny": _scaled(photos["neutral"], 0.07),
         "grey": np.dstack([grey] * 3),
-        "cut_off": photos["astronaut"][:, 230:],
+        "cut_off": photos["astronaut"][:, 195:],
         "nothing": np.random.default_rng(0).integers(0, 256, (120, 200, 3), np.uint8),
     }
 

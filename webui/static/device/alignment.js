@@ -1,7 +1,7 @@
 // The crop: inference/alignment.py.
 
 import {CONSTANTS} from "./constants.js";
-import {invertAffine, resizeArea, warpAffine} from "./images.js";
+import {invertAffine, warpAffine} from "./images.js";
 
 const {SIDE_BY_EYES, SIDE_BY_BOX, EYE_LINE, AGE_GENDER_FRAMING, LARGEST_WARP} = CONSTANTS.alignment;
 
@@ -37,6 +37,5 @@ export function cutSquare(image, {center: [x, y], side, roll}, size, black = fal
   // Points count from the picture's corner, OpenCV's from the middle of the first pixel.
   warp[2] += (warp[0] + warp[1]) / 2 - 0.5;
   warp[5] += (warp[3] + warp[4]) / 2 - 0.5;
-  const crop = warpAffine(image, invertAffine(warp), size * factor, black);
-  return {crop: factor === 1 ? crop : resizeArea(crop, size, size), matrix};
+  return {crop: warpAffine(image, invertAffine(warp), size, factor, black), matrix};
 }

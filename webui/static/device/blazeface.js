@@ -10,6 +10,7 @@ const {fround, max, min, trunc} = Math;
 // Columns of the model's boxes: the middle and the size of the box, the eyes, the nose and the mouth (x, y), and both ears.
 const VALUES = 16;
 const USED = 12;
+const BATCH = 16; // pictures in one run, which bounds the memory
 // From -1 to 1, as the model takes them.
 const VALUES_OF_BYTES = Float32Array.from({length: 256}, (_, byte) => fround(byte * fround(2 / 255)) - 1);
 
@@ -22,9 +23,17 @@ export class BlazeFace {
     this.network = network;
   }
 
-  // What the model sees in each of some pictures, in one run: faces from an eighth of it up to those that fill it, possibly several for
+  // What the model sees in each of some pictures, BATCH in one run: faces from an eighth of it up to those that fill it, possibly several for
   // one face.
   async look(images) {
+    const found = [];
+    for (let start = 0; start < images.length; start += BATCH) {
+      found.push(...(await this.#run(images.slice(start, start + BATCH))));
+    }
+    return found;
+  }
+
+  async #run(images) {
     const length = NEAR_SIZE * NEAR_SIZE * 3;
     const input = new Float32Array(images.length * length);
     images.forEach((image, number) => letterbox(image, input.subarray(number * length, (number + 1) * length)));

@@ -6,8 +6,8 @@ import {CONSTANTS} from "./constants.js";
 import {FaceCheck} from "./face_check.js";
 import {invertAffine, quarterTurned} from "./images.js";
 import {argmax, sum} from "./numbers.js";
-import {IfadeError} from "./sentences.js";
 import {area, FaceSearch, shared, suppress} from "./search.js";
+import {IfadeError} from "./sentences.js";
 import {mapped} from "./types.js";
 
 const {
@@ -177,7 +177,7 @@ export class FaceDetector {
       if (place.box[2] - place.box[0] >= LARGE_SIDE * max(image.width, image.height)) {
         // BlazeFace sees a large face in the whole picture already: it is looked at from there, as the faces were that the networks
         // learnt from.
-        whole ??= (await this.near.look([image]))[0];
+        whole ??= (await this.#look([image]))[0];
         const start = largest(whole, (seen) => iou(seen.box, place.box));
         if (start && iou(start.box, place.box) >= SAME_PLACE) look = (await this.lookAgain(image, [start]))[0] ?? look;
       }
@@ -188,6 +188,16 @@ export class FaceDetector {
     return suppress(found);
   }
 
+  // What BlazeFace sees in each of some pictures.
+  async #look(images) {
+    try {
+      return await this.near.look(images);
+    } catch (error) {
+      // Where memory has run out the worker is replaced, see ../device.js.
+      throw /memory|alloc/i.test(error.message) ? error : new DetectorError("detector_failed");
+    }
+  }
+
   // The look from near at places of BlazeFace's form: each face as its model sees it, or null where it sees none.
   async lookAgain(image, places) {
     if (places.length === 0) return [];
@@ -196,7 +206,7 @@ export class FaceDetector {
       const roll = atan2(rightEye[1] - leftEye[1], rightEye[0] - leftEye[0]);
       return cutSquare(image, {center: center(box), side, roll}, NEAR_SIZE, true);
     });
-    const looks = await this.near.look(cuts.map(({crop}) => crop));
+    const looks = await this.#look(cuts.map(({crop}) => crop));
     return cuts.map(({matrix}, number) => {
       // What is in the middle, not a neighbour's face.
       const reach = NEAR_SIZE / NEAR_SIDE / 2;

@@ -59,89 +59,100 @@ export function resizeArea(image, width, height) {
     : weighted(image, width, height);
 }
 
+// The pixels of a picture as numbers: grey values, or red, green and blue in the bytes from the lowest.
+function pixelsOf({data, width, height}) {
+  const channels = data.length / (width * height);
+  if (channels === 1) return data;
+  if (channels === 4 && data.byteOffset % 4 === 0) return new Uint32Array(data.buffer, data.byteOffset, width * height);
+  const pixels = new Uint32Array(width * height);
+  for (let k = 0, at = 0; k < pixels.length; k++, at += channels) {
+    pixels[k] = data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
+  }
+  return pixels;
+}
+
 // By whole factors: each pixel is the mean of a block.
 function averaged(image, across, down) {
-  const {data} = image;
-  const stride = channelsOf(image);
-  const channels = min(stride, 3);
-  const width = image.width / across;
-  const height = image.height / down;
+  const pixels = pixelsOf(image);
+  const channels = min(channelsOf(image), 3);
+  const color = channels === 3;
+  const [width, height] = [image.width / across, image.height / down];
   const result = new Uint8ClampedArray(width * height * channels);
-  const part = fround(1 / (across * down));
-  const halfUp = across === 2 && down === 2;
-  const sums = new Int32Array(width * channels);
+  const sums = new Float64Array(width * channels);
   for (let y = 0; y < height; y++) {
     sums.fill(0);
-    for (let row = 0; row < down; row++) {
-      let at = (y * down + row) * image.width * stride;
-      if (channels === 1) {
-        for (let x = 0; x < width; x++) {
-          let sum = 0;
-          for (let k = 0; k < across; k++, at += stride) sum += data[at];
-          sums[x] += sum;
-        }
-      } else {
-        for (let out = 0; out < sums.length; out += 3) {
-          let red = 0;
-          let green = 0;
-          let blue = 0;
-          for (let k = 0; k < across; k++, at += stride) {
-            red += data[at];
-            green += data[at + 1];
-            blue += data[at + 2];
+    for (let row = 0, at = y * down * image.width; row < down; row++) {
+      for (let x = 0, out = 0; x < width; x++, out += channels) {
+        let [red, green, blue] = [0, 0, 0];
+        for (let k = 0; k < across; k++, at++) {
+          const pixel = pixels[at];
+          red += pixel & 255;
+          if (color) {
+            green += (pixel >>> 8) & 255;
+            blue += (pixel >>> 16) & 255;
           }
-          sums[out] += red;
+        }
+        sums[out] += red;
+        if (color) {
           sums[out + 1] += green;
           sums[out + 2] += blue;
         }
       }
     }
-    const start = y * width * channels;
-    if (halfUp) for (let x = 0; x < sums.length; x++) result[start + x] = (sums[x] + 2) >> 2;
-    else for (let x = 0; x < sums.length; x++) result[start + x] = fround(sums[x] * part);
+    divide(sums, across, down, result, y * sums.length);
   }
   return picture(result, width, height);
 }
 
+// Sums of blocks to their means, written from a place on. Of four, OpenCV rounds halves up.
+function divide(sums, across, down, result, start) {
+  const part = fround(1 / (across * down));
+  if (across === 2 && down === 2) for (let k = 0; k < sums.length; k++) result[start + k] = (sums[k] + 2) >> 2;
+  else for (let k = 0; k < sums.length; k++) result[start + k] = fround(sums[k] * part);
+}
+
 // By other factors: each pixel is the mean of what it covers, of some pixels a part.
 function weighted(image, width, height) {
-  const {data} = image;
-  const stride = channelsOf(image);
-  const channels = min(stride, 3);
-  const columns = covered(image.width, width);
+  const pixels = pixelsOf(image);
+  const channels = min(channelsOf(image), 3);
+  const color = channels === 3;
   const rows = covered(image.height, height);
-  const {first: firstColumn, source, weight} = columns;
+  const {first, source, weight} = covered(image.width, width);
   const result = new Uint8ClampedArray(width * height * channels);
-  const line = new Float32Array(width * channels);
   const sums = new Float32Array(width * channels);
+  const line = new Float32Array(width * channels);
+  let lineOf = -1; // the row that `line` is of: two pixels may cover one
   for (let y = 0; y < height; y++) {
     sums.fill(0);
     for (let k = rows.first[y]; k < rows.first[y + 1]; k++) {
-      const start = rows.source[k] * image.width * stride;
-      const part = rows.weight[k];
-      for (let x = 0, out = 0; x < width; x++, out += channels) {
-        const end = firstColumn[x + 1];
-        let red = fround(0);
-        let green = fround(0);
-        let blue = fround(0);
-        for (let j = firstColumn[x]; j < end; j++) {
-          const at = start + source[j] * stride;
-          const share = weight[j];
-          red = fround(red + fround(data[at] * share));
-          if (channels === 3) {
-            green = fround(green + fround(data[at + 1] * share));
-            blue = fround(blue + fround(data[at + 2] * share));
+      const row = rows.source[k];
+      if (row !== lineOf) {
+        lineOf = row;
+        const start = row * image.width;
+        for (let x = 0, j = 0, out = 0; x < width; x++, out += channels) {
+          let red = fround(0);
+          let green = fround(0);
+          let blue = fround(0);
+          for (const end = first[x + 1]; j < end; j++) {
+            const pixel = pixels[start + source[j]];
+            const share = weight[j];
+            red = fround(red + fround((pixel & 255) * share));
+            if (color) {
+              green = fround(green + fround(((pixel >>> 8) & 255) * share));
+              blue = fround(blue + fround(((pixel >>> 16) & 255) * share));
+            }
+          }
+          line[out] = red;
+          if (color) {
+            line[out + 1] = green;
+            line[out + 2] = blue;
           }
         }
-        line[out] = red;
-        if (channels === 3) {
-          line[out + 1] = green;
-          line[out + 2] = blue;
-        }
       }
+      const part = rows.weight[k];
       for (let x = 0; x < sums.length; x++) sums[x] = fround(sums[x] + fround(line[x] * part));
     }
-    result.set(sums, y * width * channels);
+    result.set(sums, y * sums.length);
   }
   return picture(result, width, height);
 }
@@ -244,51 +255,84 @@ export function resizeNearest(image, width, height) {
   return {data: result, width, height};
 }
 
-// cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR); `inverse` is that of the matrix, [a, b, c, d, e, f].
-// Beyond the edge the border pixels repeat, or all is black.
-export function warpAffine(image, inverse, size, black = false) {
-  const {data, width, height} = image;
-  const stride = channelsOf(image);
-  const channels = min(stride, 3);
+// Added to a number and taken away again, it rounds it to a whole one, halves to even ones.
+const ROUNDING = 1.5 * 2 ** 52;
+
+// What lies between four pixels, of the byte at `shift` of each, as OpenCV's warpAffine interpolates: with fused products.
+function between(upperLeft, upperRight, lowerLeft, lowerRight, shift, partX, partY) {
+  const left = (upperLeft >>> shift) & 255;
+  const below = (lowerLeft >>> shift) & 255;
+  const upper = fround(left + partX * (((upperRight >>> shift) & 255) - left));
+  const lower = fround(below + partX * (((lowerRight >>> shift) & 255) - below));
+  return fround(upper + partY * (lower - upper)) + ROUNDING - ROUNDING;
+}
+
+// cv2.warpAffine(image, matrix, (size * factor, size * factor), flags=cv2.INTER_LINEAR), of which each block of `factor` by `factor`
+// pixels is then averaged, as cv2.resize does it with cv2.INTER_AREA. `inverse` is that of the matrix, [a, b, c, d, e, f]. Beyond the
+// edge the border pixels repeat, or all is black.
+export function warpAffine(image, inverse, size, factor, black = false) {
+  const {width, height} = image;
+  const pixels = pixelsOf(image);
+  const channels = min(channelsOf(image), 3);
+  const color = channels === 3;
   const [a, b, c, d, e, f] = inverse.map(fround);
+  const [rightmost, lowest] = [width - 1, height - 1];
   const result = new Uint8ClampedArray(size * size * channels);
-  const row = width * stride;
-  for (let v = 0, out = 0; v < size; v++) {
-    const startX = fround(fround(b * v) + c);
-    const startY = fround(fround(e * v) + f);
-    for (let u = 0; u < size; u++, out += channels) {
-      const x = fround(a * u + startX);
-      const y = fround(d * u + startY);
-      const left = floor(x);
-      const top = floor(y);
-      const partX = fround(x - left);
-      const partY = fround(y - top);
-      if (left >= 0 && top >= 0 && left < width - 1 && top < height - 1) {
-        const at = top * row + left * stride;
-        for (let k = 0; k < channels; k++) {
-          const p = data[at + k];
-          const q = data[at + row + k];
-          const upper = fround(p + partX * (data[at + stride + k] - p));
-          const lower = fround(q + partX * (data[at + row + stride + k] - q));
-          result[out + k] = fround(upper + partY * (lower - upper));
+  const sums = new Float64Array(size * channels);
+  for (let line = 0; line < size * factor; line++) {
+    const startX = fround(fround(b * line) + c);
+    const startY = fround(fround(e * line) + f);
+    for (let out = 0, u = 0; out < sums.length; out += channels) {
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (const end = u + factor; u < end; u++) {
+        const x = fround(a * u + startX);
+        const y = fround(d * u + startY);
+        const left = floor(x);
+        const top = floor(y);
+        const partX = fround(x - left);
+        const partY = fround(y - top);
+        let p = 0;
+        let q = 0;
+        let r = 0;
+        let s = 0;
+        if (left >= 0 && top >= 0 && left < rightmost && top < lowest) {
+          const at = top * width + left;
+          p = pixels[at];
+          q = pixels[at + 1];
+          r = pixels[at + width];
+          s = pixels[at + width + 1];
+        } else {
+          const before = min(max(left, 0), rightmost);
+          const after = min(max(left + 1, 0), rightmost);
+          const above = min(max(top, 0), lowest) * width;
+          const below = min(max(top + 1, 0), lowest) * width;
+          const [outAbove, outBelow] = [black && (top < 0 || top > lowest), black && (top < -1 || top >= lowest)];
+          const [outBefore, outAfter] = [
+            black && (left < 0 || left > rightmost),
+            black && (left < -1 || left >= rightmost),
+          ];
+          if (!outAbove && !outBefore) p = pixels[above + before];
+          if (!outAbove && !outAfter) q = pixels[above + after];
+          if (!outBelow && !outBefore) r = pixels[below + before];
+          if (!outBelow && !outAfter) s = pixels[below + after];
         }
-      } else {
-        const x0 = min(max(left, 0), width - 1) * stride;
-        const x1 = min(max(left + 1, 0), width - 1) * stride;
-        const y0 = min(max(top, 0), height - 1) * row;
-        const y1 = min(max(top + 1, 0), height - 1) * row;
-        const inX0 = !black || (left >= 0 && left < width) ? 1 : 0;
-        const inX1 = !black || (left >= -1 && left < width - 1) ? 1 : 0;
-        const inY0 = !black || (top >= 0 && top < height) ? 1 : 0;
-        const inY1 = !black || (top >= -1 && top < height - 1) ? 1 : 0;
-        for (let k = 0; k < channels; k++) {
-          const p = inX0 * inY0 * data[y0 + x0 + k];
-          const q = inX0 * inY1 * data[y1 + x0 + k];
-          const upper = fround(p + partX * (inX1 * inY0 * data[y0 + x1 + k] - p));
-          const lower = fround(q + partX * (inX1 * inY1 * data[y1 + x1 + k] - q));
-          result[out + k] = fround(upper + partY * (lower - upper));
+        red += between(p, q, r, s, 0, partX, partY);
+        if (color) {
+          green += between(p, q, r, s, 8, partX, partY);
+          blue += between(p, q, r, s, 16, partX, partY);
         }
       }
+      sums[out] += red;
+      if (color) {
+        sums[out + 1] += green;
+        sums[out + 2] += blue;
+      }
+    }
+    if ((line + 1) % factor === 0) {
+      divide(sums, factor, factor, result, ((line + 1) / factor - 1) * sums.length);
+      sums.fill(0);
     }
   }
   return picture(result, size, size);
@@ -304,8 +348,9 @@ export function invertAffine([a, b, c, d, e, f]) {
 // cv2.GaussianBlur(values, (0, 0), sigma) of numbers (size, size), Float32Array
 export function gaussianBlur(values, size, sigma) {
   const reach = floor(round(sigma * 8 + 1) / 2);
-  const kernel = new Float32Array(2 * reach + 1).map((_, k) => Math.exp(-((k - reach) ** 2) / (2 * sigma * sigma)));
-  const sum = kernel.reduce((a, b) => a + b);
+  const kernel = Float32Array.from({length: 2 * reach + 1}, (_, k) => Math.exp(-((k - reach) ** 2) / (2 * sigma ** 2)));
+  const sum = kernel.reduce((one, other) => one + other);
+  const places = Int32Array.from({length: size + 2 * reach}, (_, k) => mirrored(k - reach, size));
   const across = new Float32Array(values.length);
   const result = new Float32Array(values.length);
   for (const [from, to, step, line] of [
@@ -315,8 +360,7 @@ export function gaussianBlur(values, size, sigma) {
     for (let y = 0; y < size; y++) {
       for (let x = 0; x < size; x++) {
         let value = 0;
-        for (let k = -reach; k <= reach; k++)
-          value += kernel[k + reach] * from[y * line + mirrored(x + k, size) * step];
+        for (let k = 0; k < kernel.length; k++) value += kernel[k] * from[y * line + places[x + k] * step];
         to[y * line + x * step] = value / sum;
       }
     }
