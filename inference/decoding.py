@@ -105,8 +105,8 @@ class DecoderProcess:
             raise self._ended()
         return json.loads(line)
 
-    def receive_pixels(self, shape: list[int]) -> np.ndarray:
-        """uint8 of this shape, which a line has told.
+    def receive_pixels(self, shape: list[int], offset: int = 0) -> np.ndarray:
+        """uint8 of this shape, behind so many bytes of a header, which a line has told.
 
         Raises:
             DecoderEnded: it ended.
@@ -114,9 +114,10 @@ class DecoderProcess:
         pixels = np.empty(shape, np.uint8)
         if self._shared is None:
             pipe = cast(BufferedReader, self._process.stdout)
+            pipe.read(offset)
             whole = pipe.readinto(pixels.data.cast("B")) == pixels.nbytes
         else:
-            whole = os.preadv(self._shared, [pixels.data.cast("B")], 0) == pixels.nbytes
+            whole = os.preadv(self._shared, [pixels.data.cast("B")], offset) == pixels.nbytes
             os.ftruncate(self._shared, 0)  # nobody's picture stays there
         if not whole:
             raise self._ended()
@@ -252,7 +253,7 @@ class Decoders:
             answer = process.receive()
             if "error" in answer:
                 raise ImageError.from_dict(answer["error"])
-            return process.receive_pixels(answer["shape"])
+            return process.receive_pixels(answer["shape"], answer["offset"])
 
     def close(self) -> None:
         """End all processes."""
@@ -269,7 +270,7 @@ class Decoders:
         return process if process.runs() else self._replace(process)
 
     def _start(self) -> DecoderProcess:
-        process = DecoderProcess({"memory": self._memory, "output": 3 * MAX_PIXELS}, shares=True)
+        process = DecoderProcess({"memory": self._memory, "output": 3 * MAX_PIXELS + 64}, shares=True)
         self._processes.add(process)
         return process
 

@@ -17,7 +17,7 @@ from .face_check import MIN_SCORE, FaceCheck
 from .imports import imported_later, not_installed
 from .model_files import ModelError, read_model
 from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
-from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, suppress
+from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, bounded, suppress
 from .sentences import IfadeError
 from .types import Detection
 
@@ -175,9 +175,12 @@ class FaceDetector:
         if self.searcher is None:
             found = self._confirm(image, suppress(self.look(image)), self.min_score)
         else:
-            turn, places = self.candidates(image)
-            upright = np.ascontiguousarray(np.rot90(image, turn))
-            found = self._confirm(upright, places, self.min_score)
+            # Reading all pixels of a large picture takes long, and is done once for all searches.
+            small, factor = bounded(image)
+            turn, places = self.candidates(small)
+            places = [place.scaled(1 / factor) for place in places]
+            upright, small = (np.ascontiguousarray(np.rot90(picture, turn)) for picture in (image, small))
+            found = self._confirm(upright, places, self.min_score, small=small)
             found = [quarter_turned(face, -turn, upright.shape) for face in found]
         return sorted(found, key=lambda detection: -_area(detection.box))
 
@@ -185,7 +188,7 @@ class FaceDetector:
         """Places that may be a face, and how the picture is turned.
 
         Args:
-            image: uint8 (H, W, 3), RGB, any size.
+            image: uint8 (H, W, 3), RGB, of at most MAX_PIXELS, see `inference.search.bounded`.
 
         Returns:
             By how many quarters, counterclockwise as numpy.rot90 does, the picture is to be turned to be upright, and the
@@ -289,9 +292,16 @@ class FaceDetector:
         return self.checker.probabilities(image, [place], [look], known)[0] >= self.min_score * TRACKED_MIN_PART
 
     def _confirm(
-        self, image: np.ndarray, places: list[Detection], min_score: float, known: float = 0.0
+        self,
+        image: np.ndarray,
+        places: list[Detection],
+        min_score: float,
+        known: float = 0.0,
+        small: np.ndarray | None = None,
     ) -> list[Detection]:
-        """Those of some places that are faces, by a look at each from near; known is the sum of the scores of others."""
+        """Those of some places that are faces, by a look at each from near; known is the sum of the scores of others. A large
+        picture may be given small too."""
+        small = image if small is None else small
         near = [as_near(place) if place.search == "yunet" else place for place in places]
         looks = [self.look_again(image, place) for place in near]
         if self.searcher is None:
@@ -304,7 +314,8 @@ class FaceDetector:
                 if self.searcher and place.box[2] - place.box[0] >= LARGE_SIDE * max(image.shape[:2]):
                     # MediaPipe's model sees a large face in the whole picture already: it is looked at from there, as the
                     # faces were that the networks learnt from.
-                    whole = self.look(image) if whole is None else whole
+                    if whole is None:
+                        whole = [seen.scaled(image.shape[1] / small.shape[1]) for seen in self.look(small)]
                     start = max(whole, key=lambda seen: _iou(seen.box, place.box), default=None)
                     if start is not None and _iou(start.box, place.box) >= SAME_PLACE:
                         look = self.look_again(image, start) or look
