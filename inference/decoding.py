@@ -36,6 +36,9 @@ PYTHON = sys.executable or os.path.join(sys.exec_prefix, "bin", "python3")
 START_SECONDS = 60
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
 """So that a process holds little memory when it has nothing to do: each thread would, and blocks that glibc does not give back."""
+PIPE = 2**20
+"""Bytes that a pipe of pixels may hold, where the system can: of the usual 64 kB a picture fills dozens, and as often the two
+processes wait for each other."""
 TICK = 0.05
 """Seconds between looks at the clock."""
 
@@ -74,6 +77,11 @@ class DecoderProcess:
             start_new_session=True,  # Ctrl-C is for this process
             env={**os.environ, **ENVIRONMENT},
         )
+        if self._shared is None:
+            with contextlib.suppress(ImportError, AttributeError, OSError):  # another system, or too many such pipes
+                import fcntl
+
+                fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, PIPE)
         self._ready = self._overdue = False
 
     def runs(self) -> bool:
