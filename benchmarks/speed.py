@@ -1,15 +1,21 @@
 """How long a face takes.
 
-    python -m benchmarks.speed [--models FILE ...] [--json FILE] [--docs]
+    python -m benchmarks.speed [--models FILE ...] [--peer PYTHON] [--json FILE] [--docs]
 
 Times classification at several batch sizes on one CPU thread, and finding and classifying the one face and six faces of
 640x480 pictures made from the example photograph: as a photo, and as a frame of a stream, whose time is the mean over a
 second, because the search for new faces takes its turns. Medians; nothing else should be running.
+
+With --peer the package fer is timed on the same pictures right after, by a Python that has it:
+
+    python -m venv peer && peer/bin/pip install fer "opencv-python-headless<5" "setuptools<81"
 """
 
 import argparse
 import json
 import platform
+import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -85,6 +91,23 @@ def measure(models: list[str], repeats: int) -> dict:
     return {"processor": processor(), "repeats": repeats, "classification_per_face": per_face, "pictures_640x480": rows}
 
 
+def measure_peer(python: str, repeats: int) -> list[dict]:
+    """Timings of fer on the pictures, as rows of `pictures_640x480`; on as many threads as it takes by itself."""
+    frames = frames_with_faces()
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / f"{faces}.png" for faces in frames]
+        for file, frame in zip(files, frames.values()):
+            cv2.imwrite(str(file), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        command = [python, Path(__file__).with_name("fer_peer.py"), str(repeats), *files]
+        run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    answer = json.loads(run.stdout.splitlines()[-1])
+    name = f"fer {answer['version']}"
+    return [
+        {"picture": "a photo", "faces": faces, "model": name, **found}
+        for faces, found in zip(frames, answer["pictures"])
+    ]
+
+
 def processor() -> str:
     """The processor's name as the system tells it."""
     info = Path("/proc/cpuinfo")
@@ -106,7 +129,8 @@ def to_markdown(result: dict) -> str:
         for batch, value in batches.items():
             lines.append(f"| classify one face, batch of {batch}, one thread, {model} | {value:.2f} |")
     for row in result["pictures_640x480"]:
-        work = f"find and classify {row['found']} of {row['faces']} in {row['picture']} of 640x480, one thread, {row['model']}"
+        threads = "" if row["model"].startswith("fer ") else ", one thread"
+        work = f"find and classify {row['found']} of {row['faces']} in {row['picture']} of 640x480{threads}, {row['model']}"
         lines.append(f"| {work} | {row['milliseconds']:.1f} |")
     return "\n".join(lines)
 
@@ -116,11 +140,14 @@ def main() -> None:
     parser.add_argument(
         "--models", nargs="+", default=["emotion.onnx", "emotion_int8.onnx"], help="file names in models/, or paths"
     )
+    parser.add_argument("--peer", metavar="PYTHON", help="one that has the package fer, to be timed too")
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--docs", action="store_true", help="write docs/results/speed.md")
     args = parser.parse_args()
     result = measure(args.models, args.repeats)
+    if args.peer:
+        result["pictures_640x480"] += measure_peer(args.peer, args.repeats)
     print(to_markdown(result))
     if args.json:
         args.json.write_text(json.dumps(result, indent=2) + "\n")

@@ -100,17 +100,11 @@ def cut_square(
     # Points count from the picture's corner, OpenCV's from the middle of the first pixel.
     warp = matrix * factor
     warp[:, 2] += warp[:, :2].sum(axis=1) / 2 - 0.5
-    if factor == 1 or image.ndim == 2:
-        crop = cv2.warpAffine(image, warp, (size * factor, size * factor), flags=cv2.INTER_LINEAR, borderMode=border)
-        return crop if factor == 1 else cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA), matrix
-    # OpenCV turns four channels in half the time of three. The fourth is of what the square covers, and is left out again.
-    reach = side * (abs(math.cos(roll)) + abs(math.sin(roll))) / 2 + 2
-    left, top, right, bottom = (
-        min(max(round(middle + sign * reach), 0), last + (sign > 0))
-        for sign in (-1, 1)
-        for middle, last in zip(center, (image.shape[1] - 1, image.shape[0] - 1))
-    )
-    part = cv2.cvtColor(image[top : max(bottom, top + 1), left : max(right, left + 1)], cv2.COLOR_RGB2RGBA)
-    warp[:, 2] += warp[:, :2] @ (left, top)
-    crop = cv2.warpAffine(part, warp, (size * factor, size * factor), flags=cv2.INTER_LINEAR, borderMode=border)
-    return cv2.cvtColor(cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA), cv2.COLOR_RGBA2RGB), matrix
+    # OpenCV turns four channels in less than half the time of three, with the same values.
+    fourth = image.ndim == 3 and 2 * (size * factor) ** 2 > image.shape[0] * image.shape[1]
+    if fourth:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
+    crop = cv2.warpAffine(image, warp, (size * factor, size * factor), flags=cv2.INTER_LINEAR, borderMode=border)
+    if factor > 1:
+        crop = cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(crop, cv2.COLOR_RGBA2RGB) if fourth else crop, matrix

@@ -60,7 +60,8 @@ def answer(answers: BinaryIO, message: dict, pixels: memoryview | bytes = b"") -
 
 
 def answer_pictures(answers: BinaryIO, shared: int | None) -> None:
-    """For each line {"bytes", "max_pixels", "seconds"}, behind which the file stands: {"shape"}, or {"error"}.
+    """For each line {"bytes", "max_pixels", "seconds"}, behind which the file stands: {"shape", "offset"}, or {"error"}. The pixels
+    come in the file format PPM, behind its header of `offset` bytes, because Pillow writes that without a copy of the picture.
 
     Args:
         shared: file descriptor of the memory that pixels are written to; None: they stand behind the line.
@@ -77,17 +78,22 @@ def answer_pictures(answers: BinaryIO, shared: int | None) -> None:
 
         allow(seconds)
         try:
-            pixels = decode_image(sys.stdin.buffer.read(request["bytes"]), request["max_pixels"], opened)
+            image = decode_image(sys.stdin.buffer.read(request["bytes"]), request["max_pixels"], opened)
         except ImageError as error:
             answer(answers, {"error": error.to_dict()})
         else:
             allow(0)
+            header = len(f"P6\n{image.width} {image.height}\n255\n")
+            told = {"shape": (image.height, image.width, 3), "offset": header}
             if shared is None:
-                answer(answers, {"shape": pixels.shape}, pixels.data.cast("B"))
+                answer(answers, told)
+                image.save(answers, "PPM")
             else:
-                os.pwrite(shared, pixels.data.cast("B"), 0)
-                answer(answers, {"shape": pixels.shape})
-            del pixels
+                os.lseek(shared, 0, os.SEEK_SET)
+                with open(shared, "wb", buffering=0, closefd=False) as file:
+                    image.save(file, "PPM")
+                answer(answers, told)
+            del image
 
 
 def send_frames(answers: BinaryIO, options: dict) -> None:

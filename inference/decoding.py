@@ -36,6 +36,9 @@ PYTHON = sys.executable or os.path.join(sys.exec_prefix, "bin", "python3")
 START_SECONDS = 60
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
 """So that a process holds little memory when it has nothing to do: each thread would, and blocks that glibc does not give back."""
+PIPE = 2**20
+"""Bytes that a pipe of pixels may hold, where the system can: of the usual 64 kB a picture fills dozens, and as often the two
+processes wait for each other."""
 TICK = 0.05
 """Seconds between looks at the clock."""
 
@@ -74,6 +77,11 @@ class DecoderProcess:
             start_new_session=True,  # Ctrl-C is for this process
             env={**os.environ, **ENVIRONMENT},
         )
+        if self._shared is None:
+            with contextlib.suppress(ImportError, AttributeError, OSError):  # another system, or too many such pipes
+                import fcntl
+
+                fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, PIPE)
         self._ready = self._overdue = False
 
     def runs(self) -> bool:
@@ -105,8 +113,8 @@ class DecoderProcess:
             raise self._ended()
         return json.loads(line)
 
-    def receive_pixels(self, shape: list[int]) -> np.ndarray:
-        """uint8 of this shape, which a line has told.
+    def receive_pixels(self, shape: list[int], offset: int = 0) -> np.ndarray:
+        """uint8 of this shape, behind so many bytes of a header, which a line has told.
 
         Raises:
             DecoderEnded: it ended.
@@ -114,9 +122,10 @@ class DecoderProcess:
         pixels = np.empty(shape, np.uint8)
         if self._shared is None:
             pipe = cast(BufferedReader, self._process.stdout)
+            pipe.read(offset)
             whole = pipe.readinto(pixels.data.cast("B")) == pixels.nbytes
         else:
-            whole = os.preadv(self._shared, [pixels.data.cast("B")], 0) == pixels.nbytes
+            whole = os.preadv(self._shared, [pixels.data.cast("B")], offset) == pixels.nbytes
             os.ftruncate(self._shared, 0)  # nobody's picture stays there
         if not whole:
             raise self._ended()
@@ -252,7 +261,7 @@ class Decoders:
             answer = process.receive()
             if "error" in answer:
                 raise ImageError.from_dict(answer["error"])
-            return process.receive_pixels(answer["shape"])
+            return process.receive_pixels(answer["shape"], answer["offset"])
 
     def close(self) -> None:
         """End all processes."""
@@ -269,7 +278,7 @@ class Decoders:
         return process if process.runs() else self._replace(process)
 
     def _start(self) -> DecoderProcess:
-        process = DecoderProcess({"memory": self._memory, "output": 3 * MAX_PIXELS}, shares=True)
+        process = DecoderProcess({"memory": self._memory, "output": 3 * MAX_PIXELS + 64}, shares=True)
         self._processes.add(process)
         return process
 

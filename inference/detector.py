@@ -6,6 +6,8 @@ import math
 import os
 import threading
 import weakref
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +19,18 @@ from .face_check import MIN_SCORE, FaceCheck
 from .imports import imported_later, not_installed
 from .model_files import ModelError, read_model
 from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
-from .search import COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE, FaceSearch, in_steps, suppress
+from .processors import usable_processors
+from .search import (
+    COARSE_SIDE,
+    FINE_SIDE,
+    MAX_OVERLAP,
+    NEAREST_SIDE,
+    TILE_SIDE,
+    FaceSearch,
+    bounded,
+    in_steps,
+    suppress,
+)
 from .sentences import IfadeError
 from .types import Detection
 
@@ -102,6 +115,10 @@ TURNED_SIDE = 224
 """Longer side in pixels of the quick look at these turns in a picture that has a surely upright face."""
 SURELY_UPRIGHT = 0.8
 """Score that no face has that is seen upside down."""
+SIDE_BY_SIDE = 4
+"""So many places and more are looked at by several MediaPipe detectors, each of which works in one thread..."""
+MOST_DETECTORS = 4
+"""... at most so many; each takes 5 MB and four threads."""
 MAX_FAILED = 20
 """MediaPipe detectors that may be given up in the life of a FaceDetector; each leaves 5 MB and four threads behind."""
 
@@ -129,7 +146,8 @@ class FaceDetector:
     Args:
         searching: False leaves YuNet out: MediaPipe's model alone sees faces that fill an eighth of the picture and more.
         min_score: places below this (0 to 1) are no faces; default: `face_check.MIN_SCORE`, without search NEAR_MIN_SCORE.
-        threads, cuda: of the search, see `inference.session.Session`.
+        threads: of the search, see `inference.session.Session`, and of the looks from near.
+        cuda: of the search.
 
     Raises:
         ModelError: a model file is missing or altered.
@@ -142,7 +160,8 @@ class FaceDetector:
         self.searcher = FaceSearch(threads, cuda) if searching else None
         self.checker = FaceCheck(self.searcher, threads, cuda) if searching else None
         _close(_dropped)
-        self._models: list[vision.FaceDetector | None] = [_open(FILE)]
+        others = min(threads or usable_processors(), MOST_DETECTORS) - 1
+        self._models: list[vision.FaceDetector | None] = [_open(FILE), *[None] * others]  # which are opened when needed
         self._failed: list[vision.FaceDetector] = []
         self._lock = threading.Lock()
         # Closing takes locks that the thread in which garbage is collected may be holding.
@@ -155,7 +174,7 @@ class FaceDetector:
         """See `inference.native.forget_in_forks`."""
         for detector in filter(None, [*self._models, *self._failed, *_dropped]):
             detector._handle = None  # nothing is closed
-        self._models[0] = None
+        self._models[:] = [None] * len(self._models)
         self._failed.clear()
         _dropped.clear()
         self._lock = threading.Lock()
@@ -177,9 +196,12 @@ class FaceDetector:
         if self.searcher is None:
             found = self._confirm(image, suppress(self.look(image)), self.min_score)
         else:
-            turn, places = self.candidates(image)
-            upright = np.ascontiguousarray(np.rot90(image, turn))
-            found = self._confirm(upright, places, self.min_score)
+            # Reading all pixels of a large picture takes long, and is done once for all searches.
+            small, factor = bounded(image)
+            turn, places = self.candidates(small)
+            places = [place.scaled(1 / factor) for place in places]
+            upright, small = (np.ascontiguousarray(np.rot90(picture, turn)) for picture in (image, small))
+            found = self._confirm(upright, places, self.min_score, small=small)
             found = [quarter_turned(face, -turn, upright.shape) for face in found]
         return sorted(found, key=lambda detection: -_area(detection.box))
 
@@ -187,7 +209,7 @@ class FaceDetector:
         """Places that may be a face, and how the picture is turned.
 
         Args:
-            image: uint8 (H, W, 3), RGB, any size.
+            image: uint8 (H, W, 3), RGB, of at most MAX_PIXELS, see `inference.search.bounded`.
 
         Returns:
             By how many quarters, counterclockwise as numpy.rot90 does, the picture is to be turned to be upright, and the
@@ -291,11 +313,18 @@ class FaceDetector:
         return self.checker.probabilities(image, [place], [look], known)[0] >= self.min_score * TRACKED_MIN_PART
 
     def _confirm(
-        self, image: np.ndarray, places: list[Detection], min_score: float, known: float = 0.0
+        self,
+        image: np.ndarray,
+        places: list[Detection],
+        min_score: float,
+        known: float = 0.0,
+        small: np.ndarray | None = None,
     ) -> list[Detection]:
-        """Those of some places that are faces, by a look at each from near; known is the sum of the scores of others."""
+        """Those of some places that are faces, by a look at each from near; known is the sum of the scores of others. A large
+        picture may be given small too."""
+        small = image if small is None else small
         near = [as_near(place) if place.search == "yunet" else place for place in places]
-        looks = [self.look_again(image, place) for place in near]
+        looks = self._looks(image, near)
         if self.searcher is None:
             scores = [look.score if look else 0.0 for look in looks]
         else:
@@ -306,7 +335,8 @@ class FaceDetector:
                 if self.searcher and place.box[2] - place.box[0] >= LARGE_SIDE * max(image.shape[:2]):
                     # MediaPipe's model sees a large face in the whole picture already: it is looked at from there, as the
                     # faces were that the networks learnt from.
-                    whole = self.look(image) if whole is None else whole
+                    if whole is None:
+                        whole = [seen.scaled(image.shape[1] / small.shape[1]) for seen in self.look(small)]
                     start = max(whole, key=lambda seen: _iou(seen.box, place.box), default=None)
                     if start is not None and _iou(start.box, place.box) >= SAME_PLACE:
                         look = self.look_again(image, start) or look
@@ -317,13 +347,29 @@ class FaceDetector:
                 found.append(replace(face, box=_clip(*face.box, image.shape), score=score, search=place.search))
         return suppress(found)
 
+    def _looks(self, image: np.ndarray, places: list[Detection]) -> list[Detection | None]:
+        """`look_again` at each of some places."""
+        count = len(self._models) if len(places) >= SIDE_BY_SIDE else 1
+        looks: list[Detection | None] = [None] * len(places)
+
+        def look(number: int) -> None:
+            looks[number::count] = [self.look_again(image, place, number) for place in places[number::count]]
+
+        if count == 1:
+            look(0)
+        else:
+            with ThreadPoolExecutor(count) as pool:
+                deque(pool.map(look, range(count)), maxlen=0)
+        return looks
+
     def _check(self, image: np.ndarray) -> None:
         check_picture(image)
         if not self._finalizer.alive:
             raise ValueError("this FaceDetector was closed")
 
-    def look_again(self, image: np.ndarray, place: Detection) -> Detection | None:
-        """The look from near at a place of BlazeFace's form: the face as its model sees it, or None where it sees none."""
+    def look_again(self, image: np.ndarray, place: Detection, number: int = 0) -> Detection | None:
+        """The look from near at a place of BlazeFace's form: the face as its model sees it, or None where it sees none; by one
+        of the MediaPipe detectors."""
         (x1, y1, x2, y2), (left_x, left_y), (right_x, right_y) = place.box, place.left_eye, place.right_eye
         side = NEAR_SIDE * max(x2 - x1, y2 - y1)
         roll = math.atan2(right_y - left_y, right_x - left_x)
@@ -332,7 +378,7 @@ class FaceDetector:
         reach = NEAR_SIZE / NEAR_SIDE / 2
         near = [
             detection
-            for detection in self.look(crop)
+            for detection in self.look(crop, number)
             if max(abs(value - NEAR_SIZE / 2) for value in _center(detection.box)) < reach
         ]
         if not near:
@@ -340,30 +386,30 @@ class FaceDetector:
         best = _map(max(near, key=lambda detection: detection.score), cv2.invertAffineTransform(matrix), image.shape)
         return best if _area(best.box) > 0 else None
 
-    def look(self, image: np.ndarray) -> list[Detection]:
+    def look(self, image: np.ndarray, number: int = 0) -> list[Detection]:
         """What MediaPipe's model sees in a picture, uint8 (H, W, 3): faces from an eighth of it up to those that fill it,
         possibly several for one face."""
-        if self._models[0] is None:
+        if self._models[number] is None:
             with self._lock:
-                self._models[0] = self._models[0] or _open(FILE)
-        model = self._models[0]
+                self._models[number] = self._models[number] or _open(FILE)
+        model = self._models[number]
         try:
             return run_model(model, image)
         except (RuntimeError, ValueError) as error:
             failure = error
         with self._lock:
-            if self._models[0] is model:
+            if self._models[number] is model:
                 logging.getLogger(__name__).warning("The face detector failed: %s", failure)
                 if len(self._failed) >= MAX_FAILED:
                     raise DetectorError("detector_failed_often")
                 # Not closed yet: other threads may be using it.
                 self._failed.append(model)
                 try:
-                    self._models[0] = _open(FILE)
+                    self._models[number] = _open(FILE)
                 except ModelError as error:
                     raise DetectorError("detector_not_opened", problem=error) from None
         try:
-            return run_model(self._models[0], image)
+            return run_model(self._models[number], image)
         except (RuntimeError, ValueError):
             raise DetectorError("detector_failed") from None
 

@@ -14,6 +14,7 @@ from PIL import (  # noqa: F401, which registers them
     Image,
     ImageChops,
     PngImagePlugin,
+    PpmImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
@@ -61,16 +62,13 @@ def decode_image(
     max_pixels: int,
     opened: Callable[[int], None] = lambda pixels: None,
     orientation: int | None = None,
-) -> np.ndarray:
-    """What `inference.images.load_image` gives of the content of a file.
+) -> Image.Image:
+    """What `inference.images.load_image` gives of the content of a file, as a picture of mode RGB.
 
     Args:
         max_pixels: larger pictures are refused before they are decoded.
         opened: is told how many pixels there are to decode.
         orientation: of EXIF, 1 to 8; one that is given goes before the file's own.
-
-    Returns:
-        uint8 (H, W, 3), RGB, contiguous.
 
     Raises:
         ImageError: it cannot be decoded.
@@ -92,8 +90,7 @@ def decode_image(
                 image.load()
                 if format == "JPEG":
                     _check_rows(image, data)
-                pixels = _to_rgb(image, data, signal)
-                return np.ascontiguousarray(_turn(pixels, orientation or _orientation(image)))
+                return _turn(_to_rgb(image, data, signal), orientation or _orientation(image))
     except ImageError:
         raise
     except MemoryError:

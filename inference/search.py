@@ -242,6 +242,12 @@ def _tiles(image: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
     ]
 
 
+def bounded(image: np.ndarray) -> tuple[np.ndarray, float]:
+    """A picture (H, W, 3) of at most MAX_PIXELS, and the factor by which it was scaled."""
+    factor = min(math.sqrt(MAX_PIXELS / image[..., 0].size), 1.0)
+    return scaled(image, factor), factor
+
+
 def scaled(image: np.ndarray, factor: float) -> np.ndarray:
     """A picture (H, W, 3) scaled, averaged down or linearly up."""
     size = tuple(max(round(side * factor), 1) for side in image.shape[1::-1])

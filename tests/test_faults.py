@@ -155,7 +155,7 @@ GRAY = mediapipe.Image(mediapipe.ImageFormat.GRAY8, np.zeros((100, 100), np.uint
 
 def poison(faces: FaceDetector) -> None:
     """Make MediaPipe's detectors fail for good, as one grey image does."""
-    for model in faces._models:
+    for model in filter(None, faces._models):  # those that were opened
         with pytest.raises(RuntimeError):
             model.detect(GRAY)
 

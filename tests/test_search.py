@@ -99,6 +99,18 @@ def test_every_photograph_of_people_has_its_faces(detector, people):
     assert found == {name: counts.get(name, 1) for name in found} and len(found) >= 7
 
 
+def test_faces_looked_at_side_by_side_are_those_looked_at_one_by_one():
+    crowd, found = load_image(EXAMPLES / "solvay_1927.jpg"), []
+    for threads in (1, 3):
+        with_threads = FaceDetector(threads=threads)
+        found.append(with_threads.detect(crowd))
+        assert sum(model is not None for model in with_threads._models) == threads
+        with_threads.close()
+    assert len(found[0]) > 20
+    for one, other in zip(*found, strict=True):
+        assert np.abs(np.subtract(one.box, other.box)).max() < 0.01 and abs(one.score - other.score) < 1e-4
+
+
 def test_the_number_of_faces_found_changes_smoothly_with_the_size_of_the_picture(detector, people):
     image = load_image(people / "group_solvay_1927.jpg")
     sides = np.linspace(400, 1400, 20).round().astype(int)
