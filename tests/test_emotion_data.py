@@ -177,7 +177,7 @@ BAD_ROWS = {
     "pixel -1": (lambda row: re.sub(r" \d+ ", " -1 ", row, count=1), "outside 0 to 255"),
     "fraction": (lambda row: re.sub(r" \d+ ", " 7.5 ", row, count=1), "whole numbers"),
     "word": (lambda row: re.sub(r" \d+ ", " NaN ", row, count=1), "whole numbers"),
-    "huge number": (lambda row: re.sub(r" \d+ ", f" {10**30} ", row, count=1), "whole numbers"),
+    "huge number": (lambda row: re.sub(r" \d+ ", f" {10**30} ", row, count=1), "outside 0 to 255"),
     "no pixels": (lambda row: row[0] + ",,Training", "whole numbers"),
     "label 7": (lambda row: "7" + row[1:], "emotion is '7'"),
     "no label": (lambda row: row[1:], "emotion is ''"),

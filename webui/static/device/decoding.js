@@ -85,12 +85,24 @@ function largestOfBoxes(view, bytes) {
 }
 
 // The pixels of a picture that the browser can draw, {data: RGBA, width, height}, on white.
-export function pixelsOf(source, width = source.width, height = source.height) {
+function pixelsOf(source) {
+  const {width, height} = source;
   const context = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true});
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);
-  context.drawImage(source, 0, 0, width, height);
+  context.drawImage(source, 0, 0);
   return context.getImageData(0, 0, width, height);
+}
+
+let camera = null; // the context that frames are drawn in, which have one size
+
+// The same of a camera's frame, which has nothing to see through.
+export function framePixels(bitmap) {
+  const {width, height} = bitmap;
+  if (camera?.canvas.width !== width || camera.canvas.height !== height)
+    camera = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true, alpha: false});
+  camera.drawImage(bitmap, 0, 0);
+  return camera.getImageData(0, 0, width, height);
 }
 
 // A photo of any format, upright: {data: RGBA, width, height}. Throws ImageError.

@@ -2,7 +2,7 @@
 
 import * as ort from "../vendor/onnxruntime.js";
 import {FaceAnalyzer} from "./analyzer.js";
-import {decode, findFormat, ImageError, pixelsOf} from "./decoding.js";
+import {decode, findFormat, framePixels, ImageError} from "./decoding.js";
 import {DetectorError} from "./detector.js";
 import {modelBytes, runtimeCode} from "./files.js";
 import * as told from "./report.js";
@@ -97,7 +97,7 @@ export async function openAnswers(limits) {
     async frame(token, bitmap, {seconds: now, width, height, ageGender}) {
       const started = performance.now(),
         session = sessionOf(token);
-      const image = pixelsOf(bitmap);
+      const image = framePixels(bitmap);
       bitmap.close();
       session.origin ??= now;
       // A clock that is set back, or two frames of the same moment, must not stop the stream.
