@@ -114,12 +114,12 @@ function detections({width, height}, boxes, scores, number, count) {
       inSteps((mean((one) => one.values[k]) * side - beginX) / pixel) * pixel,
       inSteps((mean((one) => one.values[k + 1]) * side - beginY) / pixel) * pixel,
     ];
-    // MediaPipe tells whole pixels.
-    const left = trunc(x1 * side - beginX);
-    const top = trunc(y1 * side - beginY);
+    // MediaPipe tells whole pixels, and shifts a box that begins beyond the picture to its edge.
+    const left = max(trunc(x1 * side - beginX), 0);
+    const top = max(trunc(y1 * side - beginY), 0);
     const right = left + trunc((x2 - x1) * side);
     const bottom = top + trunc((y2 - y1) * side);
-    const box = [max(left, 0), max(top, 0), min(right, width), min(bottom, height)];
+    const box = [left, top, min(right, width), min(bottom, height)];
     if (area(box) > 0) {
       const [leftEye, rightEye, nose, mouth] = [4, 6, 8, 10].map(point);
       found.push({box, score: best.score, leftEye, rightEye, nose, mouth, search: "short_range"});
