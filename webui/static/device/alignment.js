@@ -1,8 +1,7 @@
 // The crop: inference/alignment.py.
 
 import {CONSTANTS} from "./constants.js";
-import {channelsOf, invertAffine, warpAffine} from "./images.js";
-import {round} from "./numbers.js";
+import {invertAffine, warpAffine} from "./images.js";
 
 const {SIDE_BY_EYES, SIDE_BY_BOX, EYE_LINE, AGE_GENDER_FRAMING, LARGEST_WARP} = CONSTANTS.alignment;
 
@@ -38,21 +37,5 @@ export function cutSquare(image, {center: [x, y], side, roll}, size, black = fal
   // Points count from the picture's corner, OpenCV's from the middle of the first pixel.
   warp[2] += (warp[0] + warp[1]) / 2 - 0.5;
   warp[5] += (warp[3] + warp[4]) / 2 - 0.5;
-  let part = {left: 0, top: 0, width: image.width, height: image.height};
-  if (factor > 1 && channelsOf(image) > 1) {
-    // As in Python, of what the square covers, so that numbers are rounded alike.
-    part = covered(image, x, y, side, roll);
-    warp[2] += warp[0] * part.left + warp[1] * part.top;
-    warp[5] += warp[3] * part.left + warp[4] * part.top;
-  }
-  return {crop: warpAffine(image, part, invertAffine(warp), size, factor, black), matrix};
-}
-
-// The part of a picture that a turned square covers.
-function covered(image, x, y, side, roll) {
-  const reach = (side * (Math.abs(Math.cos(roll)) + Math.abs(Math.sin(roll)))) / 2 + 2;
-  const within = (value, most) => Math.min(Math.max(round(value), 0), most);
-  const [left, top] = [within(x - reach, image.width - 1), within(y - reach, image.height - 1)];
-  const [right, bottom] = [within(x + reach, image.width), within(y + reach, image.height)];
-  return {left, top, width: Math.max(right - left, 1), height: Math.max(bottom - top, 1)};
+  return {crop: warpAffine(image, invertAffine(warp), size, factor, black), matrix};
 }

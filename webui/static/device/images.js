@@ -268,16 +268,15 @@ function between(upperLeft, upperRight, lowerLeft, lowerRight, shift, partX, par
 }
 
 // cv2.warpAffine(image, matrix, (size * factor, size * factor), flags=cv2.INTER_LINEAR), of which each block of `factor` by `factor`
-// pixels is then averaged, as cv2.resize does it with cv2.INTER_AREA. `inverse` is that of the matrix, [a, b, c, d, e, f], and leads into
-// a part {left, top, width, height} of the picture, beyond whose edge its border pixels repeat, or all is black.
-export function warpAffine(image, part, inverse, size, factor, black = false) {
-  const stride = image.width;
-  const origin = part.top * stride + part.left;
+// pixels is then averaged, as cv2.resize does it with cv2.INTER_AREA. `inverse` is that of the matrix, [a, b, c, d, e, f]. Beyond the
+// edge the border pixels repeat, or all is black.
+export function warpAffine(image, inverse, size, factor, black = false) {
+  const {width, height} = image;
   const pixels = pixelsOf(image);
   const channels = min(channelsOf(image), 3);
   const color = channels === 3;
   const [a, b, c, d, e, f] = inverse.map(fround);
-  const [rightmost, lowest] = [part.width - 1, part.height - 1];
+  const [rightmost, lowest] = [width - 1, height - 1];
   const result = new Uint8ClampedArray(size * size * channels);
   const sums = new Float64Array(size * channels);
   for (let line = 0; line < size * factor; line++) {
@@ -299,16 +298,16 @@ export function warpAffine(image, part, inverse, size, factor, black = false) {
         let r = 0;
         let s = 0;
         if (left >= 0 && top >= 0 && left < rightmost && top < lowest) {
-          const at = origin + top * stride + left;
+          const at = top * width + left;
           p = pixels[at];
           q = pixels[at + 1];
-          r = pixels[at + stride];
-          s = pixels[at + stride + 1];
+          r = pixels[at + width];
+          s = pixels[at + width + 1];
         } else {
-          const before = origin + min(max(left, 0), rightmost);
-          const after = origin + min(max(left + 1, 0), rightmost);
-          const above = min(max(top, 0), lowest) * stride;
-          const below = min(max(top + 1, 0), lowest) * stride;
+          const before = min(max(left, 0), rightmost);
+          const after = min(max(left + 1, 0), rightmost);
+          const above = min(max(top, 0), lowest) * width;
+          const below = min(max(top + 1, 0), lowest) * width;
           const [outAbove, outBelow] = [black && (top < 0 || top > lowest), black && (top < -1 || top >= lowest)];
           const [outBefore, outAfter] = [
             black && (left < 0 || left > rightmost),
