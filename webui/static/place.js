@@ -41,7 +41,7 @@ const able = wanted !== "device" || isAble();
 export const hasChoice = places.length > 1;
 export const place = able || !hasChoice ? wanted : "server";
 // Why it is not computed where it was asked for, as the key of a text; null where it is.
-export const problem = able ? read(FAILED) : hasChoice ? "device_too_old" : "browser_too_old";
+export const problem = able ? (hasChoice ? read(FAILED) : null) : hasChoice ? "device_too_old" : "browser_too_old";
 
 export function choosePlace(chosen) {
   write(FAILED, null);
