@@ -127,7 +127,7 @@ def test_a_photo_is_answered_as_by_python(page):
     (row,) = rows_of(download(page, "#ifade-photo [data-save=csv]")[1])
     assert tuple(row) == NAMES and row["shown"] == "happy"
     cards(page).locator("summary").click()
-    expect(cards(page).locator("details")).to_contain_text(text("en", "no_heat_device"))
+    expect(cards(page).locator("details")).to_contain_text(text("en", "no_heat_here"))
 
 
 def test_what_is_no_photo_is_told_so_and_the_next_is_answered(page, tmp_path):
