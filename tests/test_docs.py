@@ -10,6 +10,8 @@ import yaml
 from benchmarks import (
     age_gender_tta,
     alignment,
+    batch,
+    browser,
     detection,
     live,
     load,
@@ -33,6 +35,8 @@ PAGES = {
 RENDERED = {
     "age_gender_tta": age_gender_tta.to_markdown,
     "alignment": alignment.to_markdown,
+    "batch": batch.to_markdown,
+    "browser": browser.to_markdown,
     "detection": detection.to_markdown,
     "live": live.to_markdown,
     "load": load.to_markdown,
