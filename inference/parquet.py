@@ -14,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from .model_files import CHECKSUMS
-from .outputs import OutputError
+from .outputs import OutputError, uninterrupted
 from .satisfaction import Timeline
 from .sentences import IfadeError
 from .stream import Moment
@@ -218,23 +218,25 @@ class ParquetReport:
         """Write the rows in memory as a group."""
         import pyarrow
 
-        if self._writer is None:
-            self._open()
-        with self._named():
-            self._writer.write_table(pyarrow.Table.from_pydict(self._rows, self._schema))
-        self._rows = {name: [] for name in NAMES}
+        with uninterrupted():
+            if self._writer is None:
+                self._open()
+            with self._named():
+                self._writer.write_table(pyarrow.Table.from_pydict(self._rows, self._schema))
+            self._rows = {name: [] for name in NAMES}
 
     def _finish(self) -> None:
         """Complete the file and put it in place."""
-        self._write()
-        with self._named():
-            self._writer.close()
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            os.replace(self._partial, os.path.realpath(self._place))
-        self._number += 1
-        self._begin()
+        with uninterrupted():
+            self._write()
+            with self._named():
+                self._writer.close()
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
+                os.replace(self._partial, os.path.realpath(self._place))
+            self._number += 1
+            self._begin()
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from clips import write_face_clip
 from inference import __main__ as command_line
-from inference.outputs import create, same_name
+from inference.outputs import create, same_name, uninterrupted
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PHOTO = (EXAMPLES / "astronaut.jpg").read_bytes()
@@ -243,3 +244,17 @@ def test_no_room_is_told_before_the_work(call, folder, capsys, monkeypatch):
     assert call(command_line.main, "1.jpg", "--csv", "f.csv", "--json", "none/f.json") == 1
     assert capsys.readouterr().err.startswith("error: cannot write none/f.json: No such file")
     assert Path("f.csv").read_text() == "file,face,x1\n"
+
+
+def test_an_interruption_waits_for_what_is_being_written():
+    done, before = [], signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), uninterrupted():
+            with uninterrupted():  # as for the last rows of a file
+                signal.raise_signal(signal.SIGINT)
+                done.append("written")
+            done.append("in place")
+        assert done == ["written", "in place"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
