@@ -68,7 +68,7 @@ PAUSE_SECONDS = 2.0
 POLITE_SECONDS = 0.3
 """Pause of the visitor between two photos while an attack goes on."""
 SETTLED_SECONDS = 1.0
-"""Where a camera's last three frames took longer, or it has begun later, not everybody in the picture need be shown."""
+"""Where a camera's last three frames took longer, not everybody in the picture need be shown."""
 PROBLEMS = 20
 """Descriptions of problems that are kept of each phase."""
 
@@ -207,7 +207,7 @@ class Visitors:
             phase.error(f"start: {type(error).__name__}: {error}")
             return
         headers = {"X-Session": token, "X-Camera": f"{picture.width}x{picture.height}"}
-        recent, begun = deque(maxlen=3), time.time()  # times of the last frames, and of the first
+        recent = deque(maxlen=3)  # times of the last frames
         for number in itertools.count():
             if time.monotonic() > until:
                 break
@@ -225,9 +225,8 @@ class Visitors:
                 phase.error(f"frame: {type(error).__name__}: {error}")
                 await asyncio.sleep(1)
             else:
-                # A person is shown from the second look on, which is not at every frame, and after a gap anew; until then some
-                # may be missing.
-                settled = recent[-1] - begun > SETTLED_SECONDS and recent[-1] - recent[0] < SETTLED_SECONDS
+                # A person is shown from the second look on, and after a gap anew; until then some may be missing.
+                settled = number > 2 and recent[-1] - recent[0] < SETTLED_SECONDS
                 complete = len(boxes) == len(picture.boxes) and _among(picture.boxes, boxes, 0.03)
                 right = _among(boxes, picture.boxes, 0.03) and (complete or not settled)
                 phase.answer(time.perf_counter() - started, right, f"frame {number} of {len(picture.boxes)} faces")
