@@ -629,7 +629,7 @@ def test_two_visitors_leave_no_trace(visit, server, two_people, launch):
     before = server.files()
     pages = [visit(), visit(launch())]
     for page in pages:
-        wait_for_answers(page, 15)
+        wait_for_answers(page, 40)
         set_marker(page, f"secret of {pages.index(page)}")
         for name in ("report.csv", "report.json", "report.png"):
             download(page, name)
