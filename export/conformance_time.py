@@ -19,7 +19,7 @@ import argparse
 import base64
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +187,16 @@ def _walking_away() -> Scene:
         yield seconds, False, [(VIEWS * 6, _face(rng, 300 + 100 * seconds, 200, side))]
 
 
+def _placed_by_two() -> Scene:
+    """One who walks, and is placed now by one model, now by the other, which sees everything a little further down."""
+    rng = np.random.default_rng(8)
+    for number, seconds in enumerate((0.0, 0.01, 0.12, 0.16, 0.2, 0.24, 0.25, 0.5, 0.53, 0.56, 0.6)):
+        face = _face(rng, 200 + 60 * seconds, 200)
+        if number % 4 in (1, 2):
+            face = _with(face, detection=replace(face.detection.moved(0, 0.07 * SIDE), placed="yunet 160"))
+        yield seconds, False, [(VIEWS * 6, face)]
+
+
 SCENES: dict[str, Callable[[], Scene]] = {
     "two who cross": lambda: _crossing(False),
     "two who look alike cross": lambda: _crossing(True),
@@ -195,6 +205,7 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "frames that are lost": _lost_frames,
     "one who walks away": _walking_away,
     "what is said now and then": _said_now_and_then,
+    "one whom two models place": _placed_by_two,
 }
 
 

@@ -283,22 +283,31 @@ class FaceDetector:
             ]
             missed = [face for face, look in zip(expected, looks) if look is None or look.score < TRACKED_MIN_SCORE]
         search = search or thorough or not expected
-        factor = COARSE_SIDE / longer if search else NEAREST_SIDE / longer if missed else 0.0
+        factors = []
         if missed:
             smallest = min(max(face.box[2] - face.box[0], 1.0) for face in missed)
-            factor = max(factor, min(FOLLOW_PIXELS / smallest, FOLLOW_SIDE / longer, 1.0))
-        if thorough:
-            factor = max(factor, min(FOLLOW_SIDE / longer, 1.0))
-        places = self.searcher.see_scaled(image, factor) if factor else []
-        if not expected and factor > COARSE_SIDE / longer:  # large faces too, for which others wait for the next search
-            places += self.searcher.see_scaled(image, COARSE_SIDE / longer)
-        places = suppress(places)
-        near = [as_near(place) for place in places]
+            # In steps of the root of 2: YuNet's places move by up to a twentieth of a face's side where the size changes.
+            factor = 2 ** (math.floor(2 * math.log2(FOLLOW_PIXELS / smallest) + 0.5) / 2)
+            factors.append(max(NEAREST_SIDE / longer, min(factor, FOLLOW_SIDE / longer, 1.0)))
+        if search:
+            factor = max(COARSE_SIDE / longer, min(FOLLOW_SIDE / longer, 1.0) if thorough else 0.0, *factors)
+            factors += [factor] if factor not in factors else []
+        seen = [self.searcher.see_scaled(image, factor) for factor in factors]
+        if (
+            not expected and factors[-1] > COARSE_SIDE / longer
+        ):  # large faces too, for which others wait for the next search
+            seen[-1] += self.searcher.see_scaled(image, COARSE_SIDE / longer)
         verified = turn // VERIFY_EVERY % max(len(missed), 1) if turn % VERIFY_EVERY == 0 else None
-        new, known = set(range(len(places))), sum(face.score for face in expected)
-        for number, face in enumerate(missed):
-            best = max(new, key=lambda index: _iou(near[index].box, face.box), default=None)
-            if best is not None and _iou(near[best].box, face.box) >= SAME_FACE:
+        known = sum(face.score for face in expected)
+        left = list(enumerate(missed))
+        for places in map(suppress, seen):
+            near = [as_near(place) for place in places]
+            new, pairs, left = set(range(len(places))), left, []
+            for number, face in pairs:
+                best = max(new, key=lambda index: _iou(near[index].box, face.box), default=None)
+                if best is None or _iou(near[best].box, face.box) < SAME_FACE:
+                    left.append((number, face))
+                    continue
                 new.remove(best)
                 if number != verified or self._is_still_a_face(image, places[best], known - face.score):
                     found.append(replace(near[best], box=_clip(*near[best].box, image.shape), score=face.score))

@@ -180,11 +180,11 @@ class FaceTracker:
         known_people = self._match(table, values[:, -LOOKS:], alone, now, DOUBTED_NEWCOMER if doubted else NEWCOMER)
         for number, (person, place, face) in enumerate(zip(known_people, places, faces)):
             if person is None:
-                person = _Person(next(self._ids), now, place, face.detection.score)
+                person = _Person(next(self._ids), now, place, face.detection)
                 self._people.append(person)
                 present[number, -1] = True
             else:
-                person.move(place, face.detection.score, now)
+                person.move(place, face.detection, now)
             people.append(person)
         means, known = self._average(people, values, present, now)
         return [
@@ -252,7 +252,7 @@ class _Person:
 
     Attributes:
         id, born: number, and seconds of the first frame.
-        seen, score: seconds and the detector's score of the last frame with this person.
+        seen, score, placed: seconds, and `Detection.score` and `placed`, of the last frame with this person.
         place, speed: then, in pixels and pixels per second.
         covariance: variance of a coordinate of the place, covariance with its speed, variance of the speed, in sides of
             the face and seconds. The coordinates have about the same noise, so one matrix serves all of them.
@@ -261,10 +261,11 @@ class _Person:
         updated: float64 (number of LENGTHS,), seconds of each one's last value, -inf before there is one.
     """
 
-    __slots__ = ("id", "born", "seen", "score", "place", "speed", "covariance", "mean", "mass", "updated")
+    __slots__ = ("id", "born", "seen", "score", "placed", "place", "speed", "covariance", "mean", "mass", "updated")
 
-    def __init__(self, number: int, now: float, place: "Place", score: float):
-        self.id, self.born, self.seen, self.score = number, now, now, score
+    def __init__(self, number: int, now: float, place: "Place", detection: Detection):
+        self.id, self.born, self.seen = number, now, now
+        self.score, self.placed = detection.score, detection.placed
         self.place: Place = place
         self.speed: Place = (0.0,) * len(place)
         self.covariance = (_noise(place), 0.0, FIRST_SPEED**2)
@@ -296,10 +297,16 @@ class _Person:
         """The expected detection at a time."""
         return _detection(self.expected(now), self.score)
 
-    def move(self, measured: "Place", score: float, now: float) -> None:
-        """Correct the movement by a frame."""
+    def move(self, measured: "Place", detection: Detection, now: float) -> None:
+        """Correct the movement by a frame. Where something else placed the face than before, the difference is not movement:
+        soon after the last frame it would make a still face fly away."""
         elapsed, expected = now - self.seen, self.expected(now)
         noise, predicted = _noise(expected), self.variance(elapsed)
+        same = detection.placed == self.placed
+        self.seen, self.score, self.placed = now, detection.score, detection.placed
+        if not same:
+            self.place, self.covariance = measured, (noise, 0.0, self.covariance[2] + CALM * elapsed)
+            return
         innovation = [value - other for value, other in zip(measured, expected)]
         found = math.hypot(*innovation) ** 2 / (len(innovation) * expected[2] * expected[3])
         # As much acceleration as explains a frame that is not where a calm face would be.
@@ -315,7 +322,6 @@ class _Person:
         self.place = tuple(value + gain * change for value, change in zip(expected, innovation))
         self.speed = tuple(value + speed_gain * change for value, change in zip(self.speed, innovation))
         self.covariance = ((1 - gain) * predicted, (1 - gain) * both, speed - speed_gain * both)
-        self.seen, self.score = now, score
 
 
 def _values(faces: list[Face]) -> tuple[np.ndarray, np.ndarray]:

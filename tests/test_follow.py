@@ -66,6 +66,28 @@ def test_every_face_is_found_in_every_frame_where_it_is(analyzer, head, count, w
     assert ids == set(range(1, count + 1))
 
 
+@pytest.mark.parametrize(
+    "times",
+    [
+        (0, 0.014, 0.223, 0.573, 0.583, 0.803),
+        (0, 0.013, 0.145, 0.174, 0.213, 0.25),
+        (0, 0.01, 0.021, 0.186, 0.2, 0.26),
+        (0, 0.139, 0.152, 0.421, 0.648),
+        (0, 0.255, 0.264, 0.491, 0.497),
+    ],
+)
+def test_people_who_do_not_move_are_all_there_and_stay_where_they_are_however_the_frames_come(analyzer, head, times):
+    follower, frame = FaceFollower(analyzer), frame_with(head, GRID)
+    truth = np.array([(x, y) for x, y, _ in GRID]) + np.array(FACE_IN_HEAD) * 200 / 220
+    for seconds in times:
+        people = follower.analyze(frame, seconds)
+        assert [person.id for person in people] == [1, 2, 3, 4, 5, 6], seconds
+        boxes = np.array([person.smoothed.detection.box for person in people])
+        middles, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2] - boxes[:, 0]
+        assert np.linalg.norm(middles - truth, axis=1).max() < 16
+        assert sides.min() > 70 and sides.max() < 105
+
+
 @pytest.mark.parametrize("others", [0, 1, 4])
 def test_who_comes_in_is_found_within_the_time_of_a_search_and_who_goes_is_not_seen_any_more(analyzer, head, others):
     follower = FaceFollower(analyzer)

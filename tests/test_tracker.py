@@ -5,6 +5,7 @@ import itertools
 import math
 import time
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,17 @@ def face(x, y, person=0, side=SIDE, jitter=None, **said) -> Face:
     detection = Detection((x - half, y - half, x + half, y + half), 0.9, left, right)
     said = {"probabilities": np.full(7, 1 / 7, np.float32)} | said
     return Face(detection, looks(person), **said)
+
+
+def test_where_another_model_places_a_face_it_has_not_moved():
+    tracker, now = FaceTracker(), 0.0
+    for number in range(30):
+        now += 0.01 if number % 2 else 0.13
+        seen = face(300, 200 + 7 * (number % 4 > 1))
+        detection = replace(seen.detection, placed="yunet 160" if number % 4 > 1 else "short_range")
+        tracker.update([replace(seen, detection=detection)], now)
+        ((_, expected),) = tracker.predict(now + 0.2)
+        assert np.abs(np.array(middle(expected)) - (300, 203.5)).max() < 6, number
 
 
 def one_hot(size, index) -> np.ndarray:

@@ -122,7 +122,8 @@ function detections({width, height}, boxes, scores, number, count) {
     const box = [left, top, min(right, width), min(bottom, height)];
     if (area(box) > 0) {
       const [leftEye, rightEye, nose, mouth] = [4, 6, 8, 10].map(point);
-      found.push({box, score: best.score, leftEye, rightEye, nose, mouth, search: "short_range"});
+      const placed = "short_range";
+      found.push({box, score: best.score, leftEye, rightEye, nose, mouth, search: placed, placed});
     }
   }
   return found;

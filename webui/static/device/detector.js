@@ -119,40 +119,48 @@ export class FaceDetector {
       missed = expected.filter((_, number) => !seen[number]);
     }
     search = search || thorough || expected.length === 0;
-    let factor = search ? COARSE_SIDE / longer : missed.length ? NEAREST_SIDE / longer : 0;
+    const factors = [];
     if (missed.length) {
       const smallest = min(...missed.map(({box}) => max(box[2] - box[0], 1)));
-      factor = max(factor, min(FOLLOW_PIXELS / smallest, FOLLOW_SIDE / longer, 1));
-    }
-    if (thorough) factor = max(factor, min(FOLLOW_SIDE / longer, 1));
-    let places = factor ? await this.searcher.seeScaled(image, factor) : [];
-    if (expected.length === 0 && factor > COARSE_SIDE / longer) {
-      // Large faces too, for which others wait for the next search.
-      places.push(...(await this.searcher.seeScaled(image, COARSE_SIDE / longer)));
-    }
-    places = suppress(places);
-    const near = places.map(asNear);
-    const verified = turn % VERIFY_EVERY === 0 ? floor(turn / VERIFY_EVERY) % max(missed.length, 1) : null;
-    const fresh = new Set(places.keys());
-    const known = sum(expected.map(({score}) => score));
-    for (const [number, face] of missed.entries()) {
-      const best = largest([...fresh], (index) => iou(near[index].box, face.box));
-      if (best === undefined || iou(near[best].box, face.box) < SAME_FACE) continue;
-      fresh.delete(best);
-      if (number !== verified || (await this.#isStillAFace(image, places[best], known - face.score))) {
-        found.push({...near[best], box: clip(near[best].box, image), score: face.score});
-      }
+      // In steps of the root of 2: YuNet's places move by up to a twentieth of a face's side where the size changes.
+      const factor = 2 ** (floor(2 * Math.log2(FOLLOW_PIXELS / smallest) + 0.5) / 2);
+      factors.push(max(NEAREST_SIDE / longer, min(factor, FOLLOW_SIDE / longer, 1)));
     }
     if (search) {
-      const unknown = [...fresh].filter((index) => !found.some((face) => overlap(near[index].box, face.box)));
-      found.push(
-        ...(await this.#confirm(
-          image,
-          unknown.map((index) => places[index]),
-          known,
-        )),
-      );
+      const factor = max(COARSE_SIDE / longer, thorough ? min(FOLLOW_SIDE / longer, 1) : 0, ...factors);
+      if (!factors.includes(factor)) factors.push(factor);
     }
+    const seen = [];
+    for (const factor of factors) seen.push(await this.searcher.seeScaled(image, factor));
+    if (expected.length === 0 && factors.at(-1) > COARSE_SIDE / longer) {
+      // Large faces too, for which others wait for the next search.
+      seen.at(-1).push(...(await this.searcher.seeScaled(image, COARSE_SIDE / longer)));
+    }
+    const verified = turn % VERIFY_EVERY === 0 ? floor(turn / VERIFY_EVERY) % max(missed.length, 1) : null;
+    const known = sum(expected.map(({score}) => score));
+    let left = [...missed.entries()];
+    let unknown = [];
+    for (const places of seen.map(suppress)) {
+      const near = places.map(asNear);
+      const fresh = new Set(places.keys());
+      const pairs = left;
+      left = [];
+      for (const [number, face] of pairs) {
+        const best = largest([...fresh], (index) => iou(near[index].box, face.box));
+        if (best === undefined || iou(near[best].box, face.box) < SAME_FACE) {
+          left.push([number, face]);
+          continue;
+        }
+        fresh.delete(best);
+        if (number !== verified || (await this.#isStillAFace(image, places[best], known - face.score))) {
+          found.push({...near[best], box: clip(near[best].box, image), score: face.score});
+        }
+      }
+      unknown = [...fresh]
+        .filter((index) => !found.some((face) => overlap(near[index].box, face.box)))
+        .map((index) => places[index]);
+    }
+    if (search) found.push(...(await this.#confirm(image, unknown, known)));
     return suppress(found);
   }
 

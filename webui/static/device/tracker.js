@@ -84,9 +84,9 @@ export class FaceTracker {
       let person = known[number];
       const {mean, present} = values[number];
       if (person) {
-        person.move(places[number], face.detection.score, now);
+        person.move(places[number], face.detection, now);
       } else {
-        person = new Person(++this.#lastId, now, places[number], face.detection.score);
+        person = new Person(++this.#lastId, now, places[number], face.detection);
         this.#people.push(person);
         present[LENGTHS.length - 1] = true;
       }
@@ -135,12 +135,12 @@ export class FaceTracker {
   }
 }
 
-// Somebody who is followed. seen, score: of the last frame with this person. place, speed: then, in pixels and pixels per second.
+// Somebody who is followed. seen, score, placed: of the last frame with this person. place, speed: then, in pixels and pixels per second.
 // covariance: variance of a coordinate of the place, covariance with its speed, variance of the speed, in sides of the face and seconds.
 // mean: the averages. mass: how much each of them weighs. updated: seconds of each one's last value, -Infinity before there is one.
 class Person {
-  constructor(id, now, place, score) {
-    Object.assign(this, {id, born: now, seen: now, score, place});
+  constructor(id, now, place, {score, placed}) {
+    Object.assign(this, {id, born: now, seen: now, score, placed, place});
     this.speed = place.map(() => 0);
     this.covariance = [noiseOf(place), 0, FIRST_SPEED ** 2];
     this.mean = new Float32Array(LENGTH);
@@ -166,15 +166,23 @@ class Person {
     return place + 2 * elapsed * both + elapsed ** 2 * speed + (CALM * elapsed ** 3) / 3;
   }
 
-  // Correct the movement by a frame.
-  move(measured, score, now) {
+  // Correct the movement by a frame. Where something else placed the face than before, the difference is not movement: soon after the
+  // last frame it would make a still face fly away.
+  move(measured, {score, placed}, now) {
     const elapsed = now - this.seen,
       expected = this.expected(now),
       noise = noiseOf(expected),
       innovation = measured.map((value, at) => value - expected[at]),
       found = Math.hypot(...innovation) ** 2 / (innovation.length * expected[2] * expected[3]);
+    const same = placed === this.placed;
     let predicted = this.variance(elapsed),
       acceleration = CALM;
+    Object.assign(this, {seen: now, score, placed});
+    if (!same) {
+      this.place = measured;
+      this.covariance = [noise, 0, this.covariance[2] + CALM * elapsed];
+      return;
+    }
     if (elapsed > 0 && found > SURPRISE * (predicted + noise)) {
       const added = Math.min(found - predicted - noise, (RESTLESS * elapsed ** 3) / 3);
       predicted += added;
@@ -188,7 +196,6 @@ class Person {
     this.place = expected.map((value, at) => value + gain * innovation[at]);
     this.speed = this.speed.map((value, at) => value + speedGain * innovation[at]);
     this.covariance = [(1 - gain) * predicted, (1 - gain) * both, speed - speedGain * both];
-    Object.assign(this, {seen: now, score});
   }
 
   // Take values into the means. A value counts for the time since the last one; the first, before which nothing is known, as much as
@@ -345,6 +352,7 @@ function detectionAt([x, y, width, height, leftX, leftY, rightX, rightY], score)
     nose: null,
     mouth: null,
     search: "short_range",
+    placed: "short_range",
   };
 }
 
