@@ -193,7 +193,7 @@ def _placed_by_two() -> Scene:
     for number, seconds in enumerate((0.0, 0.01, 0.12, 0.16, 0.2, 0.24, 0.25, 0.5, 0.53, 0.56, 0.6)):
         face = _face(rng, 200 + 60 * seconds, 200)
         if number % 4 in (1, 2):
-            face = _with(face, detection=replace(face.detection.moved(0, 0.07 * SIDE), placed="yunet 160"))
+            face = _with(face, detection=replace(face.detection.moved(0, 0.07 * SIDE), placed_at=160))
         yield seconds, False, [(VIEWS * 6, face)]
 
 

@@ -286,9 +286,11 @@ class FaceDetector:
         factors = []
         if missed:
             smallest = min(max(face.box[2] - face.box[0], 1.0) for face in missed)
-            # In steps of the root of 2: YuNet's places move by up to a twentieth of a face's side where the size changes.
-            factor = 2 ** (math.floor(2 * math.log2(FOLLOW_PIXELS / smallest) + 0.5) / 2)
-            factors.append(max(NEAREST_SIDE / longer, min(factor, FOLLOW_SIDE / longer, 1.0)))
+            # At the size of the last frame while that will do: at another one places move by up to a twentieth of a face's side.
+            factor = max(face.placed_at for face in missed) / longer
+            if not FOLLOW_PIXELS <= smallest * factor * math.sqrt(2) <= 2 * FOLLOW_PIXELS:
+                factor = max(NEAREST_SIDE / longer, min(FOLLOW_PIXELS / smallest, FOLLOW_SIDE / longer, 1.0))
+            factors.append(factor)
         if search:
             factor = max(COARSE_SIDE / longer, min(FOLLOW_SIDE / longer, 1.0) if thorough else 0.0, *factors)
             factors += [factor] if factor not in factors else []

@@ -148,8 +148,8 @@ class FaceSearch:
         for x, y, tile in _tiles(picture):
             for place in self.see([tile])[0]:
                 found.append(place.moved(x, y) if x or y else place)
-        back, placed = 1 / math.sqrt(factors[0] * factors[1]), f"yunet {max(picture.shape[:2])}"
-        return [replace(place.scaled(back), placed=placed) for place in found]
+        back = 1 / math.sqrt(factors[0] * factors[1])
+        return [replace(place.scaled(back), placed_at=max(picture.shape[:2])) for place in found]
 
     def _decode(self, outputs: dict[str, np.ndarray], number: int, width: int, min_score: float) -> list[Detection]:
         """The candidates of one picture of a batch."""
@@ -175,7 +175,7 @@ def _detection(row: list[float]) -> Detection:
     score, x1, y1, x2, y2 = row[:5]
     left_eye, right_eye, nose, left_corner, right_corner = zip(row[5::2], row[6::2])
     mouth = ((left_corner[0] + right_corner[0]) / 2, (left_corner[1] + right_corner[1]) / 2)
-    return Detection((x1, y1, x2, y2), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet", "yunet")
+    return Detection((x1, y1, x2, y2), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet")
 
 
 def in_steps(pixels: np.ndarray) -> np.ndarray:

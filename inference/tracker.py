@@ -252,7 +252,7 @@ class _Person:
 
     Attributes:
         id, born: number, and seconds of the first frame.
-        seen, score, placed: seconds, and `Detection.score` and `placed`, of the last frame with this person.
+        seen, score, placed_at: seconds, and `Detection.score` and `placed_at`, of the last frame with this person.
         place, speed: then, in pixels and pixels per second.
         covariance: variance of a coordinate of the place, covariance with its speed, variance of the speed, in sides of
             the face and seconds. The coordinates have about the same noise, so one matrix serves all of them.
@@ -261,11 +261,11 @@ class _Person:
         updated: float64 (number of LENGTHS,), seconds of each one's last value, -inf before there is one.
     """
 
-    __slots__ = ("id", "born", "seen", "score", "placed", "place", "speed", "covariance", "mean", "mass", "updated")
+    __slots__ = ("id", "born", "seen", "score", "placed_at", "place", "speed", "covariance", "mean", "mass", "updated")
 
     def __init__(self, number: int, now: float, place: "Place", detection: Detection):
         self.id, self.born, self.seen = number, now, now
-        self.score, self.placed = detection.score, detection.placed
+        self.score, self.placed_at = detection.score, detection.placed_at
         self.place: Place = place
         self.speed: Place = (0.0,) * len(place)
         self.covariance = (_noise(place), 0.0, FIRST_SPEED**2)
@@ -295,15 +295,15 @@ class _Person:
 
     def at(self, now: float) -> Detection:
         """The expected detection at a time."""
-        return _detection(self.expected(now), self.score)
+        return _detection(self.expected(now), self)
 
     def move(self, measured: "Place", detection: Detection, now: float) -> None:
         """Correct the movement by a frame. Where something else placed the face than before, the difference is not movement:
         soon after the last frame it would make a still face fly away."""
         elapsed, expected = now - self.seen, self.expected(now)
         noise, predicted = _noise(expected), self.variance(elapsed)
-        same = detection.placed == self.placed
-        self.seen, self.score, self.placed = now, detection.score, detection.placed
+        same = detection.placed_at == self.placed_at
+        self.seen, self.score, self.placed_at = now, detection.score, detection.placed_at
         if not same:
             self.place, self.covariance = measured, (noise, 0.0, self.covariance[2] + CALM * elapsed)
             return
@@ -349,7 +349,7 @@ def _smoothed(face: Face, person: _Person, mean: np.ndarray, known: list[bool]) 
         name: mean[start:stop] if there else None for (name, (start, stop)), there in zip(PARTS.items(), known)
     }
     return Face(
-        _detection(person.place, person.score), face.crop, activation=face.activation, quality=face.quality, **averages
+        _detection(person.place, person), face.crop, activation=face.activation, quality=face.quality, **averages
     )
 
 
@@ -433,10 +433,11 @@ def _place(detection: Detection) -> Place:
     return x, y, max(x2 - x1, 1.0), max(y2 - y1, 1.0), left_x - x, left_y - y, right_x - x, right_y - y
 
 
-def _detection(place: Place, score: float) -> Detection:
+def _detection(place: Place, person: _Person) -> Detection:
     x, y, width, height, left_x, left_y, right_x, right_y = place
     box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return Detection(box, score, (x + left_x, y + left_y), (x + right_x, y + right_y))
+    eyes = (x + left_x, y + left_y), (x + right_x, y + right_y)
+    return Detection(box, person.score, *eyes, placed_at=person.placed_at)
 
 
 def _alone(places: np.ndarray) -> np.ndarray:

@@ -131,8 +131,8 @@ class Detection:
             that lies on its side or upside down they are elsewhere.
         nose, mouth: (x, y) of the tip of the nose and of the middle of the mouth; None where they are not known.
         search: the model that the face was found by, "yunet" or "short_range".
-        placed: what told the box and the points: "short_range", or "yunet" and the longer side in pixels of the picture as it saw
-            it ("yunet 320"). Two of them place the same face a little differently.
+        placed_at: longer side in pixels of the picture as YuNet saw it, where that told the box and the points; 0 where MediaPipe's
+            look from near did. The same face is placed a little differently by each.
     """
 
     box: tuple[float, float, float, float]
@@ -142,7 +142,7 @@ class Detection:
     nose: Point | None = None
     mouth: Point | None = None
     search: str = "short_range"
-    placed: str = "short_range"
+    placed_at: int = 0
 
     def scaled(self, factor: float) -> "Detection":
         """The same place in the picture scaled by a factor."""

@@ -15,18 +15,18 @@ export async function open(vectors) {
 }
 
 function makeFace({detection, probabilities, crowd, age_distribution, gender, quality}, crop) {
-  const {left_eye: leftEye, right_eye: rightEye, ...others} = detection,
+  const {left_eye: leftEye, right_eye: rightEye, placed_at: placedAt, ...others} = detection,
     numbers = (values) => (values ? Float32Array.from(values) : null);
   const said = {crowd: numbers(crowd), ageDistribution: numbers(age_distribution), gender: numbers(gender), quality};
-  return new parts.Face({...others, leftEye, rightEye}, crop, numbers(probabilities), said);
+  return new parts.Face({...others, leftEye, rightEye, placedAt}, crop, numbers(probabilities), said);
 }
 
 // The same as JSON, as the vectors have it.
 function tellFace({detection, probabilities, crowd, ageDistribution, gender, quality}) {
-  const {leftEye: left_eye, rightEye: right_eye, ...others} = detection,
+  const {leftEye: left_eye, rightEye: right_eye, placedAt: placed_at, ...others} = detection,
     said = Object.entries({probabilities, crowd, age_distribution: ageDistribution, gender});
   return {
-    detection: {...others, left_eye, right_eye},
+    detection: {...others, left_eye, right_eye, placed_at},
     ...Object.fromEntries(said.flatMap(([name, values]) => (values ? [[name, [...values]]] : []))),
     quality,
   };

@@ -41,7 +41,7 @@ def test_where_another_model_places_a_face_it_has_not_moved():
     for number in range(30):
         now += 0.01 if number % 2 else 0.13
         seen = face(300, 200 + 7 * (number % 4 > 1))
-        detection = replace(seen.detection, placed="yunet 160" if number % 4 > 1 else "short_range")
+        detection = replace(seen.detection, placed_at=160 if number % 4 > 1 else 0)
         tracker.update([replace(seen, detection=detection)], now)
         ((_, expected),) = tracker.predict(now + 0.2)
         assert np.abs(np.array(middle(expected)) - (300, 203.5)).max() < 6, number

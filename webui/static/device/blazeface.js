@@ -122,8 +122,7 @@ function detections({width, height}, boxes, scores, number, count) {
     const box = [left, top, min(right, width), min(bottom, height)];
     if (area(box) > 0) {
       const [leftEye, rightEye, nose, mouth] = [4, 6, 8, 10].map(point);
-      const placed = "short_range";
-      found.push({box, score: best.score, leftEye, rightEye, nose, mouth, search: placed, placed});
+      found.push({box, score: best.score, leftEye, rightEye, nose, mouth, search: "short_range", placedAt: 0});
     }
   }
   return found;

@@ -122,9 +122,13 @@ export class FaceDetector {
     const factors = [];
     if (missed.length) {
       const smallest = min(...missed.map(({box}) => max(box[2] - box[0], 1)));
-      // In steps of the root of 2: YuNet's places move by up to a twentieth of a face's side where the size changes.
-      const factor = 2 ** (floor(2 * Math.log2(FOLLOW_PIXELS / smallest) + 0.5) / 2);
-      factors.push(max(NEAREST_SIDE / longer, min(factor, FOLLOW_SIDE / longer, 1)));
+      // At the size of the last frame while that will do: at another one places move by up to a twentieth of a face's side.
+      let factor = max(...missed.map(({placedAt}) => placedAt)) / longer;
+      const pixels = smallest * factor * sqrt(2);
+      if (!(FOLLOW_PIXELS <= pixels && pixels <= 2 * FOLLOW_PIXELS)) {
+        factor = max(NEAREST_SIDE / longer, min(FOLLOW_PIXELS / smallest, FOLLOW_SIDE / longer, 1));
+      }
+      factors.push(factor);
     }
     if (search) {
       const factor = max(COARSE_SIDE / longer, thorough ? min(FOLLOW_SIDE / longer, 1) : 0, ...factors);

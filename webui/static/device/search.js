@@ -137,11 +137,11 @@ export class FaceSearch {
   async seeScaled(image, factor) {
     const picture = scaled(image, factor);
     const back = 1 / sqrt((picture.width / image.width) * (picture.height / image.height));
-    const placed = `yunet ${max(picture.width, picture.height)}`;
+    const placedAt = max(picture.width, picture.height);
     const found = [];
     for (const tile of tiles(picture)) {
       for (const place of (await this.see([picture], tile))[0]) {
-        found.push({...scaledPlace(tile.x || tile.y ? moved(place, tile.x, tile.y) : place, back), placed});
+        found.push({...scaledPlace(tile.x || tile.y ? moved(place, tile.x, tile.y) : place, back), placedAt});
       }
     }
     return found;
@@ -183,7 +183,7 @@ function decode({arrays, width, count}, number) {
         nose: point(2),
         mouth: [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2],
         search: "yunet",
-        placed: "yunet",
+        placedAt: 0,
       });
     }
   });

@@ -58,7 +58,7 @@ export class FaceTracker {
     const now = Math.max(finite(seconds), this.#now);
     return this.#people
       .filter((person) => this.#remembers(person, now))
-      .map((person) => [person.id, detectionAt(person.expected(now), person.score)]);
+      .map((person) => [person.id, detectionAt(person.expected(now), person)]);
   }
 
   // Nobody is known any more: whoever is seen next gets a new id.
@@ -135,12 +135,12 @@ export class FaceTracker {
   }
 }
 
-// Somebody who is followed. seen, score, placed: of the last frame with this person. place, speed: then, in pixels and pixels per second.
+// Somebody who is followed. seen, score, placedAt: of the last frame with this person. place, speed: then, in pixels and pixels per second.
 // covariance: variance of a coordinate of the place, covariance with its speed, variance of the speed, in sides of the face and seconds.
 // mean: the averages. mass: how much each of them weighs. updated: seconds of each one's last value, -Infinity before there is one.
 class Person {
-  constructor(id, now, place, {score, placed}) {
-    Object.assign(this, {id, born: now, seen: now, score, placed, place});
+  constructor(id, now, place, {score, placedAt}) {
+    Object.assign(this, {id, born: now, seen: now, score, placedAt, place});
     this.speed = place.map(() => 0);
     this.covariance = [noiseOf(place), 0, FIRST_SPEED ** 2];
     this.mean = new Float32Array(LENGTH);
@@ -168,16 +168,16 @@ class Person {
 
   // Correct the movement by a frame. Where something else placed the face than before, the difference is not movement: soon after the
   // last frame it would make a still face fly away.
-  move(measured, {score, placed}, now) {
+  move(measured, {score, placedAt}, now) {
     const elapsed = now - this.seen,
       expected = this.expected(now),
       noise = noiseOf(expected),
       innovation = measured.map((value, at) => value - expected[at]),
       found = Math.hypot(...innovation) ** 2 / (innovation.length * expected[2] * expected[3]);
-    const same = placed === this.placed;
+    const same = placedAt === this.placedAt;
     let predicted = this.variance(elapsed),
       acceleration = CALM;
-    Object.assign(this, {seen: now, score, placed});
+    Object.assign(this, {seen: now, score, placedAt});
     if (!same) {
       this.place = measured;
       this.covariance = [noise, 0, this.covariance[2] + CALM * elapsed];
@@ -247,7 +247,7 @@ function smoothedFace(face, person) {
   ]);
   const {probabilities, ...others} = Object.fromEntries(averages);
   const {activation, quality} = face;
-  return new Face(detectionAt(person.place, person.score), face.crop, probabilities, {...others, activation, quality});
+  return new Face(detectionAt(person.place, person), face.crop, probabilities, {...others, activation, quality});
 }
 
 // Pairs of a row and a column, by row, so that the sum of their ratios is largest; pairs that are not above 0 stay apart.
@@ -343,7 +343,7 @@ function placeOf({box: [x1, y1, x2, y2], leftEye, rightEye}) {
   ];
 }
 
-function detectionAt([x, y, width, height, leftX, leftY, rightX, rightY], score) {
+function detectionAt([x, y, width, height, leftX, leftY, rightX, rightY], {score, placedAt}) {
   return {
     box: [x - width / 2, y - height / 2, x + width / 2, y + height / 2],
     score,
@@ -352,7 +352,7 @@ function detectionAt([x, y, width, height, leftX, leftY, rightX, rightY], score)
     nose: null,
     mouth: null,
     search: "short_range",
-    placed: "short_range",
+    placedAt,
   };
 }
 
