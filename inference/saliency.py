@@ -9,8 +9,10 @@ FAINT = 1e-3
 """Logits; a map without a difference of this size says nothing, and is not blown up to full strength."""
 STRONGEST_TINT = 0.7
 """Opacity of the colour at the strongest place, so that the face still shows through."""
-COLORS = (0.4, 0.85)
+_COLORS = np.arange(102, 218, dtype=np.uint8)
 """The part of the colour map in use, purple to orange: its dark end looks like a shadow, its pale one like skin."""
+TINTS = cv2.cvtColor(cv2.applyColorMap(_COLORS[None], cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)[0]
+"""uint8 (K, 3), RGB: from the weakest to the strongest."""
 
 
 def heat_map(crop: np.ndarray, activation: np.ndarray, emotion_index: int) -> np.ndarray:
@@ -35,7 +37,6 @@ def heat_map(crop: np.ndarray, activation: np.ndarray, emotion_index: int) -> np
         return face
     strength = np.maximum(cv2.resize(evidence, size, interpolation=cv2.INTER_CUBIC), 0)
     strength /= strength.max()
-    shade = np.round(255 * (COLORS[0] + (COLORS[1] - COLORS[0]) * strength)).astype(np.uint8)
-    tint = cv2.cvtColor(cv2.applyColorMap(shade, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    tint = TINTS[np.round((len(TINTS) - 1) * strength).astype(np.uint8)]
     opacity = STRONGEST_TINT * strength[..., None]
     return np.round(face + opacity * (tint.astype(np.float32) - face)).astype(np.uint8)

@@ -5,9 +5,11 @@ import hashlib
 import io
 import json
 import re
+from base64 import b64decode
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -20,6 +22,7 @@ from export import runtimes, site
 from inference.analyzer import FaceAnalyzer
 from inference.emotion import LIVE_MODEL, EmotionClassifier
 from inference.images import load_image
+from inference.saliency import heat_map
 from inference.tables import NAMES
 from inference.types import EMOTIONS
 from webui.front import PLACES, named_place
@@ -77,6 +80,12 @@ def download(page, selector: str) -> tuple[str, bytes]:
     return download.value.suggested_filename, Path(download.value.path()).read_bytes()
 
 
+def picture_of(image) -> np.ndarray:
+    """The pixels of an <img> whose address is a data URL."""
+    with Image.open(io.BytesIO(b64decode(image.get_attribute("src").partition(",")[2]))) as picture:
+        return np.asarray(picture.convert("L") if picture.format == "PNG" else picture.convert("RGB"))
+
+
 def rows_of(data: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
 
@@ -127,7 +136,12 @@ def test_a_photo_is_answered_as_by_python(page):
     (row,) = rows_of(download(page, "#ifade-photo [data-save=csv]")[1])
     assert tuple(row) == NAMES and row["shown"] == "happy"
     cards(page).locator("summary").click()
-    expect(cards(page).locator("details")).to_contain_text(text("en", "no_heat_here"))
+    crop, heat = (picture_of(image) for image in cards(page).locator("details img").all())
+    assert np.array_equal(crop, face.crop)
+    expected = heat_map(face.crop, face.activation, EMOTIONS.index(face.shown))
+    difference = np.abs(heat.astype(int) - expected)
+    assert np.ptp(expected.astype(int), axis=2).max() > 60 and difference.mean() < 2
+    assert page.get_by_text("Warm: what spoke for").is_visible()
 
 
 def test_what_is_no_photo_is_told_so_and_the_next_is_answered(page, tmp_path):

@@ -488,10 +488,6 @@ function reasonsOf(face, id) {
   const figure = (src, alt, text) => make("figure", {}, make("img", {src, alt}), make("figcaption", {text}));
   if (face.crop) parts.push(figure(face.crop, t("crop_alt", {number: id}), t("crop_caption", {side})));
   if (face.heat) parts.push(figure(face.heat, t("heat_alt", {number: id, emotion}), t("heat_caption", {emotion})));
-  else if (face.crop && face.heat === undefined) {
-    // Null where the network does not say.
-    parts.push(make("p", {class: "ifade-note", text: t("no_heat_here")}));
-  }
   if (face.crowd) {
     const rows = SETTINGS.emotions.map((label, place) => [
       label,

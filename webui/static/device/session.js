@@ -2,14 +2,17 @@
 
 import * as ort from "../vendor/onnxruntime.js";
 import {FaceAnalyzer} from "./analyzer.js";
+import {CONSTANTS} from "./constants.js";
 import {decode, findFormat, framePixels, ImageError} from "./decoding.js";
 import {DetectorError} from "./detector.js";
 import {modelBytes, runtimeCode} from "./files.js";
 import * as told from "./report.js";
+import {heatMap} from "./saliency.js";
 import {IfadeError} from "./sentences.js";
 import {Stream} from "./stream.js";
 import {FrameTable, momentRows} from "./tables.js";
 
+const {EMOTIONS} = CONSTANTS.types;
 const SHOWN_PIXELS = 1600, // longest side of a photo that the page cannot decode itself
   JPEG_QUALITY = 0.9;
 
@@ -82,8 +85,7 @@ export async function openAnswers(limits) {
       const answer = result.toDict();
       if (picture) answer.picture = await dataUrl(shrink(canvasOf(image), SHOWN_PIXELS), "image/jpeg");
       if (why)
-        for (const [place, face] of result.faces.entries())
-          answer.faces[place].crop = await dataUrl(canvasOf(greyPicture(face.crop)), "image/png");
+        for (const [place, face] of result.faces.entries()) Object.assign(answer.faces[place], await reasonsOf(face));
       return answer;
     },
 
@@ -231,6 +233,14 @@ function shrink(canvas, longest) {
   context.imageSmoothingQuality = "high";
   context.drawImage(canvas, 0, 0, small.width, small.height);
   return small;
+}
+
+async function reasonsOf({crop, activation, shown}) {
+  const heat = activation && canvasOf(heatMap(crop, activation, EMOTIONS.indexOf(shown)));
+  return {
+    crop: await dataUrl(canvasOf(greyPicture(crop)), "image/png"),
+    heat: heat && (await dataUrl(heat, "image/jpeg")),
+  };
 }
 
 function greyPicture(grey) {
