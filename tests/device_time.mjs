@@ -106,7 +106,7 @@ export function play(steps) {
 }
 
 // What the page is answered about frames of some people, [id, measured, smoothed] each, and in the end.
-export function answer(frames, camera) {
+export async function answer(frames, camera) {
   const timeline = new parts.Timeline(),
     rows = new parts.FrameTable(),
     stream = {timeline, report: () => ({...timeline.report(), frames_lost: 0})};
@@ -122,7 +122,7 @@ export function answer(frames, camera) {
     frames: moments,
     state: parts.state(timeline, frames.at(-1)[0]),
     report: parts.report(stream, rows),
-    table: parts.frames(stream, rows),
+    table: await parts.frames(stream, rows),
     csv: [false, true].map((comma) => [...rows.csv(null, comma)].join("")),
     faces: faces.map((face) => face.toDict()),
   };

@@ -47,10 +47,20 @@ export function state(timeline, seconds) {
 // The figures of the report.
 export const report = (stream, rows) => ({...stream.report(), rows_dropped: rows.dropped});
 
-// The table as a list of its parts, one after the other, each an object of columns.
-export const frames = (stream, rows) => [...rows.columns(stream.timeline.finishedCurves())];
+// The table as a list of its parts, one after the other, each an object of columns; in a promise.
+export const frames = (stream, rows) => piecemeal(rows.columns(stream.timeline.finishedCurves()));
 
 // The table as a file.
-export function reportCsv(stream, rows, decimalComma = false) {
-  return new Blob([...rows.csv(stream.timeline.finishedCurves(), decimalComma)], {type: "text/csv"});
+export async function reportCsv(stream, rows, decimalComma = false) {
+  return new Blob(await piecemeal(rows.csv(stream.timeline.finishedCurves(), decimalComma)), {type: "text/csv"});
+}
+
+// All that a generator gives. Between two pieces comes what waits meanwhile: the next frame of a camera.
+async function piecemeal(pieces) {
+  const found = [];
+  for (const piece of pieces) {
+    found.push(piece);
+    await new Promise((done) => setTimeout(done));
+  }
+  return found;
 }

@@ -112,41 +112,38 @@ function leading(distributions, labels, least) {
 }
 
 // The first line of a CSV; see `csvLines`.
-export const csvHeader = (decimalComma = false) => (decimalComma ? "\ufeff" : "") + csvLine(NAMES, decimalComma);
+export const csvHeader = (decimalComma = false) =>
+  `${decimalComma ? "\ufeff" : ""}${NAMES.join(separatorOf(decimalComma))}\r\n`;
 
 // What `columns` gives as lines of a CSV, without the header. decimalComma: as spreadsheets read it where that is the decimal mark.
 export function csvLines(table, decimalComma = false) {
-  const cells = COLUMNS.map((column) => cellsOf(column, table[column.name], decimalComma));
-  return table.file
-    .map((_, row) =>
-      csvLine(
-        cells.map((column) => column[row]),
-        decimalComma,
-      ),
-    )
-    .join("");
+  const separator = separatorOf(decimalComma),
+    cells = COLUMNS.map((column) => cellsOf(column, table[column.name], decimalComma));
+  return table.file.map((_, row) => `${cells.map((column) => column[row]).join(separator)}\r\n`).join("");
 }
 
+const PIECE_ROWS = 512; // of a CSV, so that a piece is made in the time of a frame
+
+const separatorOf = (decimalComma) => SEPARATORS[Number(decimalComma)];
+
 function cellsOf({name, type, form}, values, decimalComma) {
+  const digits = type === "number" && digitsOf(form),
+    plus = form?.startsWith("+") ? "+" : "";
   const written = (value) => {
-    const sign = value < 0 || Object.is(value, -0) ? "-" : form.startsWith("+") ? "+" : "",
-      text = sign + Math.abs(value).toFixed(digitsOf(form));
+    const sign = value < 0 || Object.is(value, -0) ? "-" : plus,
+      text = sign + Math.abs(value).toFixed(digits);
     return decimalComma ? text.replace(".", ",") : text;
   };
+  const quoted = (cell) =>
+    /["\r\n]/.test(cell) || cell.includes(separatorOf(decimalComma)) ? `"${cell.replaceAll('"', '""')}"` : cell;
   // A name that a spreadsheet would take for a formula has ./ before it, which names the same file.
   const say = {
     number: written,
     "yes or no": (value) => String(value).toUpperCase(),
     integer: String,
-    text: (value) => (name === "file" && /^[=+\-@\t\r]/.test(value) ? `./${value}` : value),
+    text: (value) => quoted(name === "file" && /^[=+\-@\t\r]/.test(value) ? `./${value}` : value),
   }[type];
   return values.map((value) => (value === null ? "" : say(value)));
-}
-
-function csvLine(cells, decimalComma) {
-  const separator = SEPARATORS[Number(decimalComma)],
-    quoted = (cell) => (/["\r\n]/.test(cell) || cell.includes(separator) ? `"${cell.replaceAll('"', '""')}"` : cell);
-  return `${cells.map(quoted).join(separator)}\r\n`;
 }
 
 // The rows of a session in memory, at most MAX_ROWS of them: the oldest go first. In single precision.
@@ -171,13 +168,16 @@ export class FrameTable {
     }
   }
 
-  // What `columns` gives, in parts of at most CHUNK_ROWS rows, one after the other; with the figures of `curves` of a Timeline where
-  // those are given.
-  *columns(curves = null) {
-    const parts = this.#chunks.map((chunk, at) => {
-      const count = at === this.#chunks.length - 1 ? this.#used : CHUNK_ROWS;
-      return Array.from({length: count}, (_, row) => chunk.subarray(row * STORED.length, (row + 1) * STORED.length));
-    });
+  // What `columns` gives, in parts of at most so many rows, a divisor of CHUNK_ROWS, one after the other; with the figures of `curves` of
+  // a Timeline where those are given.
+  *columns(curves = null, most = CHUNK_ROWS) {
+    const parts = [];
+    for (const chunk of this.#chunks) {
+      const count = chunk === this.#chunks.at(-1) ? this.#used : CHUNK_ROWS,
+        rowOf = (row) => chunk.subarray(row * STORED.length, (row + 1) * STORED.length);
+      for (let start = 0; start < count; start += most)
+        parts.push(Array.from({length: Math.min(most, count - start)}, (_, row) => rowOf(start + row)));
+    }
     const [seconds, people, index] = ["seconds", "person", INDEX[0]].map((name) => STORED.indexOf(name)),
       rows = curves ? parts.flat() : [],
       of = (at) => rows.map((row) => row[at]);
@@ -193,7 +193,7 @@ export class FrameTable {
   // The same as a CSV in parts, see `csvLines`.
   *csv(curves = null, decimalComma = false) {
     yield csvHeader(decimalComma);
-    for (const table of this.columns(curves)) yield csvLines(table, decimalComma);
+    for (const table of this.columns(curves, PIECE_ROWS)) yield csvLines(table, decimalComma);
   }
 }
 
