@@ -54,7 +54,7 @@ def forbid_real_time() -> None:
 
 forbid_real_time()  # before there are other threads
 
-PAGE = {"page_address", "chromium"}
+PAGE = {"page_address", "chromium", "firefox"}
 """Fixtures that start the page or a browser, directly or in another."""
 TRAINED = {
     "trained",
