@@ -1,16 +1,21 @@
 """How fast the static site is, whose answers the browser works out itself.
 
-    python -m benchmarks.browser [--seconds S] --docs
+    python -m benchmarks.browser [--seconds S] [--peers DIR] --docs
 
 Writes the site into a temporary folder, serves it as files, and drives it in headless Chromium on this machine: how long it takes
 until its networks are loaded, over a line of LINE_MBIT and from a warm cache, and what was sent for that; how many frames of a
 camera (640x480, 30 a second) it answers with one and with six faces in view, and how late; a photo of 12 megapixels; how long the
 page itself stood still; and the memory of the browser's processes that have to do with it. Nothing else should be running.
+
+With --peers two other programs look at the same frames in the same browser: human and face-api, whose newest versions come by
+
+    npm install --prefix DIR --ignore-scripts @vladmandic/human @vladmandic/face-api @tensorflow/tfjs-backend-wasm@4.22.0
 """
 
 import argparse
 import contextlib
 import json
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -31,6 +36,8 @@ from inference.processors import usable_processors
 LINE_MBIT = 20
 WARM_UP = 5.0
 """The first seconds of a camera are not counted."""
+PEERS = ("human", "face-api")
+"""As they are called on npm, in @vladmandic/."""
 READY = "() => performance.getEntriesByName('ifade-ready')[0]?.startTime"
 BLOCKS = """
   window.blocks = [];
@@ -54,8 +61,12 @@ def served_folder(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def measure(seconds: float) -> dict:
-    """All of it, with so many seconds of each camera."""
+def measure(seconds: float, peers: Path | None = None) -> dict:
+    """All of it, with so many seconds of each camera.
+
+    Args:
+        peers: the folder of node_modules of other programs, which are measured too.
+    """
     from playwright.sync_api import sync_playwright
 
     chromium = find_chromium()
@@ -67,6 +78,12 @@ def measure(seconds: float) -> dict:
         address = stack.enter_context(served_folder(folder / "site"))
         playwright = stack.enter_context(sync_playwright())
         found = {"processor": processor(), "processors": usable_processors(), "seconds": seconds}
+        if peers:
+            (folder / "peers").mkdir()
+            shutil.copy(Path(__file__).with_name("browser_peers.html"), folder / "peers" / "index.html")
+            (folder / "peers" / "node_modules").symlink_to(peers.resolve() / "node_modules")
+            others = stack.enter_context(served_folder(folder / "peers"))
+            found["peers"] = {name: {"version": _version(peers, name)} for name in PEERS}
         found["site_mb"] = round(sum(map(len, files.values())) / 1e6, 1)
         for faces in (1, 6):
             write_video(folder / "camera.y4m", moving_faces(faces))
@@ -74,9 +91,28 @@ def measure(seconds: float) -> dict:
             with contextlib.closing(playwright.chromium.launch(executable_path=chromium, args=arguments)) as browser:
                 if faces == 1:
                     found |= _start(browser, address)
-                    found |= _photo(browser, address, folder)
+                    large = cv2.resize(_meeting(), (4000, 3000), interpolation=cv2.INTER_CUBIC)
+                    small = cv2.cvtColor(next(moving_faces(1)), cv2.COLOR_RGB2BGR)
+                    found["photo_12_megapixels_ms"] = _photo(browser, address, folder / "large.jpg", large)
+                    found["photo_640x480_ms"] = _photo(browser, address, folder / "small.jpg", small)
                 found[f"live_{faces}"] = _live(browser, address, seconds)
+                for name, figures in found.get("peers", {}).items():
+                    if faces == 1:
+                        shutil.copy(folder / "small.jpg", folder / "peers")
+                        figures["photo_640x480_ms"] = _peer_photo(browser, f"{others}?peer={name}")
+                    figures[f"live_{faces}"] = _peer_live(browser, f"{others}?peer={name}", seconds)
         return found
+
+
+def _meeting() -> np.ndarray:
+    return cv2.imread(str(ROOT / "examples" / "meeting.jpg"))
+
+
+def _version(peers: Path, name: str) -> str:
+    package = peers / "node_modules" / "@vladmandic" / name / "package.json"
+    if not package.is_file():
+        raise SystemExit(f"error: {package} was not found; see python -m benchmarks.browser --help.")
+    return json.loads(package.read_text())["version"]
 
 
 def _start(browser, address: str) -> dict:
@@ -108,9 +144,9 @@ def _start(browser, address: str) -> dict:
     }
 
 
-def _photo(browser, address: str, folder: Path) -> dict:
-    photo = cv2.resize(cv2.imread(str(ROOT / "examples" / "meeting.jpg")), (4000, 3000), interpolation=cv2.INTER_CUBIC)
-    cv2.imwrite(str(folder / "photo.jpg"), photo)
+def _photo(browser, address: str, file: Path, photo: np.ndarray) -> float:
+    """Milliseconds from choosing a file, which is written, to its answer: the median of five."""
+    cv2.imwrite(str(file), photo)
     page = browser.new_context().new_page()
     page.goto(address)
     page.wait_for_function(READY)
@@ -126,11 +162,11 @@ def _photo(browser, address: str, folder: Path) -> dict:
             });
             watch.observe(status, {childList: true, characterData: true, subtree: true});
           }, {once: true}); }); }""")
-        page.set_input_files("#ifade-photo .ifade-photo-file", folder / "photo.jpg")
+        page.set_input_files("#ifade-photo .ifade-photo-file", file)
         times.append(page.evaluate("answered"))
         page.click("#ifade-photo .ifade-remove")
     page.context.close()
-    return {"photo_12_megapixels_ms": round(float(np.median(times)))}
+    return round(float(np.median(times)))
 
 
 def _live(browser, address: str, seconds: float) -> dict:
@@ -154,6 +190,38 @@ def _live(browser, address: str, seconds: float) -> dict:
     }
     context.close()
     return found
+
+
+def _peer_page(browser, address: str):
+    page = browser.new_context(permissions=["camera"]).new_page()
+    page.goto(address)
+    page.wait_for_function("() => window.ready", timeout=120_000)
+    return page
+
+
+def _peer_photo(browser, address: str) -> float:
+    """As of `_photo`; the first one, at which a network gets warm, is not counted."""
+    page = _peer_page(browser, address)
+    times = [page.evaluate("photo('small.jpg')") for _ in range(6)]
+    page.context.close()
+    return round(float(np.median(times[1:])))
+
+
+def _peer_live(browser, address: str, seconds: float) -> dict:
+    """As of `_live`."""
+    page = _peer_page(browser, address)
+    page.evaluate("() => { follow(); }")
+    page.wait_for_function("() => live.latencies.length", timeout=120_000)
+    page.wait_for_timeout(1000 * WARM_UP)
+    start = page.evaluate("() => { live.take(); return performance.now(); }")
+    page.wait_for_timeout(1000 * seconds)
+    end, latencies, faces = page.evaluate("() => [performance.now(), live.take(), live.faces]")
+    page.context.close()
+    return {
+        "fps": round(1000 * len(latencies) / (end - start), 1),
+        "latency_ms": [round(float(value), 1) for value in np.percentile(latencies, [50, 95, 100])],
+        "people": faces,
+    }
 
 
 def _memory_mb(browser) -> int:
@@ -191,7 +259,24 @@ def to_markdown(result: dict) -> str:
         lines.append(
             f"| {live['people']} | {live['fps']} | {latency} | {block} | {' and '.join(map(str, live['memory_mb']))} |"
         )
-    lines += ["", "Written by `python -m benchmarks.browser --docs`."]
+    if peers := result.get("peers"):
+        lines += [
+            "",
+            "Other programs on the same frames in the same browser. They find all faces and their expressions in every frame anew, "
+            "without anything else that they can do, on TensorFlow.js with WebAssembly in the page itself; face-api with its small "
+            "detector. Ifade works in a worker, and follows a face from frame to frame.",
+            "",
+            "| | faces in view and found | frames a second | latency p50, p95, max (ms) | a photo of one face, 640x480 (ms) |",
+            "|---|---|---|---|---|",
+        ]
+        for name, figures in {"Ifade": result, **peers}.items():
+            for faces in (1, 6):
+                live, photo = figures[f"live_{faces}"], figures["photo_640x480_ms"] if faces == 1 else ""
+                latency = ", ".join(f"{value:.0f}" for value in live["latency_ms"])
+                title = f"{name} {figures.get('version', '')}".strip()
+                lines.append(f"| {title} | {faces}, {live['people']} | {live['fps']} | {latency} | {photo} |")
+    option = " --peers DIR" if peers else ""
+    lines += ["", f"Written by `python -m benchmarks.browser{option} --docs`."]
     return "\n".join(lines)
 
 
@@ -199,8 +284,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.browser", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60, help="of each camera, after the warm-up")
     parser.add_argument("--docs", action="store_true", help="write docs/results/browser.md")
+    parser.add_argument("--peers", type=Path, metavar="DIR", help="where npm has put human and face-api, see above")
     args = parser.parse_args()
-    result = measure(args.seconds)
+    result = measure(args.seconds, args.peers)
     print(json.dumps(result, indent=2))
     if args.docs:
         write_result("browser", "The static site in a browser", to_markdown(result), result)
