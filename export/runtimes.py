@@ -21,19 +21,21 @@ ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / "webui" / "static" / "vendor"
 CHECKSUMS = VENDOR / "SHA256SUMS"
 FILES = {
-    "onnxruntime.js": "onnxruntime-web/dist/ort.wasm.bundle.min.mjs",
-    "onnxruntime.wasm.gz": "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
-    "mediabunny.js": "mediabunny/dist/bundles/mediabunny.min.mjs",
-    "libheif.js": "libheif-js/libheif-wasm/libheif-bundle.mjs",
+    "onnxruntime.js": ("onnxruntime-web/dist/ort.wasm.bundle.min.mjs",),
+    "onnxruntime.wasm.gz": ("onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",),
+    "mediabunny.js": ("mediabunny/dist/bundles/mediabunny.min.mjs",),
+    "libheif.js": ("libheif-js/libheif-wasm/libheif-bundle.mjs",),
+    "utif.js": ("pako/dist/pako_inflate.min.js", "utif2/UTIF.js"),
 }
-"""By the name that the worker loads; one that ends in .gz is compressed, which not every server of files does."""
+"""What is in each, one after the other, by the name that the worker loads; one that ends in .gz is compressed, which not every server
+of files does."""
 
 
 def contents(packages: Path) -> dict[str, bytes]:
     """The files of FILES as they are served, from a folder node_modules."""
     found = {}
-    for name, source in FILES.items():
-        data = (packages / source).read_bytes()
+    for name, sources in FILES.items():
+        data = b"\n".join((packages / source).read_bytes() for source in sources)
         if name.endswith(".gz"):
             data = gzip.compress(data, 9, mtime=0)
         else:  # the maps of their sources are left behind

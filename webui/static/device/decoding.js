@@ -1,5 +1,5 @@
-// Photos as pixels, as inference/image_checks.py and image_decoding.py have them: by the browser's own decoders, and HEIC by a library
-// where it has none. The size is read before anything is decoded.
+// Photos as pixels, as inference/image_checks.py and image_decoding.py have them: by the browser's own decoders, and HEIC and TIFF by
+// libraries where it has none. The size is read before anything is decoded.
 
 import {CONSTANTS} from "./constants.js";
 import {IfadeError} from "./sentences.js";
@@ -7,7 +7,7 @@ import {IfadeError} from "./sentences.js";
 const {FORMATS, OTHERS, MAX_PIXELS, MAX_SIDE} = CONSTANTS.image_checks;
 const START = 4096; // bytes by which a file's format is told
 const TYPES = {HEIF: "image/heic"}; // the others are called as the format
-const RARE = ["AVIF", "TIFF"]; // formats that not every browser decodes
+const LIBRARIES = {HEIF: decodeHeif, TIFF: decodeTiff}; // for formats that not every browser decodes
 
 export class ImageError extends IfadeError {}
 
@@ -84,12 +84,28 @@ function largestOfBoxes(view, bytes) {
   return largest;
 }
 
+// What makes a picture upright, by its EXIF orientation: a matrix of a canvas, as its entries a to d; what is then beyond the corner is
+// shifted back.
+const UPRIGHT = {
+  2: [-1, 0, 0, 1],
+  3: [-1, 0, 0, -1],
+  4: [1, 0, 0, -1],
+  5: [0, 1, 1, 0],
+  6: [0, 1, -1, 0],
+  7: [0, -1, -1, 0],
+  8: [0, -1, 1, 0],
+};
+
 // The pixels of a picture that the browser can draw, {data: RGBA, width, height}, on white.
-function pixelsOf(source) {
-  const {width, height} = source;
+function pixelsOf(source, orientation = 1) {
+  const [a, b, c, d] = UPRIGHT[orientation] ?? [1, 0, 0, 1],
+    right = a * source.width + c * source.height,
+    down = b * source.width + d * source.height,
+    [width, height] = [Math.abs(right), Math.abs(down)];
   const context = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true});
   context.fillStyle = "#fff";
   context.fillRect(0, 0, width, height);
+  context.setTransform(a, b, c, d, Math.max(-right, 0), Math.max(-down, 0));
   context.drawImage(source, 0, 0);
   return context.getImageData(0, 0, width, height);
 }
@@ -118,8 +134,8 @@ export async function decode(blob) {
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    if (format === "HEIF") return decodeHeif(bytes);
-    throw new ImageError(RARE.includes(format) ? "photo_not_here" : "photo_damaged");
+    if (format in LIBRARIES) return LIBRARIES[format](bytes);
+    throw new ImageError(format === "AVIF" ? "photo_not_here" : "photo_damaged");
   }
   try {
     checkSize(bitmap.width, bitmap.height);
@@ -129,14 +145,21 @@ export async function decode(blob) {
   }
 }
 
-let heif = null; // a promise of the library, which is loaded when the first such photo comes
+// A library, which is loaded when the first photo comes that needs it.
+async function load(path) {
+  try {
+    return await import(path);
+  } catch {
+    throw new ImageError("not_loaded");
+  }
+}
+
+let heif = null; // a promise of the library's code
 
 async function decodeHeif(bytes) {
-  heif ??= import("../vendor/libheif.js").then((library) => library.default());
-  const {HeifDecoder} = await heif.catch(() => {
-    heif = null;
-    throw new ImageError("not_loaded");
-  });
+  const library = await load("../vendor/libheif.js");
+  heif ??= library.default();
+  const {HeifDecoder} = await heif;
   const [image] = new HeifDecoder().decode(bytes);
   if (!image) throw new ImageError("photo_damaged");
   const width = image.get_width(),
@@ -146,4 +169,41 @@ async function decodeHeif(bytes) {
   return new Promise((done, failed) =>
     image.display(pixels, (shown) => (shown ? done(shown) : failed(new ImageError("photo_damaged")))),
   ).finally(() => image.free?.());
+}
+
+const TIFF = {compression: 259, photometric: 262, orientation: 274, planes: 284, subfile: 254, alpha: 338}; // tags
+const COMPRESSIONS = [1, 2, 3, 4, 5, 7, 8, 32773, 32946], // that UTIF knows: none, of fax, LZW, JPEG, Deflate, PackBits
+  PHOTOMETRICS = [0, 1, 2, 3, 5, 6]; // grey, RGB, palette, CMYK, YCbCr
+
+// The first full page; what UTIF would read wrongly is refused.
+async function decodeTiff(bytes) {
+  await load("../vendor/utif.js");
+  const {UTIF} = self,
+    numberOf = (page, name, otherwise) => page[`t${TIFF[name]}`]?.[0] ?? otherwise;
+  let page, data;
+  try {
+    const file = bytes.buffer;
+    page = UTIF.decode(file).find((one) => one.t256 && !(numberOf(one, "subfile", 0) & 1));
+    const known =
+      page &&
+      COMPRESSIONS.includes(numberOf(page, "compression", 1)) &&
+      PHOTOMETRICS.includes(numberOf(page, "photometric")) &&
+      numberOf(page, "planes", 1) === 1;
+    if (!known) throw new ImageError("photo_not_here");
+    checkSize(page.t256[0], page.t257[0]);
+    const [places, lengths] = page.t322 ? [page.t324, page.t325] : [page.t273, page.t279];
+    if (lengths?.some((length, part) => places[part] + length > bytes.length)) throw new ImageError("photo_damaged");
+    UTIF.decodeImage(file, page);
+    self.window = {}; // where UTIF looks for another library of its maker
+    data = new Uint8ClampedArray(UTIF.toRGBA8(page).buffer);
+  } catch (error) {
+    if (error instanceof ImageError || /memory|allocat|array buffer/i.test(error.message)) throw error;
+    throw new ImageError("photo_not_here");
+  } finally {
+    delete self.window;
+  }
+  if (numberOf(page, "alpha") === undefined) for (let at = 3; at < data.length; at += 4) data[at] = 255;
+  const canvas = new OffscreenCanvas(page.width, page.height);
+  canvas.getContext("2d").putImageData(new ImageData(data, page.width, page.height), 0, 0);
+  return pixelsOf(canvas, numberOf(page, "orientation", 1));
 }
