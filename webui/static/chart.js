@@ -238,7 +238,7 @@ export function drawCurve(
     context.textBaseline = "bottom";
     const step = timeStep(to - from, right - left);
     for (
-      let seconds = ago ? to : Math.ceil(from / step) * step;
+      let seconds = ago ? to : Math.ceil(Math.max(from, 0) / step) * step; // there is no time before the beginning
       ago ? seconds >= from : seconds <= to;
       seconds += ago ? -step : step
     ) {

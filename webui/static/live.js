@@ -42,7 +42,8 @@ export function mountLive(element) {
   let stream = null,
     running = false,
     run = 0; // run tells an old loop that it is over
-  let lost = false; // the camera went away by itself
+  let lost = false, // the camera went away by itself
+    answered = false; // whether there was an answer since it was started
   let side = MAX_SIDE;
   let points = [],
     baselineUntil = null;
@@ -133,6 +134,7 @@ export function mountLive(element) {
     await video.play().catch(() => {});
     if (mine !== run) return; // started twice, or stopped meanwhile
     running = true;
+    answered = false;
     shrinkHead(element);
     showRunning();
     remember();
@@ -272,6 +274,7 @@ export function mountLive(element) {
 
   function takeAnswer(answer, taken) {
     const now = performance.now();
+    answered = true;
     for (const data of answer.people) {
       let face = faces.get(data.id);
       if (!face) {
@@ -357,7 +360,12 @@ export function mountLive(element) {
       withText = now - texts > 240;
     if (withText) texts = now;
     const people = new Map([...faces].map(([id, face]) => [id, {...face.data, gone: pale(face, now)}]));
-    showPeople(people, t(running ? "nobody" : "people_hint"), panel.curve.percent, withText);
+    showPeople(
+      people,
+      t(!running ? "people_hint" : answered ? "nobody" : "getting_ready"),
+      panel.curve.percent,
+      withText,
+    );
     if (withText) drawNumbers(now);
   }
 
@@ -385,7 +393,7 @@ export function mountLive(element) {
     const answers = ids
       .slice(0, MAX_CARDS)
       .map((id) => t("person_announced", {id, answer: answerOf(faces.get(id).data)}));
-    const words = ids.length ? answers.join(", ") : running ? t("nobody_announced") : "";
+    const words = ids.length ? answers.join(", ") : running && answered ? t("nobody_announced") : "";
     if (words === said || performance.now() - announced < 1000) return;
     announced = performance.now();
     said = words;
