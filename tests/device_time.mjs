@@ -57,6 +57,25 @@ export function fill(count) {
   return [rows.dropped, rows.columns().next().value.seconds[0]];
 }
 
+// How many messages were heeded while a table of so many rows was written, and how many lines it has.
+export async function heeded(count) {
+  const rows = new parts.FrameTable(),
+    timeline = new parts.Timeline();
+  let messages = 0,
+    written = false;
+  for (let seconds = 0; seconds < count; seconds++) rows.add(parts.momentRows({seconds, people: []}));
+  const {port1, port2} = new MessageChannel();
+  port1.onmessage = () => {
+    messages++;
+    if (!written) port2.postMessage(null);
+  };
+  port2.postMessage(null);
+  const file = await parts.reportCsv({timeline}, rows);
+  written = true;
+  port1.close();
+  return [messages, (await file.text()).trimEnd().split("\r\n").length];
+}
+
 const tellReading = (reading) => reading && [reading.index, reading.deviation];
 const byId = (values, tell) => Object.fromEntries([...values].map(([id, value]) => [id, tell(value)]));
 

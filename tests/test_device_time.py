@@ -151,6 +151,11 @@ def test_the_oldest_rows_go_first(device):
     assert table.dropped > 0
 
 
+def test_frames_are_taken_while_a_long_table_is_written(device):
+    messages, lines = device("heeded", 6000)
+    assert messages >= 10 and lines == 6001
+
+
 def test_a_stream_goes_on_after_a_frame_on_which_the_detector_fails(device):
     faces = said_faces()
     frames = [
