@@ -128,7 +128,8 @@ export function play(steps) {
 export async function answer(frames, camera) {
   const timeline = new parts.Timeline(),
     rows = new parts.FrameTable(),
-    stream = {timeline, report: () => ({...timeline.report(), frames_lost: 0})};
+    streamOf = (timeline) => ({timeline, report: () => ({...timeline.report(), frames_lost: 0})}),
+    stream = streamOf(timeline);
   const moments = frames.map(([seconds, shown]) => {
     const people = shown.map(([id, face, other]) => ({id, measured: faces[face], smoothed: faces[other], seconds: 0}));
     const moment = {seconds, people, ...timeline.add(seconds, people)};
@@ -141,6 +142,7 @@ export async function answer(frames, camera) {
     frames: moments,
     state: parts.state(timeline, frames.at(-1)[0]),
     report: parts.report(stream, rows),
+    restored: parts.report(streamOf(parts.Timeline.restored(JSON.parse(JSON.stringify(timeline)))), rows),
     table: await parts.frames(stream, rows),
     csv: [false, true].map((comma) => [...rows.csv(null, comma)].join("")),
     faces: faces.map((face) => face.toDict()),

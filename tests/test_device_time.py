@@ -133,6 +133,7 @@ def test_a_page_is_answered_as_by_the_server(device):
     assert differences(found["frames"], answers, ROUNDED) == []
     assert differences(found["state"], _state(session), ROUNDED) == []
     assert differences(found["report"], _report(session), ROUNDED) == []
+    assert differences(found["restored"], found["report"], ROUNDED) == []
     assert differences(found["table"], list(session.rows.columns()), ROUNDED) == []
     assert found["csv"][0].split("\r\n")[0] == next(session.rows.csv()).strip()
     for comma, text in zip((False, True), found["csv"]):

@@ -180,6 +180,19 @@ def test_the_camera_is_followed_and_reported_on(page):
     report = json.loads(download(page, "#ifade-live [data-file='report.json']")[1])
     assert report["frames"] == len(rows) and report["people"][0]["mean"] > 0 and len(report["markers"]) == 1
     assert download(page, "#ifade-live [data-file='report.png']")[1].startswith(b"\x89PNG")
+    kept = f"() => JSON.parse(sessionStorage.getItem('ifade-kept') ?? '{{}}').timeline?.frames === {report['frames']}"
+    page.wait_for_function(kept)
+    page.reload()
+    expect(page.locator("#ifade-live .ifade-markers li")).to_have_count(1)
+    again = json.loads(download(page, "#ifade-live [data-file='report.json']")[1])
+    assert [again[name] for name in ("frames", "to", "rows_dropped")] == [report["frames"], report["to"], len(rows)]
+    assert again["room"]["mean"] == pytest.approx(report["room"]["mean"], abs=2e-4)
+    assert [marker["label"] for marker in again["markers"]] == [marker["label"] for marker in report["markers"]]
+    page.click("#ifade-live .ifade-delete")
+    page.wait_for_timeout(500)
+    page.click("#ifade-live .ifade-delete")
+    expect(page.locator("#ifade-live .ifade-session-note")).to_have_text(text("en", "session_deleted_device"))
+    assert page.evaluate("sessionStorage.getItem('ifade-kept')") is None
 
 
 def test_a_video_is_read_picture_by_picture(page, tmp_path):

@@ -10,6 +10,8 @@ const LOADING = 120000,
   PHOTO_TIMEOUT = 120000,
   FRAME_TIMEOUT = 15000,
   TIMEOUT = 60000; // milliseconds after which the worker is taken for stuck, and replaced
+const KEPT = "ifade-kept", // in the tab's storage
+  KEEP = 2000; // milliseconds after which a change is kept
 const STATUS = {session_ended: 404, not_loaded: 503}; // of what is said where the worker ends
 const MOST_DEATHS = 2; // of workers, one after the other without an answer between
 
@@ -107,18 +109,50 @@ const saying = (answer) => ({
   incomplete: answer.incomplete && sentence(answer.incomplete),
 });
 
-// See server.js. The session is in the worker, and ends with the page.
+function readKept() {
+  try {
+    return sessionStorage.getItem(KEPT);
+  } catch {
+    return null; // storage is switched off
+  }
+}
+
+// See server.js. The session is in the worker. So that a camera's outlasts a reload, and a worker that dies, its figures are kept in
+// the tab's own storage, which goes with the tab; the table of every frame is too large for that, and begins anew.
 export class Session {
   token = null;
+  #last = null; // the token of the session before
+  #timer = null; // of the next time that it is kept
 
   #ask(method, args = [], options = {}) {
     return ask(method, [this.token, ...args], options);
   }
 
-  async start() {
+  async start(resume = this.#last) {
     this.token = null;
-    const answer = await ask("start", []);
-    this.token = answer.session;
+    const kept = readKept(),
+      own = kept && JSON.parse(kept).token === resume ? kept : null;
+    const answer = await ask("start", [own]).catch((error) => {
+      if (!own) throw error;
+      return ask("start", [null]); // it is of another version of the page
+    });
+    this.token = this.#last = answer.session;
+    return answer;
+  }
+
+  async #keep() {
+    this.#timer = null;
+    try {
+      sessionStorage.setItem(KEPT, await this.#ask("keep"));
+    } catch {
+      /* storage is switched off or full, or the session has ended */
+    }
+  }
+
+  // Something that changes what is kept of a camera's session: it is kept anew, soon.
+  async #change(method, args, options) {
+    const answer = await this.#ask(method, args, options);
+    if (method === "frame" || readKept()?.includes(this.token)) this.#timer ??= setTimeout(() => this.#keep(), KEEP);
     return answer;
   }
 
@@ -132,7 +166,7 @@ export class Session {
     };
     const picture = await (scale < 1 ? createImageBitmap(video, size) : createImageBitmap(video));
     const options = {timeout: FRAME_TIMEOUT, transfer: [picture]};
-    return this.#ask("frame", [picture, {seconds, width, height: video.videoHeight, ageGender}], options);
+    return this.#change("frame", [picture, {seconds, width, height: video.videoHeight, ageGender}], options);
   }
 
   // The file is read where it lies.
@@ -149,19 +183,19 @@ export class Session {
     return this.#ask("stop");
   }
   mark(label, seconds) {
-    return this.#ask("mark", [{label, seconds}]);
+    return this.#change("mark", [{label, seconds}]);
   }
   relabel(id, label) {
-    return this.#ask("mark", [{id, label}]);
+    return this.#change("mark", [{id, label}]);
   }
   unmark(id) {
-    return this.#ask("unmark", [{id}]);
+    return this.#change("unmark", [{id}]);
   }
   weights(weights) {
-    return this.#ask("weights", [{weights}]);
+    return this.#change("weights", [{weights}]);
   }
   baseline(on, seconds) {
-    return this.#ask("baseline", [{on, seconds}]);
+    return this.#change("baseline", [{on, seconds}]);
   }
   curve() {
     return this.#ask("curve");
@@ -180,9 +214,14 @@ export class Session {
   }
 
   async delete() {
-    const answer = await this.#ask("delete");
-    this.token = null;
-    return answer;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    try {
+      return await this.#ask("delete");
+    } finally {
+      if (this.#last && readKept()?.includes(this.#last)) sessionStorage.removeItem(KEPT);
+      this.token = this.#last = null;
+    }
   }
 
   leave() {} // the worker ends with the page

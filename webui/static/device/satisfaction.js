@@ -184,6 +184,26 @@ function join(bin, other) {
   for (let at = 0; at < bin.weighted.length; at++) bin.weighted[at] += other.weighted[at];
 }
 
+// Bins as text and back, in single precision: JSON would be several times as long.
+const BIN = ["stretch", "person", "frames", "length", "share", "moment"];
+
+function packed(bins) {
+  const bytes = new Uint8Array(
+    Float32Array.from(bins.flatMap((bin) => [...BIN.map((name) => bin[name]), ...bin.weighted])).buffer,
+  );
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+}
+
+function unpacked(text) {
+  const numbers = new Float32Array(Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0)).buffer),
+    size = BIN.length + EMOTIONS.length;
+  return Array.from({length: numbers.length / size}, (_, row) => {
+    const [...values] = numbers.subarray(row * size, (row + 1) * size),
+      weighted = values.splice(BIN.length);
+    return {...Object.fromEntries(BIN.map((name, at) => [name, values[at]])), weighted};
+  });
+}
+
 const noDwell = () => Object.fromEntries([...EMOTIONS, NOT_SURE_KEY].map((name) => [name, 0]));
 
 // The index of everybody in a stream of frames, from the first to the last, in bounded memory. Everything is kept as mean distributions
@@ -207,6 +227,34 @@ export class Timeline {
   constructor(weights = VALENCE) {
     this.weights = parseWeights(weights);
     this.#vector = Object.values(this.weights);
+  }
+
+  // All of it as JSON, by which `restored` begins where this one is: Python's stays in the server's memory while a page is reloaded.
+  toJSON() {
+    const {weights, frames, forgotten, markers, calibratingUntil} = this,
+      people = Array.from(this.#people, ([id, {level, ...person}]) => [id, person]);
+    return {
+      ...{weights, frames, forgotten, markers, calibratingUntil, people},
+      ...{
+        lastMarker: this.#lastMarker,
+        bins: packed(this.#bins),
+        width: this.#width,
+        start: this.#start,
+        now: this.#now,
+      },
+    };
+  }
+
+  static restored({weights, people, lastMarker, bins, width, start, now, ...counts}) {
+    const timeline = Object.assign(new Timeline(weights), counts);
+    timeline.#people = new Map(people);
+    timeline.#bins = unpacked(bins);
+    timeline.#lastMarker = lastMarker;
+    timeline.#width = width;
+    timeline.#start = start;
+    timeline.#now = now;
+    timeline.#stretches(); // the levels
+    return timeline;
   }
 
   // Take in the faces of one frame, {id, measured, smoothed}, at its time, which is at least that of the frame before. Gives the reading

@@ -8,6 +8,7 @@ import {DetectorError} from "./detector.js";
 import {modelBytes, runtimeCode} from "./files.js";
 import * as told from "./report.js";
 import {heatMap} from "./saliency.js";
+import {Timeline} from "./satisfaction.js";
 import {IfadeError} from "./sentences.js";
 import {Stream} from "./stream.js";
 import {FrameTable, momentRows} from "./tables.js";
@@ -15,6 +16,8 @@ import {FrameTable, momentRows} from "./tables.js";
 const {EMOTIONS} = CONSTANTS.types;
 const SHOWN_PIXELS = 1600, // longest side of a photo that the page cannot decode itself
   JPEG_QUALITY = 0.9;
+
+const NEW = {origin: null, seconds: 0, lastId: 0, rows: 0, lost: 0, timeline: null}; // what a session begins with
 
 // A refusal whose status is not 422.
 class SessionError extends IfadeError {
@@ -42,6 +45,14 @@ export async function openAnswers(limits) {
     const session = sessions.get(token);
     if (!session) throw new SessionError(404, "session_ended");
     return session;
+  }
+
+  function sessionAfter({origin, seconds, lastId, rows, lost, timeline}) {
+    const stream = new Stream(analyzer);
+    stream.lost = lost;
+    stream.follower.tracker.lastId = lastId;
+    if (timeline) stream.timeline = Timeline.restored(timeline);
+    return {stream, rows: new FrameTable(rows), origin, seconds, video: null};
   }
 
   async function readVideo(session, {reader, ageGender}) {
@@ -89,11 +100,19 @@ export async function openAnswers(limits) {
       return answer;
     },
 
-    start() {
-      const token = crypto.randomUUID();
-      const session = {stream: new Stream(analyzer), rows: new FrameTable(), origin: null, seconds: 0, video: null};
-      sessions.set(token, session);
-      return {session: token, resumed: false, ...stateOf(session)};
+    // kept: what `keep` gave before the page was loaded anew, or null.
+    start(kept) {
+      const {token, ...before} = kept ? JSON.parse(kept) : {...NEW, token: crypto.randomUUID()};
+      if (!sessions.has(token)) sessions.set(token, sessionAfter(before));
+      return {session: token, resumed: Boolean(kept), ...stateOf(sessions.get(token))};
+    },
+
+    // A live session as text: all but its rows and who is in view.
+    keep(token) {
+      const {stream, rows, origin, seconds} = sessionOf(token),
+        {timeline, lost, follower} = stream;
+      const {lastId} = follower.tracker;
+      return JSON.stringify({token, origin, seconds, lastId, rows: rows.dropped + rows.length, lost, timeline});
     },
 
     async frame(token, bitmap, {seconds: now, width, height, ageGender}) {

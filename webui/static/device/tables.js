@@ -148,9 +148,17 @@ function cellsOf({name, type, form}, values, decimalComma) {
 
 // The rows of a session in memory, at most MAX_ROWS of them: the oldest go first. In single precision.
 export class FrameTable {
-  dropped = 0; // rows that are no longer kept
   #chunks = [];
   #used = CHUNK_ROWS;
+
+  // dropped: rows that are no longer kept.
+  constructor(dropped = 0) {
+    this.dropped = dropped;
+  }
+
+  get length() {
+    return Math.max(this.#chunks.length - 1, 0) * CHUNK_ROWS + (this.#chunks.length ? this.#used : 0);
+  }
 
   // Keep what `momentRows` made of a frame.
   add(rows) {

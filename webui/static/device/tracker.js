@@ -49,8 +49,8 @@ const TIME_CONSTANTS = [EMOTION_SECONDS, EMOTION_SECONDS, PERSON_SECONDS, PERSON
 // {id, measured, smoothed, seconds}: a number from 1, this frame's face, the same person's averaged over time, and for how long this
 // person has been followed.
 export class FaceTracker {
+  lastId = 0; // of the ids that were given
   #people = [];
-  #lastId = 0;
   #now = -Infinity;
 
   // Where everybody should be at a time: [id, detection] of those who will not have been forgotten by then, in the order of their ids.
@@ -86,7 +86,7 @@ export class FaceTracker {
       if (person) {
         person.move(places[number], face.detection, now);
       } else {
-        person = new Person(++this.#lastId, now, places[number], face.detection);
+        person = new Person(++this.lastId, now, places[number], face.detection);
         this.#people.push(person);
         present[LENGTHS.length - 1] = true;
       }
