@@ -11,7 +11,7 @@ const LOADING = 120000,
   FRAME_TIMEOUT = 15000,
   TIMEOUT = 60000; // milliseconds after which the worker is taken for stuck, and replaced
 const KEPT = "ifade-kept", // in the tab's storage
-  KEEP = 2000; // milliseconds after which a change is kept
+  KEEP = 5000; // milliseconds after which a change is kept
 const STATUS = {session_ended: 404, not_loaded: 503}; // of what is said where the worker ends
 const MOST_DEATHS = 2; // of workers, one after the other without an answer between
 

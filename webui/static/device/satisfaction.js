@@ -185,20 +185,26 @@ function join(bin, other) {
 }
 
 // Bins as text and back, in single precision: JSON would be several times as long.
-const BIN = ["stretch", "person", "frames", "length", "share", "moment"];
+const BIN = ["stretch", "person", "frames", "length", "share", "moment"],
+  BIN_SIZE = BIN.length + EMOTIONS.length,
+  PIECE = 8192; // bytes that become text at once
 
 function packed(bins) {
-  const bytes = new Uint8Array(
-    Float32Array.from(bins.flatMap((bin) => [...BIN.map((name) => bin[name]), ...bin.weighted])).buffer,
-  );
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+  const numbers = new Float32Array(BIN_SIZE * bins.length),
+    bytes = new Uint8Array(numbers.buffer);
+  bins.forEach((bin, row) => {
+    for (let at = 0; at < BIN.length; at++) numbers[BIN_SIZE * row + at] = bin[BIN[at]];
+    numbers.set(bin.weighted, BIN_SIZE * row + BIN.length);
+  });
+  let text = "";
+  for (let at = 0; at < bytes.length; at += PIECE) text += String.fromCharCode(...bytes.subarray(at, at + PIECE));
+  return btoa(text);
 }
 
 function unpacked(text) {
-  const numbers = new Float32Array(Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0)).buffer),
-    size = BIN.length + EMOTIONS.length;
-  return Array.from({length: numbers.length / size}, (_, row) => {
-    const [...values] = numbers.subarray(row * size, (row + 1) * size),
+  const numbers = new Float32Array(Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0)).buffer);
+  return Array.from({length: numbers.length / BIN_SIZE}, (_, row) => {
+    const [...values] = numbers.subarray(row * BIN_SIZE, (row + 1) * BIN_SIZE),
       weighted = values.splice(BIN.length);
     return {...Object.fromEntries(BIN.map((name, at) => [name, values[at]])), weighted};
   });
