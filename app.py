@@ -33,7 +33,13 @@ LIMITS = Limits(proxies=named_proxies(os.environ))
 import sys
 
 import cv2
-import gradio as gr
+
+from inference.imports import imported_later, without_sources
+
+# At each import Gradio parses the source of all its components and writes stubs of their types beside it, for editors, which
+# takes half of the time; pandas takes 70 MB and is for tables, of which the page has none.
+with without_sources("gradio.component_meta"), imported_later("pandas"):
+    import gradio as gr
 
 from inference.analyzer import FaceAnalyzer
 from inference.model_files import ModelError
