@@ -31,9 +31,17 @@ SERVER_NAME, SERVER_PORT = named_address(os.environ)
 LIMITS = Limits(proxies=named_proxies(os.environ))
 
 import sys
+from unittest.mock import patch
 
 import cv2
-import gradio as gr
+
+from inference.imports import imported_later, without_sources
+
+# At each import Gradio parses the source of all its components and writes stubs of their types beside it, for editors, which
+# takes half of the time; pandas takes 70 MB and is for tables, of which the page has none.
+with without_sources("gradio.component_meta"), imported_later("pandas"):
+    import gradio as gr
+    from gradio.routes import App
 
 from inference.analyzer import FaceAnalyzer
 from inference.model_files import ModelError
@@ -51,7 +59,8 @@ if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the st
 
 def build_page() -> gr.Blocks:
     """The page, ready to launch: Gradio has the frame, the modules of webui/static fill the tabs."""
-    with gr.Blocks(title="Ifade", analytics_enabled=False) as page:
+    # Gradio makes the web application of a page at each step of building it; the one that serves is made by launch().
+    with patch.object(App, "create_app"), gr.Blocks(title="Ifade", analytics_enabled=False) as page:
         with gr.Column(elem_classes="ifade-head"):
             gr.HTML(language_links(), elem_id="ifade-languages")
             gr.Markdown(I18N("page_introduction"))

@@ -39,7 +39,7 @@ class FaceFollower:
 
     def __init__(self, analyzer: FaceAnalyzer):
         self.tracker = FaceTracker()
-        self._analyzer = analyzer
+        self.analyzer = analyzer
         self._searched = self._searched_thoroughly = -math.inf
         self._scene: np.ndarray | None = None
         self._scene_seconds = -math.inf
@@ -76,14 +76,14 @@ class FaceFollower:
         # Not within the time of a search, where the clock was set back.
         search = not 0 <= seconds - self._searched < SEARCH_SECONDS
         thorough = not 0 <= seconds - self._searched_thoroughly < THOROUGH_SECONDS
-        detections = self._analyzer.detector.follow(image, expected, search, thorough, self._turn)
+        detections = self.analyzer.detector.follow(image, expected, search, thorough, self._turn)
         self._scene, self._scene_seconds, self._turn = scene, seconds, self._turn + 1
         if search or thorough:
             self._searched = seconds
         if thorough:
             self._searched_thoroughly = seconds
         # So that those who are there at first are numbered as one reads.
-        faces = self._analyzer.classify(image, reading_order(detections), age_gender)
+        faces = self.analyzer.classify(image, reading_order(detections), age_gender)
         if scale != 1:
             faces = [replace(face, detection=face.detection.scaled(scale)) for face in faces]
         people = self.tracker.update(faces, seconds, doubted=likeness < PERHAPS_OTHER_SCENE)

@@ -1,7 +1,8 @@
-"""What other packages import and this program never uses: it is left out, or imported when somebody uses it."""
+"""What other packages import, or do meanwhile, and this program never uses: it is left out, or done when somebody uses it."""
 
 import contextlib
 import importlib
+import inspect
 import sys
 import types
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,27 @@ def not_installed(*names: str) -> Iterator[None]:
     """Let `import NAME` fail meanwhile, as where the package is not installed; it must know how to do without."""
     with _in_place({name: None for name in names if name not in sys.modules}):
         yield
+
+
+@contextlib.contextmanager
+def without_sources(name: str) -> Iterator[None]:
+    """Let a module find the source of no class meanwhile, as if all had been typed in; it must know how to do without.
+
+    Args:
+        name: of the module, which asks `inspect.getfile`.
+    """
+    getfile = inspect.getfile
+
+    def find(value) -> str:
+        if sys._getframe(1).f_globals.get("__name__") == name:
+            raise OSError("source code not available")
+        return getfile(value)
+
+    inspect.getfile = find
+    try:
+        yield
+    finally:
+        inspect.getfile = getfile
 
 
 @contextlib.contextmanager

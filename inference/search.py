@@ -4,9 +4,9 @@ Wu, Peng and Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intell
 onnx/yunet_n_dynamic.onnx of ShiqiYu/libfacedetection.train.
 """
 
+import functools
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -60,19 +60,39 @@ class FaceSearch:
         self.session = Session(FILE, threads, cuda)
         self._names = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
 
-    def see(self, images: list[np.ndarray], min_score: float = CANDIDATE_SCORE) -> list[list[Detection]]:
+    def see(
+        self, images: list[np.ndarray], min_score: float = CANDIDATE_SCORE, enlarge: float = 1.0, keep: bool = False
+    ) -> list[list[Detection]]:
         """What the model sees in pictures of one size, in one run.
 
         Args:
             images: uint8 (H, W, 3), RGB.
             min_score: 0 to 1, the lowest score.
+            enlarge: what places are multiplied by, as where the pictures are given scaled down.
+            keep: see `inference.session.Session.run`.
 
         Returns:
-            For each picture its candidates in its pixels, from the highest score to the lowest, none twice. Boxes may reach
-            beyond the picture.
+            For each picture its candidates in its pixels (enlarged), from the highest score to the lowest, none twice. Boxes
+            may reach beyond the picture.
         """
-        outputs, width = self._run(images)
-        return [self._decode(outputs, number, width, min_score) for number in range(len(images))]
+        outputs, grid = self._run(images, keep)
+        scores = _scores(outputs)
+        picture, cell = np.nonzero(scores >= min_score)
+        found: list[list[Detection]] = [[] for _ in images]
+        if not len(cell):
+            return found
+        corner, stride = grid[cell, :2], grid[cell, 2:]
+        box, points = (_joined(outputs, kind)[picture, cell] for kind in ("bbox", "kps"))
+        center, half = (corner + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride / 2
+        points = ((corner[:, None] + points.reshape(-1, 5, 2)) * stride[:, None]).reshape(-1, 10)
+        places, scores = in_steps(np.concatenate([center - half, center + half, points], axis=1)), scores[picture, cell]
+        for number in set(picture.tolist()):
+            own = np.flatnonzero(picture == number)
+            own = own[np.argsort(-scores[own])]
+            own = own[distinct(places[own, :4], SAME_PLACE)]
+            rows = zip(scores[own].tolist(), (places[own] * enlarge).tolist())
+            found[number] = [_detection(score, place, max(images[0].shape[:2])) for score, place in rows]
+        return found
 
     def middle_scores(self, images: list[np.ndarray], reach: float) -> np.ndarray:
         """How much of a face the model sees in the middle of pictures of one size, in one run.
@@ -84,25 +104,20 @@ class FaceSearch:
         Returns:
             float32 (N,), 0 to 1: the highest score of such a place, 0 where there is none.
         """
-        outputs, width = self._run(images)
-        height, best = images[0].shape[0], np.zeros(len(images), np.float32)
-        middle = np.array([images[0].shape[1], height]) / 2
-        for stride in STRIDES:
-            cls, obj, box = (outputs[f"{kind}_{stride}"] for kind in ("cls", "obj", "bbox"))
-            row, column = np.divmod(np.arange(box.shape[1]), width // stride)
-            center = (np.stack([column, row], axis=1) + box[..., :2]) * stride
-            score = np.sqrt(cls[..., 0].clip(0, 1) * obj[..., 0].clip(0, 1))
-            near = (np.abs(center - middle) < reach).all(axis=2)
-            best = np.maximum(best, np.where(near, score, 0).max(axis=1))
-        return best
+        outputs, grid = self._run(images)
+        center = (grid[:, :2] + _joined(outputs, "bbox")[..., :2]) * grid[:, 2:]
+        middle = np.array(images[0].shape[1::-1]) / 2
+        near = (np.abs(center - middle) < reach).all(axis=2)
+        return np.where(near, _scores(outputs), 0).max(axis=1)
 
-    def _run(self, images: list[np.ndarray]) -> tuple[dict[str, np.ndarray], int]:
-        """The model's outputs by name for pictures of one size, and the width that it saw."""
+    def _run(self, images: list[np.ndarray], keep: bool = False) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The model's outputs by name for pictures of one size, and the cells that they are of, as `_grid` gives them."""
         height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in images[0].shape[:2])
         batch = np.zeros((len(images), 3, height, width), np.float32)
         for image, planes in zip(images, batch):
-            planes[:, : image.shape[0], : image.shape[1]] = image.transpose(2, 0, 1)[::-1]  # BGR
-        return dict(zip(self._names, self.session.run(self._names, {"input": batch}))), width
+            for plane, color in zip(planes[::-1], cv2.split(image)):  # BGR
+                plane[: image.shape[0], : image.shape[1]] = color
+        return dict(zip(self._names, self.session.run(self._names, {"input": batch}, keep))), _grid(height, width)
 
     def search(self, image: np.ndarray) -> list[Detection]:
         """All places that may be an upright face, at three sizes of the picture, the largest one in tiles.
@@ -137,45 +152,44 @@ class FaceSearch:
         for odd in (0, 1):  # those of one size in one run
             several = [turn for turn in turns if turn % 2 == odd]
             if several:
-                found |= zip(several, self.see([np.rot90(picture, turn) for turn in several]))
-        return [[place.scaled(1 / factor) for place in found[turn]] for turn in turns]
+                found |= zip(several, self.see([np.rot90(picture, turn) for turn in several], enlarge=1 / factor))
+        return [found[turn] for turn in turns]
 
     def see_scaled(self, image: np.ndarray, factor: float) -> list[Detection]:
         """What the model sees in a picture scaled by a factor, in tiles where that is large, in the picture's pixels."""
         picture = scaled(image, factor)
         factors = [a / b for a, b in zip(picture.shape[1::-1], image.shape[1::-1])]
-        found = []
-        for x, y, tile in _tiles(picture):
-            for place in self.see([tile])[0]:
-                found.append(place.moved(x, y) if x or y else place)
-        back = 1 / math.sqrt(factors[0] * factors[1])
-        return [replace(place.scaled(back), placed_at=max(picture.shape[:2])) for place in found]
-
-    def _decode(self, outputs: dict[str, np.ndarray], number: int, width: int, min_score: float) -> list[Detection]:
-        """The candidates of one picture of a batch."""
-        found = []
-        for stride in STRIDES:
-            cls, obj, box, points = (outputs[f"{kind}_{stride}"][number] for kind in ("cls", "obj", "bbox", "kps"))
-            score = np.sqrt(cls[:, 0].clip(0, 1) * obj[:, 0].clip(0, 1))
-            kept = np.flatnonzero(score >= min_score)
-            row, column = np.divmod(kept, width // stride)
-            cell = np.stack([column, row], axis=1)
-            center, half = (cell + box[kept, :2]) * stride, np.exp(box[kept, 2:]) * stride / 2
-            landmarks = (cell[:, None] + points[kept].reshape(-1, 5, 2)) * stride
-            found.append(
-                np.concatenate([score[kept, None], center - half, center + half, landmarks.reshape(-1, 10)], 1)
-            )
-        rows = np.concatenate(found)
-        rows[:, 1:] = in_steps(rows[:, 1:])
-        rows = rows[np.argsort(-rows[:, 0])]
-        return [_detection(row) for row in rows[distinct(rows[:, 1:5], SAME_PLACE)].tolist()]
+        enlarge, tiles, found = 1 / math.sqrt(factors[0] * factors[1]), _tiles(picture), []
+        for number, (x, y, tile) in enumerate(tiles, 1):
+            places = self.see([tile], enlarge=enlarge, keep=number < len(tiles))[0]
+            found += [place.moved(x * enlarge, y * enlarge) if x or y else place for place in places]
+        return found
 
 
-def _detection(row: list[float]) -> Detection:
-    score, x1, y1, x2, y2 = row[:5]
-    left_eye, right_eye, nose, left_corner, right_corner = zip(row[5::2], row[6::2])
+@functools.lru_cache(16)
+def _grid(height: int, width: int) -> np.ndarray:
+    """The cells of the model's grids in the order of its outputs, int (N, 3): column, row and the grid's stride."""
+    cells = [
+        np.insert(np.argwhere(np.ones((height // stride, width // stride)))[:, ::-1], 2, stride, axis=1)
+        for stride in STRIDES
+    ]
+    return np.concatenate(cells)
+
+
+def _joined(outputs: dict[str, np.ndarray], kind: str) -> np.ndarray:
+    """The outputs of one kind of all grids, (pictures, cells, values)."""
+    return np.concatenate([outputs[f"{kind}_{stride}"] for stride in STRIDES], axis=1)
+
+
+def _scores(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    """Of all cells, 0 to 1, (pictures, cells)."""
+    return np.sqrt(_joined(outputs, "cls") * _joined(outputs, "obj"))[..., 0]
+
+
+def _detection(score: float, places: list[float], side: int) -> Detection:
+    left_eye, right_eye, nose, left_corner, right_corner = zip(places[4::2], places[5::2])
     mouth = ((left_corner[0] + right_corner[0]) / 2, (left_corner[1] + right_corner[1]) / 2)
-    return Detection((x1, y1, x2, y2), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet")
+    return Detection(tuple(places[:4]), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet", side)
 
 
 def in_steps(pixels: np.ndarray) -> np.ndarray:
@@ -198,11 +212,7 @@ def suppress(places: list[Detection]) -> list[Detection]:
     area, shared = _areas(boxes)
     inside = (shared > 0.6 * area[:, None]) & (area[:, None] < 0.4 * area) & (scores >= SURE_SCORE)
     close = shared > MAX_OVERLAP * np.minimum(area[:, None], area)
-    kept: list[int] = []
-    for index in np.flatnonzero(~inside.any(axis=1)).tolist():
-        if not close[index, kept].any():
-            kept.append(index)
-    return [places[index] for index in kept]
+    return [places[index] for index in _first_of_each(close, inside.any(axis=1))]
 
 
 def distinct(boxes: np.ndarray, threshold: float) -> list[int]:
@@ -217,17 +227,25 @@ def distinct(boxes: np.ndarray, threshold: float) -> list[int]:
     """
     area, shared = _areas(boxes)
     close = shared > threshold * (area[:, None] + area - shared)
+    return _first_of_each(close, np.zeros(len(boxes), bool))
+
+
+def _first_of_each(close: np.ndarray, left_out: np.ndarray) -> list[int]:
+    """Indices from the first on of which each leaves out those it is close to, by bool (N, N) and bool (N,)."""
     kept: list[int] = []
-    for index in range(len(boxes)):
-        if not close[index, kept].any():
+    for index in range(len(left_out)):
+        if not left_out[index]:
             kept.append(index)
+            left_out = left_out | close[index]
     return kept
 
 
 def _areas(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The areas (N,) of boxes (N, 4) xyxy, and what each shares with each other (N, N)."""
-    low, high = np.maximum(boxes[:, None, :2], boxes[:, :2]), np.minimum(boxes[:, None, 2:], boxes[:, 2:])
-    return np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1), np.prod(np.maximum(high - low, 0), axis=2)
+    x1, y1, x2, y2 = boxes.T
+    width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)
+    height = np.minimum(y2[:, None], y2) - np.maximum(y1[:, None], y1)
+    return np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0), np.maximum(width, 0) * np.maximum(height, 0)
 
 
 def _tiles(image: np.ndarray) -> list[tuple[int, int, np.ndarray]]:

@@ -25,7 +25,7 @@ CUDA_OPTIONS = {"use_tf32": "0"}
 """By itself CUDA rounds what it multiplies to 10 bits, and answers otherwise than the CPU in the third decimal."""
 
 # A run gives back the memory that it took. By itself a session keeps what its largest batch, or the most threads that ever ran
-# it at once, needed: a megabyte a face.
+# it at once, needed: a megabyte a face. It costs: the next run has to get it again from the system, page by page.
 RETURN_MEMORY = onnxruntime.RunOptions()
 RETURN_MEMORY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
@@ -101,11 +101,12 @@ class Session:
         """What the session really uses at the moment, "CUDAExecutionProvider" or "CPUExecutionProvider"."""
         return self._opened().get_providers()[0]
 
-    def run(self, outputs, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """The outputs of those names (None: all) for a batch of inputs by name."""
+    def run(self, outputs, feed: dict[str, np.ndarray], keep: bool = False) -> list[np.ndarray]:
+        """The outputs of those names (None: all) for a batch of inputs by name; `keep` says that another batch as large follows
+        at once, for which the memory stays."""
         session = self._opened()
         try:
-            return _run(session, outputs, feed)
+            return _run(session, outputs, feed, keep)
         except Exception as error:
             if session.get_providers()[0] != CUDA:
                 raise
@@ -121,8 +122,11 @@ class Session:
         return _run(self._session, outputs, feed)
 
 
-def _run(session: onnxruntime.InferenceSession, outputs, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
-    return session.run(outputs, feed, RETURN_MEMORY if session.get_providers()[0] == CPU else None)
+def _run(
+    session: onnxruntime.InferenceSession, outputs, feed: dict[str, np.ndarray], keep: bool = False
+) -> list[np.ndarray]:
+    returns = session.get_providers()[0] == CPU and not keep
+    return session.run(outputs, feed, RETURN_MEMORY if returns else None)
 
 
 def _may_run_on_cuda(session: onnxruntime.InferenceSession) -> bool:

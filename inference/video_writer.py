@@ -4,11 +4,14 @@ import math
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 
+from .imports import imported_later
 from .video import THREADS
+
+with imported_later("av"):
+    import av
 
 TIME_BASE = 90_000
 """Ticks a second of a written video."""

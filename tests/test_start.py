@@ -186,3 +186,19 @@ def test_an_interrupt_at_any_moment_ends_without_a_traceback(program, number, se
     status, output = interrupted(arguments, seconds, number)
     assert "Traceback" not in output and "Exception ignored" not in output and "KeyboardInterrupt" not in output, output
     assert status in (0, 130, -number)
+
+
+OPENED = """
+import sys
+opened = []
+sys.addaudithook(lambda event, values: event == "open" and opened.append(str(values[0])))
+import app
+print([name for name in opened if name.endswith(".pyi")], "pandas._libs" in sys.modules)
+app.gr.Dataframe(value=[[1]]).postprocess([[1]])
+print("pandas._libs" in sys.modules)
+"""
+
+
+def test_the_page_starts_without_type_stubs_and_pandas_which_is_there_when_it_is_needed():
+    done = subprocess.run([sys.executable, "-c", OPENED], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.returncode) == ("[] False\nTrue\n", 0), done.stderr

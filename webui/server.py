@@ -56,8 +56,10 @@ def build_sessions(limits: Limits = Limits(), model: str = LIVE_MODEL) -> Sessio
 
 
 def build_video_server(sessions: SessionServer) -> VideoServer:
-    """The server side of the Video tab, which takes its time: it asks the larger network, on one thread."""
-    analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(threads=1), find_estimator(threads=1))
+    """The server side of the Video tab, which takes its time: it asks the larger network, on one thread. All else is that of
+    Live, to be in memory once."""
+    live = sessions.store.new_stream().follower.analyzer
+    analyzer = FaceAnalyzer(live.detector, EmotionClassifier(threads=1), live.estimator)
     return VideoServer(sessions, lambda: Stream(analyzer))
 
 
