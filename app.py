@@ -30,10 +30,28 @@ from webui.visitors import named_proxies
 SERVER_NAME, SERVER_PORT = named_address(os.environ)
 LIMITS = Limits(proxies=named_proxies(os.environ))
 
+import inspect
 import sys
+from unittest import mock
 
 import cv2
-import gradio as gr
+
+file_of = inspect.getfile
+
+
+def file_unless_of_gradio(thing) -> str:
+    """What stands in place of inspect.getfile while Gradio is imported.
+
+    For half of that time Gradio parses the source of its components, to write stubs for editors beside them; it leaves out those of
+    which no file is known.
+    """
+    if getattr(thing, "__module__", "").startswith("gradio."):
+        raise OSError
+    return file_of(thing)
+
+
+with mock.patch.object(inspect, "getfile", file_unless_of_gradio):
+    import gradio as gr
 
 from inference.analyzer import FaceAnalyzer
 from inference.model_files import ModelError

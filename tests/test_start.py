@@ -107,18 +107,21 @@ def test_an_address_that_is_not_of_this_machine_ends_the_start_with_one_line(nam
     assert "\n" not in ended.value.code
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
-        {"ALL_PROXY": "socks5://127.0.0.1:9", "all_proxy": "socks5h://127.0.0.1:9", "NO_PROXY": "127.0.0.1,localhost"},
-    ],
-    ids=["http", "socks"],
-)
-def test_proxies_do_not_concern_the_page(environment):
+def test_proxies_do_not_concern_the_page():
+    """Of HTTP, through which Gradio would ask for its own page, and of SOCKS, which end its import."""
+    proxies = {"http": "http://127.0.0.1:9", "https": "http://127.0.0.1:9", "all": "socks5h://127.0.0.1:9"}
+    environment = {change(f"{name}_proxy"): value for name, value in proxies.items() for change in (str.lower, str.upper)}
     ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with page_process(free_port(), environment) as (address, _):
         assert json.load(ask.open(f"{address}health"))["status"] == "ok"
+
+
+def test_the_source_of_gradios_components_is_not_parsed():
+    """Which takes half of the time of its import."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import ast; ast.get_source_segment = None; import app"], cwd=ROOT, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_taken_port_is_one_line_of_the_page(tmp_path):
