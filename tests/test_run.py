@@ -56,6 +56,7 @@ class TestRun:
         assert (out / "history.csv").read_text() == (trained / "history.csv").read_text()
         assert_same_run(out, trained)
 
+    @pytest.mark.usefixtures("eagerly")
     def test_bfloat16(self, train_arguments, tmp_path, call, monkeypatch):
         """Leftovers of a killed write do no harm, and the model is float32 all the same."""
         monkeypatch.setitem(RECIPES, "paper", replace(RECIPES["paper"], build=lambda: paper_cnn(width=0.1)))
