@@ -58,9 +58,9 @@ ANSWER_SECONDS = 120
 READ_SECONDS = 3.0
 """How long the answer to a hostile request is read: streams of events do not end."""
 LONE_PHOTOS = 12
-"""The visitor who is alone sends so many photos, before and after the others."""
+"""The visitor who is alone sends so many photos, before and after the others, or each once where there are fewer."""
 WARM_SECONDS = 3.0
-"""The cameras run so many seconds before everything else."""
+"""The cameras run so many seconds before everything else, or --live-seconds where that is less."""
 SETTLING_SECONDS = 150.0
 """The seconds after which the page has forgotten the visitors' photos (`webui.api`), or --rest where that is less."""
 PAUSE_SECONDS = 2.0
@@ -344,13 +344,13 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
         visitors = Visitors(http)
 
         async def lone(phase: Phase) -> None:
-            for number, picture in enumerate(itertools.islice(itertools.cycle(photos), LONE_PHOTOS)):
+            for number, picture in enumerate(photos[:LONE_PHOTOS]):
                 await visitors.photo(phase, picture, number % 2 == 0)
 
         details["start"] = server.look()
         # Everything works once and for as many as come later, so that it has its memory and threads.
         await asyncio.gather(*(visitors.photo(Phase(), picture, i % 2 == 0) for i, picture in enumerate(photos)))
-        until = time.monotonic() + WARM_SECONDS
+        until = time.monotonic() + min(WARM_SECONDS, args.live_seconds)
         await asyncio.gather(*(visitors.stream(Phase(), camera, until) for camera in cameras))
         await asyncio.sleep(min(args.rest, SETTLING_SECONDS))
         await lone(phases["before"])

@@ -625,11 +625,11 @@ def test_a_reload_goes_on_with_the_session(visit):
 # Privacy
 
 
-def test_two_visitors_leave_no_trace(visit, server, two_people, launch):
+def test_two_visitors_leave_no_trace(visit, server):
     before = server.files()
-    pages = [visit(), visit(launch())]
+    pages = [visit(), visit()]
     for page in pages:
-        wait_for_answers(page, 40)
+        wait_for_answers(page, 10)
         set_marker(page, f"secret of {pages.index(page)}")
         for name in ("report.csv", "report.json", "report.png"):
             download(page, name)

@@ -110,7 +110,9 @@ def test_an_address_that_is_not_of_this_machine_ends_the_start_with_one_line(nam
 def test_proxies_do_not_concern_the_page():
     """Of HTTP, through which Gradio would ask for its own page, and of SOCKS, which end its import."""
     proxies = {"http": "http://127.0.0.1:9", "https": "http://127.0.0.1:9", "all": "socks5h://127.0.0.1:9"}
-    environment = {change(f"{name}_proxy"): value for name, value in proxies.items() for change in (str.lower, str.upper)}
+    environment = {
+        change(f"{name}_proxy"): value for name, value in proxies.items() for change in (str.lower, str.upper)
+    }
     ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with page_process(free_port(), environment) as (address, _):
         assert json.load(ask.open(f"{address}health"))["status"] == "ok"
