@@ -193,7 +193,8 @@ class Visitors:
                 key, _, value = line.partition(": ")
                 name = value if key == "event" else name
                 if key == "data" and name == "complete":
-                    return _is_right(*json.loads(value), picture)
+                    (result,) = json.loads(value)
+                    return _is_right(result, picture)
                 if key == "data" and name == "error":
                     raise ValueError(value)
         raise ValueError("the stream of events ended without an answer")
@@ -207,7 +208,7 @@ class Visitors:
             phase.error(f"start: {type(error).__name__}: {error}")
             return
         headers = {"X-Session": token, "X-Camera": f"{picture.width}x{picture.height}"}
-        recent = deque(maxlen=3)  # times of the last frames
+        recent: deque[float] = deque(maxlen=3)  # times of the last frames
         for number in itertools.count():
             if time.monotonic() > until:
                 break
@@ -480,7 +481,7 @@ def tracebacks(printed: str) -> Counter:
     Its name is where it was raised, as folder, file and line, without what a machine calls the folders above, and the first
     line that is not indented, which says what went wrong.
     """
-    kinds = Counter()
+    kinds: Counter[str] = Counter()
     for text in printed.split("Traceback (most recent call last):\n")[1:]:
         frames, error = re.match(r"((?:[ |+].*\n|\n)*)(.*)", text).groups()
         places = re.findall(r'File "(?:.*/)?([^/"]+/[^/"]+)", line (\d+)', frames)
