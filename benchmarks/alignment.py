@@ -93,7 +93,7 @@ def tell_frame(detection: Detection, frame: Geometry) -> list[float]:
     ]
 
 
-def framings(by_eyes: float, by_box: float, eye_line: float) -> dict[str, Callable[[Detection], Geometry]]:
+def framings(by_eyes: float, by_box: float, eye_line: float) -> dict[str, Callable[..., Geometry]]:
     """The rules that are compared, by name, around the medians of the three measures."""
 
     def mean(detection: Detection, eyes: float, box: float) -> Geometry:
@@ -106,10 +106,11 @@ def framings(by_eyes: float, by_box: float, eye_line: float) -> dict[str, Callab
         left, right = np.array(detection.left_eye), np.array(detection.right_eye)
         roll = part * math.atan2(right[1] - left[1], right[0] - left[0])
         reach = math.dist(left, right) / 2 * np.array((math.cos(roll), math.sin(roll)))
-        eyes = {"left_eye": tuple((left + right) / 2 - reach), "right_eye": tuple((left + right) / 2 + reach)}
-        return crop_geometry(replace(detection, **eyes), by_eyes, by_box, eye_line)
+        middle = (left + right) / 2
+        eyes_level = replace(detection, left_eye=tuple(middle - reach), right_eye=tuple(middle + reach))
+        return crop_geometry(eyes_level, by_eyes, by_box, eye_line)
 
-    rules = {"as built": crop_geometry}
+    rules: dict[str, Callable[..., Geometry]] = {"as built": crop_geometry}
     for part in PARTS:
         eyes, box = part * by_eyes, part * by_box
         rules[f"{part} x eyes"] = partial(crop_geometry, side_by_eyes=eyes, side_by_box=0.0, eye_line=eye_line)
@@ -137,20 +138,26 @@ def predict(classifier: EmotionClassifier, crops: list[np.ndarray]) -> np.ndarra
     )
 
 
+def square(picture: np.ndarray, place: Geometry, size: int) -> np.ndarray:
+    """The crop of a place."""
+    center, side, roll = place
+    return cut_square(picture, center, side, roll, size)[0]
+
+
 def cut(picture: np.ndarray, pair: Pair, rules: dict, size: int) -> dict[str, np.ndarray]:
     """The crops of a face, by rule."""
     places = {"as built, search alone": crop_geometry(as_near(pair[0]))} | {
         name: rule(pair[1]) for name, rule in rules.items()
     }
-    return {name: cut_square(picture, *place, size)[0] for name, place in places.items()}
+    return {name: square(picture, place, size) for name, place in places.items()}
 
 
 def compare(faces: np.ndarray, labels: np.ndarray, views: list, rules: dict, classifier: EmotionClassifier) -> dict:
     """For each rule what the model makes of its crops; see the top of this file."""
-    crops = {}
+    crops: dict[str, list] = {}
     for index, frame, pair in views:
         picture = enlarge(faces[index], frame)
-        crops.setdefault("true frame", []).append(cut_square(picture, *frame, classifier.input_size)[0])
+        crops.setdefault("true frame", []).append(square(picture, frame, classifier.input_size))
         for name, crop in cut(picture, pair, rules, classifier.input_size).items():
             crops.setdefault(name, []).append(crop)
     numbers = np.array([view[0] for view in views])
@@ -175,9 +182,10 @@ def compare(faces: np.ndarray, labels: np.ndarray, views: list, rules: dict, cla
 
 def compare_photos(files: list[Path], rules: dict, detector: FaceDetector, classifier: EmotionClassifier) -> dict:
     """The probability that moves between views of a photograph with one face and their mean, for each rule."""
-    rng, changes, found = np.random.default_rng(0), {}, 0
+    rng, found = np.random.default_rng(0), 0
+    changes: dict[str, list] = {}
     for file in files:
-        crops = {}
+        crops: dict[str, list] = {}
         for view in turned_views(load_image(file), PHOTO_VIEWS, rng):
             if pair := look(detector, view):
                 grey = cv2.cvtColor(view, cv2.COLOR_RGB2GRAY)

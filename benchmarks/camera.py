@@ -43,7 +43,7 @@ def moving_faces(faces: int, width: int = 640, height: int = 480) -> Iterator[np
             row, column = divmod(face, columns)
             left, top, scale = column * wide, row * high, side / FACE_SIDE
             source, face_x = (mirrored, photo.shape[1] - FACE_X) if face % 2 else (photo, FACE_X)
-            move = np.float32([[scale, 0, x - left - scale * face_x], [0, scale, y - top - scale * FACE_Y]])
+            move = np.array([[scale, 0, x - left - scale * face_x], [0, scale, y - top - scale * FACE_Y]], np.float32)
             cell = cv2.warpAffine(source, move, (wide, high), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
             frame[top : top + high, left : left + wide] = cell
         yield frame

@@ -61,7 +61,8 @@ def count(detections: list[Detection], kind: str, faces: np.ndarray) -> Counter:
     """How many faces there are ("all") and were found, also by group, how many detections are false, also in empty
     pictures, and how many are a second one of the same face. A face is found when the middle of a box lies in it and
     the box has half to twice its side."""
-    result, found = Counter(), set()
+    result: Counter[str] = Counter()
+    found: set[int] = set()
     for x1, y1, x2, y2 in (detection.box for detection in detections):
         off = np.abs(faces[:, :2] - ((x1 + x2) / 2, (y1 + y2) / 2)).max(axis=1) / faces[:, 2]
         ratio = max(x2 - x1, y2 - y1) / faces[:, 2]
@@ -80,7 +81,8 @@ def count(detections: list[Detection], kind: str, faces: np.ndarray) -> Counter:
 
 def composed(find: dict[str, Find], photos: Photos, number: int) -> tuple[dict[str, Counter], dict[str, float]]:
     """Counts in the pictures of benchmarks/scenes.py, and median milliseconds a picture, by way."""
-    counts, times = {name: Counter() for name in find}, {name: [] for name in find}
+    counts: dict[str, Counter] = {name: Counter() for name in find}
+    times: dict[str, list[float]] = {name: [] for name in find}
     for kind, image, truth in pictures(photos, number):
         for name, function in find.items():
             started = time.perf_counter()
@@ -92,10 +94,11 @@ def composed(find: dict[str, Find], photos: Photos, number: int) -> tuple[dict[s
 
 def pasted(find: dict[str, Find], photos: Photos) -> dict[str, dict[str, float]]:
     """The share found of faces pasted into 1280x960 in rows and columns, by way and by their side in pixels."""
-    rng, result = np.random.default_rng(1), {name: {} for name in find}
+    rng = np.random.default_rng(1)
+    result: dict[str, dict] = {name: {} for name in find}
     columns, rows = PASTED_FACES
     for side in PASTED:
-        found = {name: Counter() for name in find}
+        found: dict[str, Counter] = {name: Counter() for name in find}
         for number in range(PASTED_PICTURES):
             scene = fill(photos.backgrounds[number % len(photos.backgrounds)], 1280, 960)
             places = np.argwhere(np.ones((columns, rows))) * (1280 / columns, 960 / rows) + (80, 96)
@@ -111,7 +114,7 @@ def pasted(find: dict[str, Find], photos: Photos) -> dict[str, dict[str, float]]
 
 def people(find: dict[str, Find], folder: Path) -> dict[str, dict[str, list[int]]]:
     """How many faces are found in each photograph of a folder, upright and turned by one to three quarters."""
-    result = {name: {} for name in find}
+    result: dict[str, dict] = {name: {} for name in find}
     for file in sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES):
         image = load_image(file)
         views = [np.ascontiguousarray(np.rot90(image, turn)) for turn in range(4)]

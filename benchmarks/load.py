@@ -58,9 +58,9 @@ ANSWER_SECONDS = 120
 READ_SECONDS = 3.0
 """How long the answer to a hostile request is read: streams of events do not end."""
 LONE_PHOTOS = 12
-"""The visitor who is alone sends so many photos, before and after the others."""
+"""The visitor who is alone sends so many photos, before and after the others, or each once where there are fewer."""
 WARM_SECONDS = 3.0
-"""The cameras run so many seconds before everything else."""
+"""The cameras run so many seconds before everything else, or --live-seconds where that is less."""
 SETTLING_SECONDS = 150.0
 """The seconds after which the page has forgotten the visitors' photos (`webui.api`), or --rest where that is less."""
 PAUSE_SECONDS = 2.0
@@ -193,7 +193,8 @@ class Visitors:
                 key, _, value = line.partition(": ")
                 name = value if key == "event" else name
                 if key == "data" and name == "complete":
-                    return _is_right(*json.loads(value), picture)
+                    (result,) = json.loads(value)
+                    return _is_right(result, picture)
                 if key == "data" and name == "error":
                     raise ValueError(value)
         raise ValueError("the stream of events ended without an answer")
@@ -207,7 +208,7 @@ class Visitors:
             phase.error(f"start: {type(error).__name__}: {error}")
             return
         headers = {"X-Session": token, "X-Camera": f"{picture.width}x{picture.height}"}
-        recent = deque(maxlen=3)  # times of the last frames
+        recent: deque[float] = deque(maxlen=3)  # times of the last frames
         for number in itertools.count():
             if time.monotonic() > until:
                 break
@@ -344,13 +345,13 @@ async def run_phases(address: str, server: Server, photos: list[Picture], camera
         visitors = Visitors(http)
 
         async def lone(phase: Phase) -> None:
-            for number, picture in enumerate(itertools.islice(itertools.cycle(photos), LONE_PHOTOS)):
+            for number, picture in enumerate(photos[:LONE_PHOTOS]):
                 await visitors.photo(phase, picture, number % 2 == 0)
 
         details["start"] = server.look()
         # Everything works once and for as many as come later, so that it has its memory and threads.
         await asyncio.gather(*(visitors.photo(Phase(), picture, i % 2 == 0) for i, picture in enumerate(photos)))
-        until = time.monotonic() + WARM_SECONDS
+        until = time.monotonic() + min(WARM_SECONDS, args.live_seconds)
         await asyncio.gather(*(visitors.stream(Phase(), camera, until) for camera in cameras))
         await asyncio.sleep(min(args.rest, SETTLING_SECONDS))
         await lone(phases["before"])
@@ -480,7 +481,7 @@ def tracebacks(printed: str) -> Counter:
     Its name is where it was raised, as folder, file and line, without what a machine calls the folders above, and the first
     line that is not indented, which says what went wrong.
     """
-    kinds = Counter()
+    kinds: Counter[str] = Counter()
     for text in printed.split("Traceback (most recent call last):\n")[1:]:
         frames, error = re.match(r"((?:[ |+].*\n|\n)*)(.*)", text).groups()
         places = re.findall(r'File "(?:.*/)?([^/"]+/[^/"]+)", line (\d+)', frames)

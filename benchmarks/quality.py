@@ -175,7 +175,7 @@ def turned(image: np.ndarray, detection: Detection, yaw: float, pitch: float) ->
 class Answer(NamedTuple):
     """A face that was found: its index in the data, what was said of it, untempered, and where it is in its own picture."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # of the data; tuples have a method of that name
     face: Face
     probabilities: np.ndarray
     crowd: np.ndarray | None
@@ -191,7 +191,7 @@ def lay_out(kind: Kind, faces: list[np.ndarray]) -> Iterator[tuple[np.ndarray, l
     left, top, bottom = (round(part * side / FRAME + (side - side / FRAME) / 2) if part else 0 for part in kind.cut)
     columns, rows = (1 if left else columns), (1 if top or bottom else rows)
     rim = max(side // 24, 1)
-    mask = np.zeros((side, side), np.float32)
+    mask: np.ndarray = np.zeros((side, side), np.float32)
     mask[rim:-rim, rim:-rim] = 1
     mask = cv2.blur(mask, (2 * rim + 1,) * 2, borderType=cv2.BORDER_CONSTANT)
     for start in range(0, len(faces), columns * rows):
@@ -350,8 +350,8 @@ def measure_turned(answers: Sample, weights: np.ndarray) -> dict:
         if not inside.any():
             continue
         degrees = f"{max(low, 0)}° to {high}°" if high < 90 else f"{low}° and more"
-        row = {"cue": "unchanged, turned by", "strength": degrees, "faces": int(inside.sum())}
-        rows.append(row | {"found": None, "before": figures(part, none), "after": figures(part, chosen)})
+        of_bin = {"cue": "unchanged, turned by", "strength": degrees, "faces": int(inside.sum())}
+        rows.append(of_bin | {"found": None, "before": figures(part, none), "after": figures(part, chosen)})
     return {
         "weight": float(chosen[place]),
         "limit": (1 - MUCH_LESS) * start / -slope if slope < 0 else None,
@@ -361,12 +361,15 @@ def measure_turned(answers: Sample, weights: np.ndarray) -> dict:
 
 def measure(faces: Faces, analyzer: FaceAnalyzer, everybody: Faces) -> dict:
     """All figures; see the top of this file."""
-    known, rows, fitting, testing = None, [], [], []
+    known = None
+    rows: list[dict] = []
+    fitting: list = []
+    testing: list = []
     for kind in kinds():
         answers = answer(kind, faces.images, analyzer, known)
         if known is None:
             known = {item.index: item.detection for item in answers}
-        row = {"cue": kind.cue, "strength": kind.strength, "found": len(answers) / len(faces)}
+        row: dict = {"cue": kind.cue, "strength": kind.strength, "found": len(answers) / len(faces)}
         rows.append(row)
         halves = [[item for item in answers if item.index % 2 == half] for half in (0, 1)]
         for half, parts in zip(halves, (fitting, testing)):
@@ -427,8 +430,8 @@ def fit_pose(faces: Faces, analyzer: FaceAnalyzer) -> dict:
     kept = np.ones(len(places), bool)
     for _ in range(4):  # without the drawings that the detector took for another pose
         rows = matrices[kept].reshape(-1, 3)
-        points = [np.linalg.lstsq(rows, places[kept, number].reshape(-1), rcond=None)[0] for number in range(4)]
-        off = np.abs(np.einsum("nij,pj->npi", matrices, np.array(points)) - places)
+        corners = [np.linalg.lstsq(rows, places[kept, number].reshape(-1), rcond=None)[0] for number in range(4)]
+        off = np.abs(np.einsum("nij,pj->npi", matrices, np.array(corners)) - places)
         kept = off.max(axis=(1, 2)) < POSE_OUTLIER
     eye = (points[1] + points[0] * (-1, 1, 1)) / 2  # the head is symmetric
     head = np.array([eye * (-1, 1, 1), eye, points[2] * (0, 1, 1), points[3] * (0, 1, 1)])

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -27,7 +28,7 @@ def write_result(name: str, title: str, markdown: str, figures: Mapping | Sequen
         (RESULTS / f"{name}.json").write_text(to_json(figures), encoding="utf-8")
 
 
-def read_figures(name: str) -> dict | list:
+def read_figures(name: str) -> Any:
     """The figures of docs/results/NAME.json.
 
     Raises:

@@ -118,7 +118,8 @@ def pictures(photos: Photos, count: int) -> Iterator[tuple[str, np.ndarray, np.n
 
     for index in range(count):
         many, size = index % 8 == 7, ((1280, 886), (1920, 1080))[index // len(backgrounds) % 2]
-        scene, faces = fill(backgrounds[index % len(backgrounds)], *size), []
+        scene = fill(backgrounds[index % len(backgrounds)], *size)
+        faces: list = []
         for _ in range(50 if many else rng.integers(1, 7)):
             side = np.exp(rng.uniform(np.log(24), np.log(90 if many else 200)))
             x, y = (rng.uniform(MARGIN * side, length - MARGIN * side) for length in size)
@@ -182,5 +183,5 @@ def turned_views(image: np.ndarray, count: int, rng: np.random.Generator) -> Ite
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         height, width = small.shape[:2]
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-ROLL, ROLL), 1)
-        matrix[:, 2] += rng.uniform(-0.5, 0.5, 2)
+        matrix[:, 2] = matrix[:, 2] + rng.uniform(-0.5, 0.5, 2)
         yield cv2.warpAffine(small, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

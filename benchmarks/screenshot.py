@@ -106,7 +106,7 @@ def two_people() -> Iterator[np.ndarray]:
             height, width = photo.shape[:2]
             scale = 320 / width / (0.8 + 0.03 * np.sin(angle))
             x, y = width * (0.5 + 0.03 * np.sin(angle + number)), height * (0.45 + 0.02 * np.cos(angle + number))
-            move = np.float32([[scale, 0, 160 - scale * x], [0, scale, 240 - scale * y]])
+            move = np.array([[scale, 0, 160 - scale * x], [0, scale, 240 - scale * y]], np.float32)
             halves.append(
                 cv2.warpAffine(photo, move, (320, 480), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
             )

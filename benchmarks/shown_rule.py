@@ -82,9 +82,9 @@ def main() -> int:
         "| FERPlus: accuracy | mean recall | disgust | fear | ECE | |",
         "|---" * 14 + "|",
     ]
-    for key, rows in found.items():
+    for key, figures in found.items():
         cells = [f"{key[0]:g}", f"{key[1]:g}", f"{key[2]:g}"]
-        for row in rows:
+        for row in figures:
             cells += [f"{row['accuracy']:.1%}", f"{row['mean_recall']:.1%}"]
             cells += [f"{row['recall']['disgust']:.1%}", f"{row['recall']['fear']:.1%}", f"{row['ece']:.3f}"]
         cells.append("chosen" if key == chosen else "fits" if key in fitting else "")

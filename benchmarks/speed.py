@@ -77,7 +77,7 @@ def measure(models: list[str], repeats: int) -> dict:
         }
     analyzers = {model: FaceAnalyzer(FaceDetector(threads=1), classifier) for model, classifier in classifiers.items()}
     rows = []
-    for faces, frame in frames_with_faces().items():
+    for count, frame in frames_with_faces().items():
         for model, analyzer in analyzers.items():
             found = len(analyzer.analyze(frame).faces)
             times = {
@@ -85,7 +85,7 @@ def measure(models: list[str], repeats: int) -> dict:
                 "a frame of a stream": stream_milliseconds(analyzer, frame, repeats),
             }
             rows += [
-                {"picture": kind, "faces": faces, "found": found, "model": model, "milliseconds": value}
+                {"picture": kind, "faces": count, "found": found, "model": model, "milliseconds": value}
                 for kind, value in times.items()
             ]
     return {"processor": processor(), "repeats": repeats, "classification_per_face": per_face, "pictures_640x480": rows}
@@ -98,7 +98,7 @@ def measure_peer(python: str, repeats: int) -> list[dict]:
         files = [Path(folder) / f"{faces}.png" for faces in frames]
         for file, frame in zip(files, frames.values()):
             cv2.imwrite(str(file), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-        command = [python, Path(__file__).with_name("fer_peer.py"), str(repeats), *files]
+        command = [python, str(Path(__file__).with_name("fer_peer.py")), str(repeats), *map(str, files)]
         run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     answer = json.loads(run.stdout.splitlines()[-1])
     name = f"fer {answer['version']}"

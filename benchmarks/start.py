@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 from benchmarks.results import ROOT, write_result
@@ -69,10 +69,10 @@ def import_milliseconds(statement: str) -> dict[str, float]:
     run = subprocess.run(
         [sys.executable, "-X", "importtime", "-c", statement], cwd=ROOT, check=True, capture_output=True, text=True
     )
-    costs: Counter[str] = Counter()
+    costs: defaultdict[str, float] = defaultdict(float)
     for microseconds, module in re.findall(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", run.stderr, re.MULTILINE):
         costs[module.partition(".")[0]] += int(microseconds) / 1e3
-    return dict(costs.most_common())
+    return dict(sorted(costs.items(), key=lambda cost: -cost[1]))
 
 
 def measure(repeats: int) -> dict:

@@ -139,7 +139,8 @@ def bounce(rng: np.random.Generator) -> list[Walker]:
     def path(start: np.ndarray, speed: np.ndarray, low: np.ndarray, high: np.ndarray) -> Callable:
         def at(seconds: float) -> tuple[float, float]:
             around = np.mod(start + speed * seconds - low, 2 * (high - low))
-            return tuple(map(float, low + np.minimum(around, 2 * (high - low) - around)))
+            x, y = low + np.minimum(around, 2 * (high - low) - around)
+            return float(x), float(y)
 
         return at
 
@@ -248,7 +249,9 @@ def detection(x: float, y: float, side: float, rng: np.random.Generator) -> Dete
     )
     x, y = (x, y) + rng.normal(0, CENTER_JITTER * side, 2)
     box = (max(x - width / 2, 0), max(y - height / 2, 0), min(x + width / 2, WIDTH), min(y + height / 2, HEIGHT))
-    return Detection(tuple(map(float, box)), 0.9, tuple(map(float, left)), tuple(map(float, right)))
+    x1, y1, x2, y2 = map(float, box)
+    (left_x, left_y), (right_x, right_y) = np.asarray((left, right)).tolist()
+    return Detection((x1, y1, x2, y2), 0.9, (left_x, left_y), (right_x, right_y))
 
 
 def face_of(place: Detection, crop: np.ndarray, probabilities: np.ndarray | None = None) -> Face:
@@ -295,7 +298,8 @@ class OverlapTracker:
     """The plain way, for comparison: a face is who overlapped it most in their last frames, by at least 0.3."""
 
     def __init__(self, longest_gap: float = 2.0):
-        self.longest_gap, self.people, self.numbers = longest_gap, {}, itertools.count(1)
+        self.longest_gap, self.numbers = longest_gap, itertools.count(1)
+        self.people: dict[int, tuple] = {}
 
     def ids(self, faces: list[Face], seconds: float) -> list[int]:
         """An id for each face."""
@@ -338,8 +342,8 @@ def follow(scenario: Callable, rate: float, seed: int, pictures: np.ndarray | No
         "overlap": plain.ids,
     }
     result = {way: {"switches": 0, "lost": 0, "late": 0} for way in ways}
-    last = {way: {} for way in ways}
-    owners = {way: {} for way in ways}
+    last: dict[str, dict] = {way: {} for way in ways}
+    owners: dict[str, dict] = {way: {} for way in ways}
     seen: dict[int, float] = {}
     for seconds, faces, truth in frames(people, rate, seed, pictures):
         for way, ids_of in ways.items():
@@ -489,7 +493,7 @@ def likeness(pictures: np.ndarray | None) -> dict[str, float]:
     """Median correlation of a crop with the same person's a second later, and with another's."""
     looks = Looks(np.random.default_rng(0), pictures)
     crops = [[looks.crop(person, seconds).ravel() for person in range(20)] for seconds in (0.0, 1.0)]
-    table = np.corrcoef(*crops)[:20, 20:]
+    table = np.corrcoef(np.array(crops[0]), np.array(crops[1]))[:20, 20:]
     same = np.eye(20, dtype=bool)
     return {"same": float(np.median(table[same])), "other": float(np.median(table[~same]))}
 

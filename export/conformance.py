@@ -28,7 +28,7 @@ from inference.types import Face
 EXAMPLES = MODELS.parent / "examples"
 FRAME_SIZE = (640, 480)
 FRAMES_A_SECOND = 10
-FRAMES_A_SCENE = 12
+FRAMES_A_SCENE = 7
 CAMERA_WIDTH = 1280
 """The frames are taken for a camera's that were scaled down."""
 
@@ -87,17 +87,14 @@ def pictures() -> dict[str, np.ndarray]:
     """Pictures by name, uint8 (H, W, 3), RGB."""
     photos = {path.stem: load_image(path) for path in sorted(EXAMPLES.glob("*.jpg"))}
     grey = cv2.cvtColor(photos["angry"], cv2.COLOR_RGB2GRAY)
-    solvay = photos["solvay_1927"]
     return {
         "astronaut": photos["astronaut"],
-        "happy": photos["happy"],
         "meeting": photos["meeting"],
         "cat": photos["cat"],
         "lying": np.rot90(_scaled(photos["meeting"], 0.6)),
         "upside_down": np.rot90(photos["neutral"], 2),
         "tilted": _tilted(photos["sad"], 35),
-        "crowd": solvay,
-        "small_faces": _scaled(solvay, 0.4),
+        "crowd": _scaled(photos["solvay_1927"], 0.4),
         "tiny": _scaled(photos["neutral"], 0.07),
         "grey": np.dstack([grey] * 3),
         "cut_off": photos["astronaut"][:, 195:],

@@ -278,10 +278,10 @@ def small_vgg7() -> Iterator[None]:
 
 def _trained(factory: pytest.TempPathFactory, name: str, arguments: tuple) -> Path:
     def make(folder: Path) -> None:
-        from networks import call_main, small_emotion_recipe
+        from networks import call_main, run_eagerly, small_emotion_recipe
         from training.emotion.train import main
 
-        with small_emotion_recipe():
+        with small_emotion_recipe(), run_eagerly():
             assert call_main(main, *arguments, "--out", folder) == 0
 
     return made_once(factory, name, make)
@@ -377,12 +377,11 @@ def exported_smaller(tmp_path_factory, trained_age_gender, demographics_argument
 
 @pytest.fixture
 def eagerly() -> Iterator[None]:
-    """Training steps run as they stand: of a few that takes less than to compile them."""
-    import tensorflow as tf
+    """See `networks.run_eagerly`."""
+    from networks import run_eagerly
 
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    with run_eagerly():
+        yield
 
 
 @pytest.fixture(scope="session")

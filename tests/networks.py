@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 
 from export import age_calibration
 from training.age_gender import evaluate, train
@@ -30,6 +31,16 @@ def call_main(main, *arguments) -> int:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["command", *map(str, arguments)])
         return main()
+
+
+@contextlib.contextmanager
+def run_eagerly() -> Iterator[None]:
+    """Training steps run as they stand: of a few that takes less than to compile them."""
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 def assert_same_run(out, reference) -> None:

@@ -31,6 +31,7 @@ def small_study(monkeypatch):
     monkeypatch.setitem(study.STUDIES, "paper", lambda: settings)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_study(small_study, synthetic, synthetic_dir, tmp_path, call, capsys):
     out = tmp_path / "study"
     arguments = ("paper", "--data", synthetic_dir, "--unofficial", "--out", out, "--epochs", 2, "--faces", 60)

@@ -118,7 +118,9 @@ def test_the_command_line_answers_the_same_in_every_locale(name, tmp_path, expec
     assert face == json.loads(json.dumps(expected.to_dict())) and f"{face['probabilities']['happy']:.5f}" in row
 
 
-def test_the_page_starts_in_every_locale(name, tmp_path):
+# One of each kind: another encoding and another small "I", that "I" alone, a comma. The command line runs in all of them.
+@pytest.mark.parametrize("name", ["tr_TR.ISO-8859-9", "az_AZ.UTF-8", "fr_FR.UTF-8"], indirect=True)
+def test_the_page_starts_in_every_kind_of_locale(name, tmp_path):
     with (
         open(tmp_path / "log", "w+b") as log,
         page_process(free_port(), variables(LC_ALL=name), log=log) as (address, _),

@@ -2,9 +2,12 @@
 
 import importlib.util
 import json
+import multiprocessing
+import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from dataclasses import replace
 
@@ -53,6 +56,7 @@ class TestRun:
         assert (out / "history.csv").read_text() == (trained / "history.csv").read_text()
         assert_same_run(out, trained)
 
+    @pytest.mark.usefixtures("eagerly")
     def test_bfloat16(self, train_arguments, tmp_path, call, monkeypatch):
         """Leftovers of a killed write do no harm, and the model is float32 all the same."""
         monkeypatch.setitem(RECIPES, "paper", replace(RECIPES["paper"], build=lambda: paper_cnn(width=0.1)))
@@ -99,15 +103,16 @@ def killed(tmp_path_factory, command, train_arguments):
 
 
 class TestResume:
-    def test_killed_run_ends_as_an_uninterrupted_one(self, killed, trained, train_arguments, tmp_path, run):
+    @pytest.mark.usefixtures("eagerly")
+    def test_killed_run_ends_as_an_uninterrupted_one(self, killed, trained, train_arguments, tmp_path, call):
         out = shutil.copytree(killed, tmp_path / "run")
         first = read_history(out)[0]
-        result = run("training.emotion", *train_arguments, "--out", out)
-        assert result.returncode == 0, result.stderr
+        assert call(main, *train_arguments, "--out", out) == 0
         assert read_history(out)[0] == first, "the first epoch was done again"
         assert {file.name for file in out.iterdir() if not file.name.startswith(".")} == FILES
         assert_same_run(out, trained)
 
+    @pytest.mark.usefixtures("eagerly")
     def test_killed_between_history_and_checkpoint(self, killed, trained, train_arguments, tmp_path, call):
         """The epoch whose checkpoint is missing is done again."""
         out = shutil.copytree(killed, tmp_path / "run")
@@ -208,10 +213,11 @@ def test_other_processes_prepare_the_very_same_epochs(synthetic, tmp_path):
             np.testing.assert_array_equal(targets[name], answers[name])
 
 
-def test_a_run_with_processes_ends(train_arguments, tmp_path, run):
-    result = run("training.emotion", *train_arguments, "--out", tmp_path / "run", "--workers", 1)
-    assert result.returncode == 0, result.stderr
-    assert len(read_history(tmp_path / "run")) == 3
+@pytest.mark.usefixtures("eagerly")
+def test_a_run_with_processes_ends(train_arguments, tmp_path, call):
+    assert call(main, *train_arguments, "--out", tmp_path / "run", "--epochs", 1, "--workers", 1) == 0
+    assert len(read_history(tmp_path / "run")) == 1
+    assert multiprocessing.active_children() == [], "the program would wait for it"
 
 
 def test_settings_of_earlier_versions_have_their_present_names(tmp_path):
@@ -220,23 +226,19 @@ def test_settings_of_earlier_versions_have_their_present_names(tmp_path):
     assert read_settings(tmp_path) == {"seed": 3, "input_size": 48, "oversampled": ["FairFace", "Black", 1.5]}
 
 
-def test_interrupted_in_the_first_epoch(train_arguments, tmp_path, command):
-    """Ctrl-C leaves a model that can be used."""
-    out = tmp_path / "run"
-    arguments = command("training.emotion", *train_arguments, "--out", out, "--epochs", 50)
-    with subprocess.Popen(**arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        try:
-            for line in process.stdout:
-                if "training faces" in line:
-                    break
-            time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
-            _, errors = process.communicate(timeout=120)
-        finally:
-            process.kill()
-    assert process.returncode in (130, -signal.SIGINT), errors
-    assert "model.keras is usable" in errors and "Traceback" not in errors
-    assert not (out / "history.csv").exists(), "an epoch was finished: this test was too slow"
+@pytest.mark.usefixtures("eagerly")
+def test_interrupted_in_the_first_epoch(train_arguments, tmp_path, call, capsys, monkeypatch):
+    """Ctrl-C in the middle of a step leaves a model that can be used."""
+    out, step = tmp_path / "run", keras.Model.train_on_batch
+
+    def interrupted_step(*arguments, **options):
+        threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return step(*arguments, **options)
+
+    monkeypatch.setattr(keras.Model, "train_on_batch", interrupted_step)
+    assert call(main, *train_arguments, "--out", out) == 130
+    assert "model.keras is usable" in capsys.readouterr().err
+    assert not (out / "history.csv").exists()
     probabilities = load(out / "model.keras").predict(np.zeros((2, 48, 48, 1), np.uint8), verbose=0)["probabilities"]
     assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
 

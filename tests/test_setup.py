@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -140,13 +141,19 @@ def test_the_container_runs_the_page_as_an_ordinary_user():
     assert not {".git", "runs", "build", "docs", "tests"} & set(container_files())
 
 
+def listened_at(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_what_the_container_copies_serves_the_page(tmp_path):
     for name in container_files():
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     instructions = dict(dockerfile())
     environment = os.environ | dict(pair.split("=") for pair in instructions["ENV"].split())
-    environment["GRADIO_SERVER_PORT"] = str(free_port())
+    port = free_port()
+    environment["GRADIO_SERVER_PORT"] = str(port)
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     check = instructions["HEALTHCHECK"].partition("CMD ")[2]
 
@@ -158,9 +165,10 @@ def test_what_the_container_copies_serves_the_page(tmp_path):
         page = subprocess.Popen(json.loads(instructions["CMD"]), cwd=tmp_path, env=environment, stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + 120
-            while not healthy():
+            while not listened_at(port) or not healthy():
                 log.seek(0)
                 assert page.poll() is None and time.monotonic() < deadline, log.read()
+                time.sleep(0.2)
         finally:
             page.terminate()
             page.wait(30)

@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -47,7 +48,8 @@ def named_address(environment: dict[str, str]) -> tuple[str, int | None]:
 def known_names(environment: Mapping[str, str]) -> set[str]:
     """Names by which servers before the page let it be asked for: a Space's, and that of an address in GRADIO_ROOT_PATH."""
     root = environment.get("GRADIO_ROOT_PATH", "")
-    return {environment.get("SPACE_HOST"), urlsplit(root).hostname if "://" in root else None} - {None, ""}
+    named = environment.get("SPACE_HOST"), urlsplit(root).hostname if "://" in root else None
+    return set(filter(None, named))
 
 
 def listen(name: str = DEFAULT_NAME, port: int | None = None) -> Address:
@@ -102,8 +104,7 @@ def start_server(address: Address, app, **_) -> tuple[str, int, str, uvicorn.Ser
 
     # Whom a proxy tells of is for webui.visitors.
     server = Server(uvicorn.Config(app, log_level="warning", proxy_headers=False))
-    run = server.run
-    server.run = lambda: run(address.sockets)
+    setattr(server, "run", partial(server.run, address.sockets))
     server.run_in_thread()
     return _in_url(address.name), address.port, f"http://{address.own}:{address.port}/", server
 

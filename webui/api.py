@@ -13,7 +13,7 @@ import logging
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -122,7 +122,7 @@ class Api:
             raise Refusal(400, "upload_not_a_form")
         body = await self._bodies.read(request, self._limits.photo_bytes + self._limits.large_bytes)
 
-        async def stream() -> AsyncIterator[bytes]:
+        async def stream() -> AsyncGenerator[bytes, None]:
             for place in range(0, len(body), PARSED_BYTES):
                 yield body[place : place + PARSED_BYTES]
                 await asyncio.sleep(0)  # others are not to wait for all of it
@@ -247,7 +247,7 @@ class Api:
 
     async def data(self, request: Request) -> Response:
         """?session_hash=...: the answers to all calls of a session, as they come."""
-        session = request.query_params.get("session_hash")
+        session = request.query_params.get("session_hash", "")
         if not any(call.session == session for call in self._calls.values()):
             raise Refusal(404, "no_such_answer")
 

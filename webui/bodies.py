@@ -95,7 +95,7 @@ class BodyMiddleware:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.body" and not message.get("more_body") and not whole:
-                await tell(message | {"more_body": True})
+                await tell({**message, "more_body": True})
                 await self._discard(hear)
                 message = {"type": "http.response.body"}
             await tell(message)

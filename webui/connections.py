@@ -41,12 +41,16 @@ class Crumbs(h11.Connection):
 class Connection(H11Protocol):
     """uvicorn's, with limits."""
 
+    conn: Crumbs
+    connections: set["Connection"]  # type: ignore[assignment]  # of one server, whose connections are all of this kind
+    _limit: asyncio.TimerHandle | None = None
+
     def __init__(self, limits: Limits, **options):
         super().__init__(**options)
         self._limits = limits
         self.conn = Crumbs(limits, DEFAULT_MAX_INCOMPLETE_EVENT_SIZE)
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         if len(self.connections) >= self._limits.connections:
             # A browser asks at once, so who has been silent for a moment goes first. Where nobody has, the oldest goes of the
             # visitor who has most: that is likely to be the slowest.
@@ -69,11 +73,11 @@ class Connection(H11Protocol):
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._limits.stuck_seconds * 1000))
-        self._limit = None
         self._expect_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._limit.cancel()
+        if self._limit is not None:
+            self._limit.cancel()
         super().connection_lost(exc)
 
     def on_response_complete(self) -> None:
@@ -93,7 +97,7 @@ class Connection(H11Protocol):
     @property
     def visitor(self) -> str:
         """Of the last request; of none yet, where proxies tell whom they ask for, who asks is not known."""
-        return visitor_of(self.scope or {"headers": [], "client": self.client}, self._limits.proxies)
+        return visitor_of({**(self.scope or {"headers": [], "client": self.client})}, self._limits.proxies)
 
     def _is_at_work(self) -> bool:
         """Whether a request is being answered, or the end of an answer is still to be sent."""
@@ -115,7 +119,8 @@ class Connection(H11Protocol):
 
 def bound_connections(server: uvicorn.Server, limits: Limits = Limits()) -> None:
     """Apply the limits to a server that was started; websockets, which the page does not use, become plain requests."""
-    server.config.http_protocol_class, server.config.ws_protocol_class = partial(Connection, limits), None
+    setattr(server.config, "http_protocol_class", partial(Connection, limits))
+    server.config.ws_protocol_class = None
     # What strangers send is no news, and is not to fill a disk.
     logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith("Invalid HTTP"))
     with contextlib.suppress(ImportError, ValueError, OSError):  # another system, or one that does not grant it

@@ -54,7 +54,8 @@ class Lifetime:
         async with periodically(self._limits.probe_seconds, self._probe):
             self._probe()
             yield
-        self._check.cancel()
+        if self._check is not None:
+            self._check.cancel()
 
     def _probe(self) -> asyncio.Task:
         """What is being tried, or was a moment ago."""

@@ -103,8 +103,8 @@ class PhotoServer:
         """How many photos are `ahead`, which have to be answered before the one of ?turn=NAME is begun: 0 while it is worked on,
         None where it has not arrived or is answered."""
         photo = self._turns.get(request.query_params.get("turn", ""))
-        waiting = photo and self._pool.ahead(photo)
-        return json_response({"ahead": photo and (0 if waiting is None else waiting + 1)})
+        waiting = None if photo is None else self._pool.ahead(photo)
+        return json_response({"ahead": None if photo is None else 0 if waiting is None else waiting + 1})
 
     async def probe(self, photo: bytes) -> None:
         """Ask for a photo's faces as a visitor does; raises where there are none."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -83,7 +84,12 @@ def build_lifetime(
             "sessions": len(sessions.store),
         }
 
-    probes = [partial(photos.probe, photo), partial(live.probe, photo), partial(video.probe, film), sessions.probe]
+    probes: list[Callable[[], Awaitable]] = [
+        partial(photos.probe, photo),
+        partial(live.probe, photo),
+        partial(video.probe, film),
+        sessions.probe,
+    ]
     return Lifetime(probes, facts, sessions.store.limits)
 
 
@@ -132,7 +138,7 @@ def launch(
     to_the_end = "prevent_thread_lock" not in options
     if to_the_end:
         lifetime.heed_signals()
-    http_server.start_server = partial(start_server, address)
+    setattr(http_server, "start_server", partial(start_server, address))
     page.launch(
         app_kwargs={"routes": routes, "middleware": middleware, "lifespan": lifespan},
         css_paths=STATIC / "style.css",

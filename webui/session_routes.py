@@ -104,7 +104,7 @@ class SessionServer:
 
         def change() -> None:
             with locked(session), refused(422):
-                session.timeline.unmark(wanted.get("id"))
+                session.timeline.unmark(wanted.get("id", 0))
 
         await asyncio.to_thread(change)
         return json_response({})
@@ -115,7 +115,7 @@ class SessionServer:
 
         def change() -> dict:
             with locked(session), refused(422):
-                session.timeline.set_weights(wanted.get("weights"))
+                session.timeline.set_weights(wanted.get("weights", {}))
             return _state(session)
 
         return json_response(await self._in_turn(session, change))

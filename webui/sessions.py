@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from inference.satisfaction import Timeline
 from inference.stream import Stream
@@ -40,7 +41,7 @@ class Session:
         self.rows = FrameTable()
         self.origin: float | None = None
         self.seconds = 0.0
-        self.video = None
+        self.video: Any = None
         self.left = False
         self._limits = limits
         self.live_on()

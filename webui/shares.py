@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class Shares:
 
     def _make_room(self, newcomer: Place) -> None:
         while (crowded := len(self._held) > self._most) or sum(place.size for place in self._held) > self._size:
-            part: Counter[str] = Counter()
+            part: defaultdict[str, float] = defaultdict(float)
             for place in self._held:
                 part[place.visitor] += 1 / max(self._most, 1) + place.size / self._size
             most = max(part.values())
@@ -85,7 +85,8 @@ class Shares:
             loser = min(reversed(candidates), key=lambda place: place.heard)
             del self._held[loser]
             give_up, loser.give_up = loser.give_up, None
-            give_up()
+            if give_up is not None:
+                give_up()
 
 
 class FairPool:
@@ -175,7 +176,7 @@ class FairPool:
         with self._changed:
             place.give_up = None
             self._shares.leave(place)
-            calls = self._calls.get(place.visitor, {})
+            calls: dict = self._calls.get(place.visitor, {})
             calls.pop(future, None)
             if not calls:
                 self._calls.pop(place.visitor, None)

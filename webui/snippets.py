@@ -56,7 +56,7 @@ PARAMETER = 'A file of your disk, by handle_file("photo.jpg") in Python. ' + tex
 SNIPPETS = {"python": PYTHON, "javascript": JAVASCRIPT, "bash": CURL, "cli": CLI}
 
 
-def analyze(photo: FileData, age_gender: bool = False) -> dict:
+def analyze(photo: FileData, age_gender: bool = False) -> dict:  # type: ignore[empty-body]
     """All faces of a photo: width, height, faces (box, score, emotion, probabilities, shown, sure, consensus, crowd; with
     age_gender also age, age_range, age_sure, age_distribution, apparent_gender, gender_sure, gender), provider, milliseconds."""
     # Gradio reads the signature and the words above; webui.api answers, and the guard lets no call through to here.
@@ -64,7 +64,7 @@ def analyze(photo: FileData, age_gender: bool = False) -> dict:
 
 def declare_api() -> None:
     """Make /analyze an endpoint of the page that is being built, for its descriptions."""
-    gr.api(analyze, api_name="analyze", api_description=" ".join(analyze.__doc__.split()))
+    gr.api(analyze, api_name="analyze", api_description=" ".join((analyze.__doc__ or "").split()))
 
 
 def api_routes(page: gr.Blocks, photo: Path) -> list[Route]:

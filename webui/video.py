@@ -116,7 +116,8 @@ class VideoServer:
         self._end(job)
 
     def _finish(self, job: VideoJob, state: str) -> None:
-        job.reader.close()
+        if job.reader is not None:
+            job.reader.close()
         session = self._jobs.pop(job, None)
         if session is not None:
             session.timeline.finished = True  # before anybody hears that the report can be fetched
@@ -222,7 +223,7 @@ class VideoServer:
             while time.monotonic() < until:
                 frame = None if self._is_over(session, job) else next(job.frames, None)
                 if frame is None or self._is_over(session, job):
-                    return self._finish(job, "done" if job.reader.finished else "stopped")
+                    return self._finish(job, "done" if job.reader is not None and job.reader.finished else "stopped")
                 if frame.seconds > 60 * self._limits.video_minutes:
                     job.error = PageError("video_cut", minutes=self._limits.video_minutes)
                     return self._finish(job, "done")

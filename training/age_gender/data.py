@@ -302,10 +302,15 @@ def _find_and_crop(paths: list[Path]) -> dict[str, np.ndarray]:
             values = np.array([*detection.box, *detection.left_eye, *detection.right_eye])
         crops["detections"][number] = values
         crops["images"][number] = align_face(image, to_detection(values), SIZE, **AGE_GENDER_FRAMING)
-        digest = hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=8).digest()
-        crops["pixels"][number] = max(int.from_bytes(digest, "little"), 1)
+        crops["pixels"][number] = hash_of(image)
     detector.close()
     return crops
+
+
+def hash_of(image: np.ndarray) -> int:
+    """What `part_of` tells the part of a picture from, 1 to 2**64 - 1; of its size and pixels."""
+    digest = hashlib.blake2b(repr(image.shape).encode() + image.tobytes(), digest_size=8).digest()
+    return max(int.from_bytes(digest, "little"), 1)
 
 
 def read_picture(path: str | Path) -> np.ndarray | None:
