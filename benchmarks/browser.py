@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -77,7 +78,7 @@ def measure(seconds: float, peers: Path | None = None) -> dict:
         files = site.write(folder / "site")
         address = stack.enter_context(served_folder(folder / "site"))
         playwright = stack.enter_context(sync_playwright())
-        found = {"processor": processor(), "processors": usable_processors(), "seconds": seconds}
+        found: dict[str, Any] = {"processor": processor(), "processors": usable_processors(), "seconds": seconds}
         if peers:
             (folder / "peers").mkdir()
             shutil.copy(Path(__file__).with_name("browser_peers.html"), folder / "peers" / "index.html")

@@ -52,7 +52,7 @@ def without_sources(name: str) -> Iterator[None]:
             raise OSError("source code not available")
         return getfile(value)
 
-    inspect.getfile = find
+    inspect.getfile = find  # type: ignore[assignment]
     try:
         yield
     finally:

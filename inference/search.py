@@ -187,9 +187,10 @@ def _scores(outputs: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _detection(score: float, places: list[float], side: int) -> Detection:
+    x1, y1, x2, y2 = places[:4]
     left_eye, right_eye, nose, left_corner, right_corner = zip(places[4::2], places[5::2])
     mouth = ((left_corner[0] + right_corner[0]) / 2, (left_corner[1] + right_corner[1]) / 2)
-    return Detection(tuple(places[:4]), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet", side)
+    return Detection((x1, y1, x2, y2), min(score, 1.0), left_eye, right_eye, nose, mouth, "yunet", side)
 
 
 def in_steps(pixels: np.ndarray) -> np.ndarray:
@@ -212,7 +213,7 @@ def suppress(places: list[Detection]) -> list[Detection]:
     area, shared = _areas(boxes)
     inside = (shared > 0.6 * area[:, None]) & (area[:, None] < 0.4 * area) & (scores >= SURE_SCORE)
     close = shared > MAX_OVERLAP * np.minimum(area[:, None], area)
-    return [places[index] for index in _first_of_each(close, inside.any(axis=1))]
+    return [places[index] for index in _first_of_each(close, np.any(inside, axis=1))]
 
 
 def distinct(boxes: np.ndarray, threshold: float) -> list[int]:
