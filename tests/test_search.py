@@ -135,7 +135,7 @@ def test_tiles_cover_a_picture_and_share_their_edges():
 
 def test_the_work_on_a_large_picture_is_bounded(monkeypatch):
     search, pixels = FaceSearch(), []
-    monkeypatch.setattr(search, "see", lambda images, *_: pixels.extend(i[..., 0].size for i in images) or [[]])
+    monkeypatch.setattr(search, "see", lambda images, **_: pixels.extend(i[..., 0].size for i in images) or [[]])
     search.search(np.zeros((6000, 9000, 3), np.uint8))
     assert sum(pixels) < 1.6 * MAX_PIXELS and max(pixels) <= TILE_SIDE**2
 
