@@ -213,7 +213,7 @@ def test_ctrl_c_while_a_module_is_imported_ends_the_command_without_a_word(modul
 
 
 # Python itself prints a traceback where it is interrupted before the first line of a program, in its first 50 ms.
-MOMENTS = [round(0.15 + 6 * random.Random(number).random(), 2) for number in range(6)]
+MOMENTS = [round(0.15 + 0.8 * (number + random.Random(number).random()), 2) for number in range(5)]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
