@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from filelock import FileLock
 from pillow_heif import register_heif_opener
@@ -84,12 +85,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def fer2013() -> Faces:
-    """The official FER-2013."""
+def fer2013(tmp_path_factory) -> Faces:
+    """The official FER-2013, which is read as text once for all test processes."""
     folder = os.environ.get("FER2013_DIR")
     if not folder or not (Path(folder) / "fer2013.csv").is_file():
         pytest.skip("set FER2013_DIR to a folder with fer2013.csv")
-    return load_fer2013(folder)
+
+    def read(kept: Path) -> None:
+        np.savez(kept / "faces.npz", **vars(load_fer2013(folder)))
+
+    with np.load(made_once(tmp_path_factory, "fer2013", read) / "faces.npz") as faces:
+        return Faces(**faces)
 
 
 @pytest.fixture(scope="session")

@@ -143,13 +143,16 @@ def test_nobody_has_no_reading_and_time_runs_forwards():
 
 
 def test_probabilities_are_calibrated_so_the_variance_is_that_of_the_truth(fer2013):
-    """On real faces: the squared error of the valence against the label's is, in the mean, about what the network says."""
+    """On real faces: the squared error of the valence against the label's is, in the mean, about what the network says.
+
+    Of every third face, of whose mean the standard error is a fifteenth.
+    """
     from inference.emotion import EmotionClassifier
 
     public = fer2013.split("PublicTest")
-    answers = (
-        EmotionClassifier("emotion_int8.onnx", threads=1).predict(public.images)["probabilities"].astype(np.float64)
-    )
+    public = public.select(np.arange(0, len(public), 3))
+    classifier = EmotionClassifier("emotion_int8.onnx", threads=1)
+    answers = classifier.predict(public.images)["probabilities"].astype(np.float64)
     means = answers @ WEIGHTS
     errors = (WEIGHTS[public.labels] - means) ** 2
     variances = answers @ WEIGHTS**2 - means**2
