@@ -118,48 +118,6 @@ def test_proxies_do_not_concern_the_page():
         assert json.load(ask.open(f"{address}health"))["status"] == "ok"
 
 
-def test_a_taken_port_that_was_named_ends_the_start_and_the_default_one_moves_on(monkeypatch, capsys):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(SystemExit, match=f"port {port} of 127.0.0.1 is taken") as ended:
-            listen("127.0.0.1", port)
-        assert "\n" not in ended.value.code and "GRADIO_SERVER_PORT" in ended.value.code
-        monkeypatch.setattr(address_module, "DEFAULT_PORT", port)
-        moved = listen()
-        close(moved)
-        assert port < moved.port < port + 100
-        assert capsys.readouterr().out == f"Port {port} is taken: the page is at port {moved.port}.\n"
-        monkeypatch.setattr(address_module, "TRIED", 1)
-        with pytest.raises(SystemExit, match="are taken"):
-            listen()
-
-
-@pytest.mark.parametrize("name", ["203.0.113.9", "2001:db8::1", "no.such.host.invalid", "a" * 300, "ü" * 70])
-def test_an_address_that_is_not_of_this_machine_ends_the_start_with_one_line(name):
-    with pytest.raises(SystemExit, match="cannot listen at .* Set GRADIO_SERVER_NAME") as ended:
-        listen(name, free_port())
-    assert "\n" not in ended.value.code
-
-
-def test_proxies_do_not_concern_the_page():
-    """Of HTTP, through which Gradio would ask for its own page, and of SOCKS, which end its import."""
-    proxies = {"http": "http://127.0.0.1:9", "https": "http://127.0.0.1:9", "all": "socks5h://127.0.0.1:9"}
-    environment = {
-        change(f"{name}_proxy"): value for name, value in proxies.items() for change in (str.lower, str.upper)
-    }
-    ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with page_process(free_port(), environment) as (address, _):
-        assert json.load(ask.open(f"{address}health"))["status"] == "ok"
-
-
-def test_the_source_of_gradios_components_is_not_parsed():
-    """Which takes half of the time of its import."""
-    done = subprocess.run(
-        [sys.executable, "-c", "import ast; ast.get_source_segment = None; import app"], cwd=ROOT, capture_output=True
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def test_a_taken_port_is_one_line_of_the_page(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         environment = os.environ | {"GRADIO_SERVER_PORT": str(other.getsockname()[1])}
