@@ -22,6 +22,7 @@ from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_local
 from .processors import usable_processors
 from .search import (
     COARSE_SIDE,
+    ENLARGED,
     FINE_SIDE,
     MAX_OVERLAP,
     NEAREST_SIDE,
@@ -216,18 +217,20 @@ class FaceDetector:
             places in pixels of the picture turned so, none twice.
         """
         longer = max(image.shape[:2])
-        level = [
-            place for side in (NEAREST_SIDE, COARSE_SIDE) for place in self.searcher.see_scaled(image, side / longer)
-        ]
+        # Of a small picture, enlarged as the fine search has it, there is nothing more to see at COARSE_SIDE.
+        small = ENLARGED * longer <= COARSE_SIDE
+        coarse_side = min(COARSE_SIDE, ENLARGED * longer)
+        fine = self.searcher.fine(image)
+        level = self.searcher.see_scaled(image, NEAREST_SIDE / longer)
+        level += fine if small else self.searcher.see_scaled(image, COARSE_SIDE / longer)
         # Where a face is surely upright and a quick look shows none that lies, there is no closer one.
-        aside = self.searcher.turns(image, TURNED_SIDE, TURNED)
+        aside = self.searcher.turns(image, min(TURNED_SIDE, coarse_side), TURNED)
         if not _surely_upright(level, _carried(aside, image.shape), longer):
-            closer = [self.searcher.turns(image, side, TURNED) for side in (NEAREST_SIDE, COARSE_SIDE)]
+            closer = [self.searcher.turns(image, side, TURNED) for side in (NEAREST_SIDE, coarse_side)]
             aside = [[*near, *far] for near, far in zip(*closer)]
         coarse = [suppress(level), *map(suppress, aside)]
-        fine = self.searcher.fine(image)
         # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
-        turn = clearest(coarse, COARSE_SIDE / longer)
+        turn = clearest(coarse, coarse_side / longer)
         for side in (FINE_SIDE, TILE_SIDE):
             if turn is None and longer > side / 2 and fine and fine[0].score < SURELY_UPRIGHT:
                 turn = clearest(self.searcher.turns(image, side), side / longer)
@@ -480,7 +483,7 @@ def _carried(aside: list[list[Detection]], shape: tuple[int, ...]) -> list[Detec
 def _surely_upright(level: list[Detection], lying: list[Detection], longer: int) -> bool:
     """Whether a picture of that longer side is, and all faces in it, by what was seen in it as it is, and in other turns, in
     which an upright face may be seen too, less well."""
-    smallest = TURN_PIXELS * longer / COARSE_SIDE
+    smallest = TURN_PIXELS * longer / min(COARSE_SIDE, ENLARGED * longer)
     sure = any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in level)
     known = set(map(id, level))
     return sure and not any(id(place) not in known and place.score > TURN_SCORE for place in suppress(level + lying))

@@ -29,12 +29,14 @@ MAX_OVERLAP = 0.5
 SURE_SCORE = 0.7
 """Score from which a face rules out faces much smaller inside its box: in a near face the model sees several."""
 COARSE_SIDE = 320
-"""Longer side in pixels at which every picture is searched: faces from a thirtieth of it up to those that fill it."""
+"""Longer side in pixels at which every picture is searched that is not small: faces from a thirtieth of it up to those that fill it.
+A small one is not enlarged to that, only ENLARGED times."""
 NEAREST_SIDE = 160
 """Longer side in pixels at which every picture is searched for faces that fill it or are larger, which the coarse search sees in
 part."""
 FINE_SIDE = 640
-"""Longer side to which smaller pictures are enlarged, up to twice their size, for their small faces."""
+"""Longer side to which smaller pictures are enlarged, up to ENLARGED times their size, for their small faces."""
+ENLARGED = 2
 MAX_PIXELS = 4_000_000
 """Larger pictures are searched scaled down to so many pixels, which bounds the work: the smallest face that is found grows
 with the root of the picture's pixels from there on."""
@@ -136,7 +138,7 @@ class FaceSearch:
         """Small faces of a picture: what is seen at full size, of small pictures at FINE_SIDE; where there are very small
         ones also at twice that size, because where a few are seen there are more. Up to MAX_PIXELS in all."""
         longer, most = max(image.shape[:2]), math.sqrt(MAX_PIXELS / image[..., 0].size)
-        factor = min(max(longer, FINE_SIDE) / longer, 2.0, most)
+        factor = min(max(longer, FINE_SIDE) / longer, ENLARGED, most)
         found = self.see_scaled(image, factor)
         finer = min(2 * factor, most)
         if finer > 1.2 * factor and any(place.box[3] - place.box[1] < CROWD_PIXELS / factor for place in found):

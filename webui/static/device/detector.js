@@ -33,7 +33,7 @@ const {
   TURNED_SIDE,
   VERIFY_EVERY,
 } = CONSTANTS.detector;
-const {COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE} = CONSTANTS.search;
+const {COARSE_SIDE, ENLARGED, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE} = CONSTANTS.search;
 const {MIN_SCORE} = CONSTANTS.face_check;
 const {abs, atan2, floor, hypot, max, min, sqrt} = Math;
 
@@ -70,18 +70,24 @@ export class FaceDetector {
   async candidates(image) {
     const {searcher} = this;
     const longer = max(image.width, image.height);
-    const level = await searcher.level(image);
+    // Of a small picture, enlarged as the fine search has it, there is nothing more to see at COARSE_SIDE.
+    const small = ENLARGED * longer <= COARSE_SIDE;
+    const coarseSide = min(COARSE_SIDE, ENLARGED * longer);
+    let fine = await searcher.fine(image);
+    const level = [
+      ...(await searcher.seeScaled(image, NEAREST_SIDE / longer)),
+      ...(small ? fine : await searcher.seeScaled(image, COARSE_SIDE / longer)),
+    ];
     // Where a face is surely upright and a quick look shows none that lies, there is no closer one.
-    let aside = await searcher.turns(image, TURNED_SIDE, TURNED);
+    let aside = await searcher.turns(image, min(TURNED_SIDE, coarseSide), TURNED);
     if (!surelyUpright(level, carried(aside, image), longer)) {
       const near = await searcher.turns(image, NEAREST_SIDE, TURNED);
-      const far = await searcher.turns(image, COARSE_SIDE, TURNED);
+      const far = await searcher.turns(image, coarseSide, TURNED);
       aside = near.map((places, number) => [...places, ...far[number]]);
     }
     const coarse = [level, ...aside].map(suppress);
-    let fine = await searcher.fine(image);
     // Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
-    let turn = clearest(coarse, COARSE_SIDE / longer);
+    let turn = clearest(coarse, coarseSide / longer);
     for (const side of [FINE_SIDE, TILE_SIDE]) {
       if (turn === null && longer > side / 2 && fine.length && fine[0].score < SURELY_UPRIGHT) {
         turn = clearest(await searcher.turns(image, side), side / longer);
@@ -272,7 +278,7 @@ function carried(aside, {width, height}) {
 // Whether a picture of that longer side is upright, and all faces in it, by what was seen in it as it is, and in other turns, in which an
 // upright face may be seen too, less well.
 function surelyUpright(level, lying, longer) {
-  const smallest = (TURN_PIXELS * longer) / COARSE_SIDE;
+  const smallest = (TURN_PIXELS * longer) / min(COARSE_SIDE, ENLARGED * longer);
   const sure = level.some(({box, score}) => score >= SURELY_UPRIGHT && box[3] - box[1] >= smallest);
   const known = new Set(level);
   return sure && !suppress([...level, ...lying]).some((place) => !known.has(place) && place.score > TURN_SCORE);

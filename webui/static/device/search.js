@@ -8,13 +8,12 @@ import {moved, scaled as scaledPlace} from "./types.js";
 
 const {
   CANDIDATE_SCORE,
-  COARSE_SIDE,
   CROWD_PIXELS,
+  ENLARGED,
   FILE,
   FINE_SIDE,
   MAX_OVERLAP,
   MAX_PIXELS,
-  NEAREST_SIDE,
   SAME_PLACE,
   STEPS,
   STRIDES,
@@ -89,26 +88,12 @@ export class FaceSearch {
     return {arrays, width: wide, count: images.length};
   }
 
-  // All places that may be an upright face, at three sizes of the picture, the largest one in tiles.
-  async search(image) {
-    return suppress([...(await this.level(image)), ...(await this.fine(image))]);
-  }
-
-  // What is seen of large faces: in the whole picture at NEAREST_SIDE and COARSE_SIDE.
-  async level(image) {
-    const longer = max(image.width, image.height);
-    return [
-      ...(await this.seeScaled(image, NEAREST_SIDE / longer)),
-      ...(await this.seeScaled(image, COARSE_SIDE / longer)),
-    ];
-  }
-
   // Small faces of a picture: what is seen at full size, of small pictures at FINE_SIDE; where there are very small ones also at twice
   // that size. Up to MAX_PIXELS in all.
   async fine(image) {
     const longer = max(image.width, image.height);
     const most = sqrt(MAX_PIXELS / (image.width * image.height));
-    const factor = min(max(longer, FINE_SIDE) / longer, 2, most);
+    const factor = min(max(longer, FINE_SIDE) / longer, ENLARGED, most);
     const found = await this.seeScaled(image, factor);
     const finer = min(2 * factor, most);
     if (finer > 1.2 * factor && found.some(({box}) => box[3] - box[1] < CROWD_PIXELS / factor)) {
