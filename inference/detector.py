@@ -116,6 +116,8 @@ TURNED_SIDE = 224
 """Longer side in pixels of the quick look at these turns in a picture that has a surely upright face."""
 SURELY_UPRIGHT = 0.8
 """Score that no face has that is seen upside down."""
+CERTAIN = 0.9
+"""Score of a face in a small picture that is not looked for at a further size."""
 SIDE_BY_SIDE = 4
 """So many places and more are looked at by several MediaPipe detectors, each of which works in one thread..."""
 MOST_DETECTORS = 4
@@ -217,20 +219,22 @@ class FaceDetector:
             places in pixels of the picture turned so, none twice.
         """
         longer = max(image.shape[:2])
-        # Of a small picture, enlarged as the fine search has it, there is nothing more to see at COARSE_SIDE.
-        small = ENLARGED * longer <= COARSE_SIDE
-        coarse_side = min(COARSE_SIDE, ENLARGED * longer)
         fine = self.searcher.fine(image)
         level = self.searcher.see_scaled(image, NEAREST_SIDE / longer)
-        level += fine if small else self.searcher.see_scaled(image, COARSE_SIDE / longer)
+        # Of a small picture the fine search sees as much, and where a face is certain another size tells nothing new.
+        if ENLARGED * longer <= COARSE_SIDE and any(place.score >= CERTAIN for place in fine):
+            level, factor = level + fine, float(ENLARGED)
+        else:
+            factor = COARSE_SIDE / longer
+            level += self.searcher.see_scaled(image, factor)
         # Where a face is surely upright and a quick look shows none that lies, there is no closer one.
-        aside = self.searcher.turns(image, min(TURNED_SIDE, coarse_side), TURNED)
-        if not _surely_upright(level, _carried(aside, image.shape), longer):
-            closer = [self.searcher.turns(image, side, TURNED) for side in (NEAREST_SIDE, coarse_side)]
+        aside = self.searcher.turns(image, min(TURNED_SIDE, factor * longer), TURNED)
+        if not _surely_upright(level, _carried(aside, image.shape), TURN_PIXELS / factor):
+            closer = [self.searcher.turns(image, side, TURNED) for side in (NEAREST_SIDE, factor * longer)]
             aside = [[*near, *far] for near, far in zip(*closer)]
         coarse = [suppress(level), *map(suppress, aside)]
         # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
-        turn = clearest(coarse, coarse_side / longer)
+        turn = clearest(coarse, factor)
         for side in (FINE_SIDE, TILE_SIDE):
             if turn is None and longer > side / 2 and fine and fine[0].score < SURELY_UPRIGHT:
                 turn = clearest(self.searcher.turns(image, side), side / longer)
@@ -480,10 +484,9 @@ def _carried(aside: list[list[Detection]], shape: tuple[int, ...]) -> list[Detec
     return [quarter_turned(place, -turn, size) for turn, size, places in zip(TURNED, turned, aside) for place in places]
 
 
-def _surely_upright(level: list[Detection], lying: list[Detection], longer: int) -> bool:
-    """Whether a picture of that longer side is, and all faces in it, by what was seen in it as it is, and in other turns, in
-    which an upright face may be seen too, less well."""
-    smallest = TURN_PIXELS * longer / min(COARSE_SIDE, ENLARGED * longer)
+def _surely_upright(level: list[Detection], lying: list[Detection], smallest: float) -> bool:
+    """Whether a picture is, and all faces in it, by what was seen in it as it is, of a height in pixels and more, and in other
+    turns, in which an upright face may be seen too, less well."""
     sure = any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in level)
     known = set(map(id, level))
     return sure and not any(id(place) not in known and place.score > TURN_SCORE for place in suppress(level + lying))

@@ -29,8 +29,8 @@ MAX_OVERLAP = 0.5
 SURE_SCORE = 0.7
 """Score from which a face rules out faces much smaller inside its box: in a near face the model sees several."""
 COARSE_SIDE = 320
-"""Longer side in pixels at which every picture is searched that is not small: faces from a thirtieth of it up to those that fill it.
-A small one is not enlarged to that, only ENLARGED times."""
+"""Longer side in pixels at which every picture is searched for faces from a thirtieth of it up to those that fill it, but for small
+pictures of which the fine search sees as much."""
 NEAREST_SIDE = 160
 """Longer side in pixels at which every picture is searched for faces that fill it or are larger, which the coarse search sees in
 part."""
@@ -145,7 +145,7 @@ class FaceSearch:
             found += self.see_scaled(image, finer)
         return sorted(found, key=lambda place: -place.score)
 
-    def turns(self, image: np.ndarray, longer: int, turns: Sequence[int] = range(4)) -> list[list[Detection]]:
+    def turns(self, image: np.ndarray, longer: float, turns: Sequence[int] = range(4)) -> list[list[Detection]]:
         """What is seen in a picture scaled to a longer side in pixels and turned by some quarters, counterclockwise: places in
         pixels of the picture (not scaled) turned so."""
         factor = longer / max(image.shape[:2])

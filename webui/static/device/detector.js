@@ -13,6 +13,7 @@ import {mapped} from "./types.js";
 const {
   BOX_LOWERED,
   BOX_SIDE,
+  CERTAIN,
   CLEAR,
   FEW_FACES,
   FOLLOW_PIXELS,
@@ -70,24 +71,22 @@ export class FaceDetector {
   async candidates(image) {
     const {searcher} = this;
     const longer = max(image.width, image.height);
-    // Of a small picture, enlarged as the fine search has it, there is nothing more to see at COARSE_SIDE.
-    const small = ENLARGED * longer <= COARSE_SIDE;
-    const coarseSide = min(COARSE_SIDE, ENLARGED * longer);
     let fine = await searcher.fine(image);
-    const level = [
-      ...(await searcher.seeScaled(image, NEAREST_SIDE / longer)),
-      ...(small ? fine : await searcher.seeScaled(image, COARSE_SIDE / longer)),
-    ];
+    const level = await searcher.seeScaled(image, NEAREST_SIDE / longer);
+    // Of a small picture the fine search sees as much, and where a face is certain another size tells nothing new.
+    const small = ENLARGED * longer <= COARSE_SIDE && fine.some(({score}) => score >= CERTAIN);
+    const factor = small ? ENLARGED : COARSE_SIDE / longer;
+    level.push(...(small ? fine : await searcher.seeScaled(image, factor)));
     // Where a face is surely upright and a quick look shows none that lies, there is no closer one.
-    let aside = await searcher.turns(image, min(TURNED_SIDE, coarseSide), TURNED);
-    if (!surelyUpright(level, carried(aside, image), longer)) {
+    let aside = await searcher.turns(image, min(TURNED_SIDE, factor * longer), TURNED);
+    if (!surelyUpright(level, carried(aside, image), TURN_PIXELS / factor)) {
       const near = await searcher.turns(image, NEAREST_SIDE, TURNED);
-      const far = await searcher.turns(image, coarseSide, TURNED);
+      const far = await searcher.turns(image, factor * longer, TURNED);
       aside = near.map((places, number) => [...places, ...far[number]]);
     }
     const coarse = [level, ...aside].map(suppress);
     // Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
-    let turn = clearest(coarse, coarseSide / longer);
+    let turn = clearest(coarse, factor);
     for (const side of [FINE_SIDE, TILE_SIDE]) {
       if (turn === null && longer > side / 2 && fine.length && fine[0].score < SURELY_UPRIGHT) {
         turn = clearest(await searcher.turns(image, side), side / longer);
@@ -275,10 +274,9 @@ function carried(aside, {width, height}) {
   });
 }
 
-// Whether a picture of that longer side is upright, and all faces in it, by what was seen in it as it is, and in other turns, in which an
-// upright face may be seen too, less well.
-function surelyUpright(level, lying, longer) {
-  const smallest = (TURN_PIXELS * longer) / min(COARSE_SIDE, ENLARGED * longer);
+// Whether a picture is upright, and all faces in it, by what was seen in it as it is, of a height in pixels and more, and in other turns,
+// in which an upright face may be seen too, less well.
+function surelyUpright(level, lying, smallest) {
   const sure = level.some(({box, score}) => score >= SURELY_UPRIGHT && box[3] - box[1] >= smallest);
   const known = new Set(level);
   return sure && !suppress([...level, ...lying]).some((place) => !known.has(place) && place.score > TURN_SCORE);
