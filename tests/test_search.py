@@ -11,7 +11,7 @@ from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector, quarter_turned
 from inference.emotion import EmotionClassifier
 from inference.images import load_image
-from inference.search import MAX_PIXELS, TILE_OVERLAP, TILE_SIDE, FaceSearch, _tiles, scaled, suppress
+from inference.search import COARSE_SIDE, MAX_PIXELS, TILE_OVERLAP, TILE_SIDE, FaceSearch, _tiles, scaled, suppress
 from inference.types import Detection
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -81,6 +81,19 @@ def test_a_face_that_lies_in_an_upright_picture_is_found_too(detector, astronaut
     lying = quarter_turned(found[0].mapped(lambda x, y: (x - 100, y - 300)), turn, head.shape)
     assert np.abs(middle(found[2]) - middle(lying) - (900, 300)).max() < 12
     assert np.abs(np.array(found[2].left_eye) - lying.left_eye - (900, 300)).max() < 12
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_small_picture_is_enlarged_further_only_where_no_face_in_it_is_certain(
+    detector, astronaut, monkeypatch, turn
+):
+    """The head alone in 96 pixels, as in folders of faces, and the same lying or upside down."""
+    sizes, run = [], FaceSearch._run
+    head = np.rot90(scaled(astronaut[:256, 96:352], 96 / 256), turn)
+    monkeypatch.setattr(FaceSearch, "_run", lambda *given: (sizes.append(given[1][0].shape[:2]), run(*given))[1])
+    (face,) = detector.detect(np.ascontiguousarray(head))
+    assert 25 < face.box[2] - face.box[0] < 60
+    assert ((COARSE_SIDE, COARSE_SIDE) in sizes) == (turn != 0)
 
 
 def test_quarter_turns_carry_a_place_as_numpy_turns_a_picture():
