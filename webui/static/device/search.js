@@ -242,6 +242,12 @@ function tiles(image) {
   return down.starts.flatMap((y) => across.starts.map((x) => ({x, y, width: across.size, height: down.size})));
 }
 
+// A picture of at most MAX_PIXELS, and the factor by which it was scaled.
+export function bounded(image) {
+  const factor = min(sqrt(MAX_PIXELS / (image.width * image.height)), 1);
+  return {small: scaled(image, factor), factor};
+}
+
 // A picture scaled, averaged down or linearly up.
 export function scaled(image, factor) {
   const [width, height] = [image.width, image.height].map((side) => max(round(side * factor), 1));

@@ -115,16 +115,16 @@ export async function openAnswers(limits) {
       return JSON.stringify({token, origin, seconds, lastId, rows: rows.dropped + rows.length, lost, timeline});
     },
 
-    async frame(token, bitmap, {seconds: now, width, height, ageGender}) {
+    async frame(token, frame, {seconds: now, width, height, size, ageGender}) {
       const started = performance.now(),
         session = sessionOf(token);
-      const image = framePixels(bitmap);
-      bitmap.close();
       session.origin ??= now;
       // A clock that is set back, or two frames of the same moment, must not stop the stream.
       const {timeline} = session.stream;
       session.seconds = Math.max(now - session.origin, session.seconds + 1e-3 * (timeline.frames > 0));
-      const moment = await inTurn(() => session.stream.add(image, session.seconds, {width, ageGender}));
+      const moment = await inTurn(async () =>
+        session.stream.add(await framePixels(frame, size), session.seconds, {width, ageGender}),
+      ).finally(() => frame.close());
       session.rows.add(momentRows(moment));
       return told.frameAnswer(moment, {width, height}, performance.now() - started);
     },
