@@ -220,7 +220,7 @@ export class FaceDetector {
     const cuts = places.map(({box, leftEye, rightEye}) => {
       const side = NEAR_SIDE * max(box[2] - box[0], box[3] - box[1]);
       const roll = atan2(rightEye[1] - leftEye[1], rightEye[0] - leftEye[0]);
-      return cutSquare(image, {center: center(box), side, roll}, NEAR_SIZE, true);
+      return cutSquare(image, {center: center(box), side, roll}, NEAR_SIZE, {black: true});
     });
     const looks = await this.#look(cuts.map(({crop}) => crop));
     return cuts.map(({matrix}, number) => {
