@@ -82,7 +82,7 @@ export class VideoReader {
     const {width, height} = this;
     const draw = (context) => sample.draw(context, 0, 0, width, height);
     const frame = sample.rotation ? null : sample.toVideoFrame();
-    return framePixels(frame, {width, height}, draw).finally(() => frame?.close());
+    return framePixels(frame, {width, height}, {draw}).finally(() => frame?.close());
   }
 
   get incomplete() {
