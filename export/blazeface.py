@@ -84,7 +84,6 @@ def convert(path: Path) -> onnx.ModelProto:
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", *shape])
         for name, shape in (("boxes", anchors.shape), ("scores", anchors.shape[:1]))
     )
-    _halve_weights(graph)
     for node in graph.node:
         node.input[:] = ["image" if name == image.name else name for name in node.input]
     image.name = "image"
@@ -114,17 +113,6 @@ def _free_batch_axis(graph: onnx.GraphProto) -> None:
             assert values[0] == 1, "a shape that begins with a batch of one"
             values[0] = 0
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-
-
-def _halve_weights(graph: onnx.GraphProto) -> None:
-    """Store weights as float16, as the .tflite file does, from which they are made float32 when the file is opened."""
-    for tensor in list(graph.initializer):
-        values = numpy_helper.to_array(tensor)
-        if values.dtype == np.float32 and values.size > 1 and (values == values.astype(np.float16)).all():
-            name = f"{tensor.name}_half"
-            graph.node.insert(0, helper.make_node("Cast", [name], [tensor.name], to=onnx.TensorProto.FLOAT))
-            graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), name))
-            graph.initializer.remove(tensor)
 
 
 def compare(graph: onnx.ModelProto, files: list[Path]) -> list[float]:

@@ -1,4 +1,4 @@
-"""Copy what the page's worker runs on in a browser from npm to webui/static/vendor: python -m export.runtimes
+"""Copy what the page's worker runs on in a browser from npm to webui/static/vendor, and compile pixels.ts: python -m export.runtimes
 
 package.json and package-lock.json name the versions. To take newer ones, change package.json and call
 
@@ -8,6 +8,7 @@ The copies are part of this repository, so that serving the page, or building it
 """
 
 import argparse
+import base64
 import gzip
 import hashlib
 import re
@@ -29,6 +30,10 @@ FILES = {
 }
 """What is in each, one after the other, by the name that the worker loads; one that ends in .gz is compressed, which not every server
 of files does."""
+KERNELS = ROOT / "export" / "pixels.ts"
+COMPILED = "pixels.js"
+"""What is compiled of it, as a module that holds the code in base64."""
+COMPILER = ("-O3", "--enable", "simd", "--runtime", "stub", "--noAssert")
 
 
 def contents(packages: Path) -> dict[str, bytes]:
@@ -41,7 +46,15 @@ def contents(packages: Path) -> dict[str, bytes]:
         else:  # the maps of their sources are left behind
             data = re.sub(rb"\n//# sourceMappingURL=\S+\s*$", b"\n", data)
         found[name] = data
-    return found
+    return found | {COMPILED: f'export default "{base64.b64encode(compiled(packages)).decode()}";\n'.encode()}
+
+
+def compiled(packages: Path) -> bytes:
+    """KERNELS as WebAssembly, by the AssemblyScript of a folder node_modules."""
+    shutil.copy(KERNELS, packages.parent)
+    command = [packages / ".bin" / "asc", KERNELS.name, *COMPILER, "-o", "pixels.wasm"]
+    subprocess.run(command, cwd=packages.parent, check=True)
+    return (packages.parent / "pixels.wasm").read_bytes()
 
 
 def checksums(files: dict[str, bytes]) -> str:
@@ -58,8 +71,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(ROOT / name, folder)
-        # Nothing of the packages is run.
-        install = [npm, "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
+        # Of the packages nothing is run but the compiler.
+        install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         if subprocess.run(install, cwd=folder).returncode:
             print("error: npm could not fetch the packages of package-lock.json.", file=sys.stderr)
             return 1

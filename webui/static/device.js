@@ -102,6 +102,14 @@ export function photo(blob, {ageGender, picture, why, signal}) {
 
 export const photosAhead = async () => null;
 
+// What a camera shows, to be handed to the worker: its frame as it is, or where the browser does not give that a picture of that size. Of
+// pictures Chromium keeps copies, hundreds of megabytes, when they are drawn.
+function takeFrame(video, {width, height}) {
+  if ("VideoFrame" in window) return new VideoFrame(video);
+  const scaled = {resizeWidth: width, resizeHeight: height, resizeQuality: "medium"};
+  return width < video.videoWidth ? createImageBitmap(video, scaled) : createImageBitmap(video);
+}
+
 // What the worker says of a video by codes, in sentences.
 const saying = (answer) => ({
   ...answer,
@@ -157,16 +165,12 @@ export class Session {
   }
 
   async frame(video, {side, seconds, ageGender}) {
-    const width = video.videoWidth,
-      scale = Math.min(1, side / Math.max(width, video.videoHeight));
-    const size = {
-      resizeWidth: Math.round(width * scale),
-      resizeHeight: Math.round(video.videoHeight * scale),
-      resizeQuality: "medium",
-    };
-    const picture = await (scale < 1 ? createImageBitmap(video, size) : createImageBitmap(video));
+    const {videoWidth: width, videoHeight: height} = video,
+      scale = Math.min(1, side / Math.max(width, height)),
+      size = {width: Math.round(width * scale), height: Math.round(height * scale)};
+    const picture = await takeFrame(video, size);
     const options = {timeout: FRAME_TIMEOUT, transfer: [picture]};
-    return this.#change("frame", [picture, {seconds, width, height: video.videoHeight, ageGender}], options);
+    return this.#change("frame", [picture, {seconds, width, height, size, ageGender}], options);
   }
 
   // The file is read where it lies.

@@ -19,7 +19,7 @@ export class AgeGenderEstimator {
 
   // A face cut out of a picture as the model wants it: Uint8Array (S, S, 3).
   crop(image, detection) {
-    return alignFace(image, detection, this.inputSize, AGE_GENDER_FRAMING).data;
+    return alignFace(image, detection, this.inputSize, {framing: AGE_GENDER_FRAMING}).data;
   }
 
   // What the model says of all faces, cut out by `crop`, in one run: for each face its outputs by name, Float32Arrays.

@@ -21,14 +21,14 @@ export function cropGeometry({box: [x1, y1, x2, y2], leftEye, rightEye}, framing
   return {center, side, roll};
 }
 
-// One face upright, framed as in FER-2013 unless said otherwise: a picture of one or three channels.
-export function alignFace(image, detection, size, framing = FRAMING) {
-  return cutSquare(image, cropGeometry(detection, framing), size).crop;
+// One face upright, framed as in FER-2013 unless said otherwise, in color or grey.
+export function alignFace(image, detection, size, {framing = FRAMING, grey = false} = {}) {
+  return cutSquare(image, cropGeometry(detection, framing), size, {grey}).crop;
 }
 
 // A square cut out of a picture, turned and scaled, and the matrix that takes a point of the picture there. Squares larger than
-// the result are averaged down. Beyond the picture's edge the border pixels repeat, or all is black.
-export function cutSquare(image, {center: [x, y], side, roll}, size, black = false) {
+// the result are averaged down. Beyond the picture's edge the border pixels repeat, or all is black. grey: of the picture's grey values.
+export function cutSquare(image, {center: [x, y], side, roll}, size, {black = false, grey = false} = {}) {
   const factor = Math.max(Math.min(Math.ceil(side / size), Math.floor(LARGEST_WARP / size)), 1);
   const cos = (Math.cos(roll) * size) / side;
   const sin = (Math.sin(roll) * size) / side;
@@ -37,5 +37,5 @@ export function cutSquare(image, {center: [x, y], side, roll}, size, black = fal
   // Points count from the picture's corner, OpenCV's from the middle of the first pixel.
   warp[2] += (warp[0] + warp[1]) / 2 - 0.5;
   warp[5] += (warp[3] + warp[4]) / 2 - 0.5;
-  return {crop: warpAffine(image, invertAffine(warp), size, factor, black), matrix};
+  return {crop: warpAffine(image, invertAffine(warp), size, factor, {black, grey}), matrix};
 }

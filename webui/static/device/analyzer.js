@@ -4,7 +4,6 @@ import {AgeGenderEstimator} from "./age_gender.js";
 import {alignFace} from "./alignment.js";
 import {FaceDetector} from "./detector.js";
 import {EmotionClassifier} from "./emotion.js";
-import {toGrey} from "./images.js";
 import {measure, tempered} from "./quality.js";
 import {Analysis, Face} from "./types.js";
 
@@ -38,8 +37,8 @@ export class FaceAnalyzer {
   // A face for each detection of a picture, in the same order.
   async classify(image, detections, ageGender = false) {
     if (detections.length === 0) return [];
-    const grey = toGrey(image);
-    const crops = detections.map((detection) => alignFace(grey, detection, this.classifier.inputSize).data);
+    const {inputSize} = this.classifier;
+    const crops = detections.map((detection) => alignFace(image, detection, inputSize, {grey: true}).data);
     const answers = await this.classifier.predict(crops);
     const estimates = ageGender ? await this.#estimate(image, detections) : [];
     return detections.map((detection, number) => {

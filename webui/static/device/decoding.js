@@ -2,6 +2,7 @@
 // libraries where it has none. The size is read before anything is decoded.
 
 import {CONSTANTS} from "./constants.js";
+import {resizeArea} from "./images.js";
 import {IfadeError} from "./sentences.js";
 
 const {FORMATS, OTHERS, MAX_PIXELS, MAX_SIDE} = CONSTANTS.image_checks;
@@ -110,15 +111,42 @@ function pixelsOf(source, orientation = 1) {
   return context.getImageData(0, 0, width, height);
 }
 
-let camera = null; // the context that frames are drawn in, which have one size
+// Of a VideoFrame with nothing to see through, without a canvas, which takes longer and keeps copies in Chromium; null where the browser
+// cannot, or the frame lies turned. into: bytes that may be written over.
+async function copied(frame, into = null) {
+  if (!frame?.copyTo || frame.rotation || frame.flip) return null;
+  const {displayWidth: width, displayHeight: height, visibleRect} = frame;
+  if (visibleRect?.width !== width || visibleRect.height !== height) return null;
+  const length = 4 * width * height;
+  const data = into?.length === length ? into : new Uint8ClampedArray(length);
+  try {
+    await frame.copyTo(data, {format: "RGBA"});
+  } catch {
+    return null;
+  }
+  return {data, width, height};
+}
 
-// The same of a camera's frame, which has nothing to see through.
-export function framePixels(bitmap) {
-  const {width, height} = bitmap;
-  if (camera?.canvas.width !== width || camera.canvas.height !== height)
-    camera = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true, alpha: false});
-  camera.drawImage(bitmap, 0, 0);
-  return camera.getImageData(0, 0, width, height);
+async function copiedBitmap(bitmap) {
+  if (!("VideoFrame" in self)) return null;
+  const frame = new VideoFrame(bitmap, {timestamp: 0, alpha: "discard"});
+  return copied(frame).finally(() => frame.close());
+}
+
+let canvas = null; // the context that frames are drawn in, which have one size
+
+// A frame of a camera or a video, which has nothing to see through, as pixels {data: RGBA, width, height}. frame: a VideoFrame or an
+// ImageBitmap; size: {width, height}, no larger than the frame; into: the bytes of an earlier frame, which may be written over; draw:
+// draws it in a context.
+export async function framePixels(frame, size, {into = null, draw = null} = {}) {
+  const {width, height} = size;
+  const whole = await copied(frame, into);
+  if (whole) return whole.width === width && whole.height === height ? whole : resizeArea(whole, width, height);
+  if (canvas?.canvas.width !== width || canvas.canvas.height !== height)
+    canvas = new OffscreenCanvas(width, height).getContext("2d", {willReadFrequently: true, alpha: false});
+  if (draw) draw(canvas);
+  else canvas.drawImage(frame, 0, 0, width, height);
+  return canvas.getImageData(0, 0, width, height);
 }
 
 // A photo of any format, upright: {data: RGBA, width, height}. Throws ImageError.
@@ -139,7 +167,7 @@ export async function decode(blob) {
   }
   try {
     checkSize(bitmap.width, bitmap.height);
-    return pixelsOf(bitmap);
+    return (format === "JPEG" && (await copiedBitmap(bitmap))) || pixelsOf(bitmap);
   } finally {
     bitmap.close();
   }

@@ -6,9 +6,9 @@ import {CONSTANTS} from "./constants.js";
 import {FaceCheck} from "./face_check.js";
 import {invertAffine, quarterTurned} from "./images.js";
 import {argmax, sum} from "./numbers.js";
-import {area, FaceSearch, shared, suppress} from "./search.js";
+import {area, bounded, FaceSearch, shared, suppress} from "./search.js";
 import {IfadeError} from "./sentences.js";
-import {mapped} from "./types.js";
+import {mapped, scaled} from "./types.js";
 
 const {
   BOX_LOWERED,
@@ -58,16 +58,19 @@ export class FaceDetector {
 
   // All faces of a picture, in its pixels, from the largest to the smallest.
   async detect(image) {
-    const {turn, places} = await this.candidates(image);
-    const upright = quarterTurned(image, turn);
-    const found = await this.#confirm(upright, places);
+    // Reading all pixels of a large picture takes long, and is done once for all searches.
+    const {small, factor} = bounded(image);
+    const {turn, places} = await this.candidates(small);
+    const [upright, smallUpright] = [image, small].map((picture) => quarterTurned(picture, turn));
+    const inPicture = places.map((place) => scaled(place, 1 / factor));
+    const found = await this.#confirm(upright, inPicture, 0, smallUpright);
     return found
       .map((face) => quarterTurnedPlace(face, -turn, upright))
       .sort((one, other) => area(other.box) - area(one.box));
   }
 
-  // By how many quarters, counterclockwise, a picture is to be turned to be upright, and the places in pixels of the picture turned so
-  // that may be a face, none twice.
+  // By how many quarters, counterclockwise, a picture of at most MAX_PIXELS is to be turned to be upright, and the places in pixels of the
+  // picture turned so that may be a face, none twice.
   async candidates(image) {
     const {searcher} = this;
     const longer = max(image.width, image.height);
@@ -180,8 +183,9 @@ export class FaceDetector {
     return probability >= this.minScore * TRACKED_MIN_PART;
   }
 
-  // Those of some places that are faces, by a look at each from near; known is the sum of the scores of others.
-  async #confirm(image, places, known = 0) {
+  // Those of some places that are faces, by a look at each from near; known is the sum of the scores of others. A large picture may be given
+  // small too.
+  async #confirm(image, places, known = 0, small = image) {
     const near = places.map(asNear);
     const looks = await this.lookAgain(image, near);
     const scores = await this.checker.probabilities(image, places, looks, known);
@@ -194,7 +198,7 @@ export class FaceDetector {
       if (place.box[2] - place.box[0] >= LARGE_SIDE * max(image.width, image.height)) {
         // BlazeFace sees a large face in the whole picture already: it is looked at from there, as the faces were that the networks
         // learnt from.
-        whole ??= (await this.#look([image]))[0];
+        whole ??= (await this.#look([small]))[0].map((seen) => scaled(seen, image.width / small.width));
         const start = largest(whole, (seen) => iou(seen.box, place.box));
         if (start && iou(start.box, place.box) >= SAME_PLACE) look = (await this.lookAgain(image, [start]))[0] ?? look;
       }
@@ -221,7 +225,7 @@ export class FaceDetector {
     const cuts = places.map(({box, leftEye, rightEye}) => {
       const side = NEAR_SIDE * max(box[2] - box[0], box[3] - box[1]);
       const roll = atan2(rightEye[1] - leftEye[1], rightEye[0] - leftEye[0]);
-      return cutSquare(image, {center: center(box), side, roll}, NEAR_SIZE, true);
+      return cutSquare(image, {center: center(box), side, roll}, NEAR_SIZE, {black: true});
     });
     const looks = await this.#look(cuts.map(({crop}) => crop));
     return cuts.map(({matrix}, number) => {

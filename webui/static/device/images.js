@@ -3,13 +3,56 @@
 // A picture is {data, width, height}: bytes row by row, of one channel (grey), three (RGB) or four (RGBA, whose last is not looked
 // at). What is made of one has one or three. Uint8ClampedArray rounds halves to even, as OpenCV does.
 
+import kernels from "../vendor/pixels.js";
 import {round} from "./numbers.js";
 
 const {fround, floor, ceil, min, max} = Math;
+const BAND = 2 ** 20; // pixels that are handed to the kernels at once, where they need not have more
+const MOST_MEMORY = 2 ** 26; // bytes that the kernels keep
+
+// What takes longest, of export/pixels.ts: a module that works on its own memory, into which pixels are copied.
+const code = new WebAssembly.Module(Uint8Array.from(atob(kernels), (character) => character.charCodeAt(0)));
+let compiled = new WebAssembly.Instance(code).exports;
+
+// Addresses of so many bytes each in the kernels' memory.
+function lay(...sizes) {
+  if (compiled.memory.buffer.byteLength > MOST_MEMORY) compiled = new WebAssembly.Instance(code).exports;
+  let end = 0;
+  const places = sizes.map((size) => {
+    const place = end;
+    end += ceil(size / 16) * 16;
+    return place;
+  });
+  const missing = end - compiled.memory.buffer.byteLength;
+  if (missing > 0) compiled.memory.grow(ceil(missing / 2 ** 16));
+  return places;
+}
+
+// Copy a part of a picture to an address, each pixel as four bytes, of which a grey one has the first.
+function put(image, place, {left = 0, top = 0, width, height}, grey = false) {
+  const {data} = image;
+  const channels = channelsOf(image);
+  const pixels = new Int32Array(compiled.memory.buffer, place, width * height);
+  const whole = channels === 4 && data.byteOffset % 4 === 0 ? new Int32Array(data.buffer, data.byteOffset) : null;
+  for (let y = 0, to = 0; y < height; y++) {
+    const start = (top + y) * image.width + left;
+    if (whole) {
+      pixels.set(whole.subarray(start, start + width), to);
+      to += width;
+    } else if (channels === 1) {
+      for (let at = start; at < start + width; at++) pixels[to++] = data[at];
+    } else {
+      for (let at = start * channels, k = 0; k < width; k++, at += channels) {
+        pixels[to++] = data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
+      }
+    }
+  }
+  if (grey && channels > 1) compiled.toGrey(place, width * height);
+}
+
+const taken = (place, length) => new Uint8Array(compiled.memory.buffer, place, length).slice();
 
 export const channelsOf = ({data, width, height}) => data.length / (width * height);
-
-const picture = (data, width, height) => ({data: new Uint8Array(data.buffer), width, height});
 
 // cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 export function toGrey(image) {
@@ -52,109 +95,77 @@ export function quarterTurned(image, turn) {
 
 // cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), to at most the picture's own size
 export function resizeArea(image, width, height) {
+  const channels = min(channelsOf(image), 3);
   const across = image.width / width;
   const down = image.height / height;
-  return Number.isInteger(across) && Number.isInteger(down)
-    ? averaged(image, across, down)
-    : weighted(image, width, height);
-}
-
-// The pixels of a picture as numbers: grey values, or red, green and blue in the bytes from the lowest.
-function pixelsOf({data, width, height}) {
-  const channels = data.length / (width * height);
-  if (channels === 1) return data;
-  if (channels === 4 && data.byteOffset % 4 === 0) return new Uint32Array(data.buffer, data.byteOffset, width * height);
-  const pixels = new Uint32Array(width * height);
-  for (let k = 0, at = 0; k < pixels.length; k++, at += channels) {
-    pixels[k] = data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
+  const isWhole = Number.isInteger(across) && Number.isInteger(down);
+  const tables = isWhole ? null : {columns: covered(image.width, width), rows: covered(image.height, height)};
+  const result = new Uint8Array(width * height * channels);
+  const rowsAtOnce = max(floor(BAND / (image.width * down)), 1);
+  for (let y = 0; y < height; y += rowsAtOnce) {
+    const rows = {from: y, to: min(y + rowsAtOnce, height)};
+    const top = floor(rows.from * down);
+    const part = {top, width: image.width, height: min(ceil(rows.to * down), image.height) - top};
+    const means = tables
+      ? meansOfParts(image, part, tables, width, rows)
+      : meansOfBlocks(image, part, across, down, width);
+    result.set(means, y * width * channels);
   }
-  return pixels;
+  return {data: result, width, height};
 }
 
 // By whole factors: each pixel is the mean of a block.
-function averaged(image, across, down) {
-  const pixels = pixelsOf(image);
+function meansOfBlocks(image, part, across, down, width) {
   const channels = min(channelsOf(image), 3);
-  const color = channels === 3;
-  const [width, height] = [image.width / across, image.height / down];
-  const result = new Uint8ClampedArray(width * height * channels);
-  const sums = new Float64Array(width * channels);
-  for (let y = 0; y < height; y++) {
-    sums.fill(0);
-    for (let row = 0, at = y * down * image.width; row < down; row++) {
-      for (let x = 0, out = 0; x < width; x++, out += channels) {
-        let [red, green, blue] = [0, 0, 0];
-        for (let k = 0; k < across; k++, at++) {
-          const pixel = pixels[at];
-          red += pixel & 255;
-          if (color) {
-            green += (pixel >>> 8) & 255;
-            blue += (pixel >>> 16) & 255;
-          }
-        }
-        sums[out] += red;
-        if (color) {
-          sums[out + 1] += green;
-          sums[out + 2] += blue;
-        }
-      }
-    }
-    divide(sums, across, down, result, y * sums.length);
-  }
-  return picture(result, width, height);
-}
-
-// Sums of blocks to their means, written from a place on. Of four, OpenCV rounds halves up.
-function divide(sums, across, down, result, start) {
-  const part = fround(1 / (across * down));
-  if (across === 2 && down === 2) for (let k = 0; k < sums.length; k++) result[start + k] = (sums[k] + 2) >> 2;
-  else for (let k = 0; k < sums.length; k++) result[start + k] = fround(sums[k] * part);
+  const height = part.height / down;
+  const length = width * height * channels;
+  const [pixels, sums, result] = lay(4 * part.width * part.height, 16 * width, length);
+  put(image, pixels, part);
+  compiled.averaged(pixels, across, down, width, height, sums, result, channels);
+  return taken(result, length);
 }
 
 // By other factors: each pixel is the mean of what it covers, of some pixels a part.
-function weighted(image, width, height) {
-  const pixels = pixelsOf(image);
+function meansOfParts(image, part, {columns, rows}, width, {from, to}) {
   const channels = min(channelsOf(image), 3);
-  const color = channels === 3;
-  const rows = covered(image.height, height);
-  const {first, source, weight} = covered(image.width, width);
-  const result = new Uint8ClampedArray(width * height * channels);
-  const sums = new Float32Array(width * channels);
-  const line = new Float32Array(width * channels);
-  let lineOf = -1; // the row that `line` is of: two pixels may cover one
-  for (let y = 0; y < height; y++) {
-    sums.fill(0);
-    for (let k = rows.first[y]; k < rows.first[y + 1]; k++) {
-      const row = rows.source[k];
-      if (row !== lineOf) {
-        lineOf = row;
-        const start = row * image.width;
-        for (let x = 0, j = 0, out = 0; x < width; x++, out += channels) {
-          let red = fround(0);
-          let green = fround(0);
-          let blue = fround(0);
-          for (const end = first[x + 1]; j < end; j++) {
-            const pixel = pixels[start + source[j]];
-            const share = weight[j];
-            red = fround(red + fround((pixel & 255) * share));
-            if (color) {
-              green = fround(green + fround(((pixel >>> 8) & 255) * share));
-              blue = fround(blue + fround(((pixel >>> 16) & 255) * share));
-            }
-          }
-          line[out] = red;
-          if (color) {
-            line[out + 1] = green;
-            line[out + 2] = blue;
-          }
-        }
-      }
-      const part = rows.weight[k];
-      for (let x = 0; x < sums.length; x++) sums[x] = fround(sums[x] + fround(line[x] * part));
-    }
-    result.set(sums, y * sums.length);
+  const tables = [columns.first, columns.source, columns.weight, rows.source, rows.weight];
+  const length = width * (to - from) * channels;
+  const sizes = [
+    4 * part.width * part.height,
+    ...tables.map((table) => table.byteLength),
+    16 * width,
+    16 * width,
+    length,
+  ];
+  const [pixels, ...places] = lay(...sizes);
+  const [first, source, weight, rowSource, rowWeight, line, sums, result] = places;
+  put(image, pixels, part);
+  tables.forEach((table, k) => new table.constructor(compiled.memory.buffer, places[k], table.length).set(table));
+  const start = pixels - 4 * part.top * part.width; // of the whole picture's first row
+  let known = -1;
+  for (let y = from; y < to; y++) {
+    const begin = rows.first[y];
+    const count = rows.first[y + 1] - begin;
+    const [of, weights] = [rowSource + 4 * begin, rowWeight + 4 * begin];
+    const into = result + (y - from) * width * channels;
+    known = compiled.covered(
+      start,
+      part.width,
+      of,
+      weights,
+      count,
+      first,
+      source,
+      weight,
+      width,
+      line,
+      known,
+      sums,
+      into,
+      channels,
+    );
   }
-  return picture(result, width, height);
+  return taken(result, length);
 }
 
 // Which pixels of a side each pixel of a shorter one covers, and by how much: those of x are first[x] to first[x + 1] - 1.
@@ -255,87 +266,29 @@ export function resizeNearest(image, width, height) {
   return {data: result, width, height};
 }
 
-// Added to a number and taken away again, it rounds it to a whole one, halves to even ones.
-const ROUNDING = 1.5 * 2 ** 52;
-
-// What lies between four pixels, of the byte at `shift` of each, as OpenCV's warpAffine interpolates: with fused products.
-function between(upperLeft, upperRight, lowerLeft, lowerRight, shift, partX, partY) {
-  const left = (upperLeft >>> shift) & 255;
-  const below = (lowerLeft >>> shift) & 255;
-  const upper = fround(left + partX * (((upperRight >>> shift) & 255) - left));
-  const lower = fround(below + partX * (((lowerRight >>> shift) & 255) - below));
-  return fround(upper + partY * (lower - upper)) + ROUNDING - ROUNDING;
-}
-
 // cv2.warpAffine(image, matrix, (size * factor, size * factor), flags=cv2.INTER_LINEAR), of which each block of `factor` by `factor`
 // pixels is then averaged, as cv2.resize does it with cv2.INTER_AREA. `inverse` is that of the matrix, [a, b, c, d, e, f]. Beyond the
-// edge the border pixels repeat, or all is black.
-export function warpAffine(image, inverse, size, factor, black = false) {
+// edge the border pixels repeat, or all is black. grey: of the picture's grey values.
+export function warpAffine(image, inverse, size, factor, {black = false, grey = false} = {}) {
   const {width, height} = image;
-  const pixels = pixelsOf(image);
-  const channels = min(channelsOf(image), 3);
-  const color = channels === 3;
   const [a, b, c, d, e, f] = inverse.map(fround);
-  const [rightmost, lowest] = [width - 1, height - 1];
-  const result = new Uint8ClampedArray(size * size * channels);
-  const sums = new Float64Array(size * channels);
-  for (let line = 0; line < size * factor; line++) {
-    const startX = fround(fround(b * line) + c);
-    const startY = fround(fround(e * line) + f);
-    for (let out = 0, u = 0; out < sums.length; out += channels) {
-      let red = 0;
-      let green = 0;
-      let blue = 0;
-      for (const end = u + factor; u < end; u++) {
-        const x = fround(a * u + startX);
-        const y = fround(d * u + startY);
-        const left = floor(x);
-        const top = floor(y);
-        const partX = fround(x - left);
-        const partY = fround(y - top);
-        let p = 0;
-        let q = 0;
-        let r = 0;
-        let s = 0;
-        if (left >= 0 && top >= 0 && left < rightmost && top < lowest) {
-          const at = top * width + left;
-          p = pixels[at];
-          q = pixels[at + 1];
-          r = pixels[at + width];
-          s = pixels[at + width + 1];
-        } else {
-          const before = min(max(left, 0), rightmost);
-          const after = min(max(left + 1, 0), rightmost);
-          const above = min(max(top, 0), lowest) * width;
-          const below = min(max(top + 1, 0), lowest) * width;
-          const [outAbove, outBelow] = [black && (top < 0 || top > lowest), black && (top < -1 || top >= lowest)];
-          const [outBefore, outAfter] = [
-            black && (left < 0 || left > rightmost),
-            black && (left < -1 || left >= rightmost),
-          ];
-          if (!outAbove && !outBefore) p = pixels[above + before];
-          if (!outAbove && !outAfter) q = pixels[above + after];
-          if (!outBelow && !outBefore) r = pixels[below + before];
-          if (!outBelow && !outAfter) s = pixels[below + after];
-        }
-        red += between(p, q, r, s, 0, partX, partY);
-        if (color) {
-          green += between(p, q, r, s, 8, partX, partY);
-          blue += between(p, q, r, s, 16, partX, partY);
-        }
-      }
-      sums[out] += red;
-      if (color) {
-        sums[out + 1] += green;
-        sums[out + 2] += blue;
-      }
-    }
-    if ((line + 1) % factor === 0) {
-      divide(sums, factor, factor, result, ((line + 1) / factor - 1) * sums.length);
-      sums.fill(0);
-    }
-  }
-  return picture(result, size, size);
+  const last = size * factor - 1;
+  // The part of the picture that lies there.
+  const reach = (across, down, from, most) => {
+    const ends = [from, from + across * last, from + down * last, from + (across + down) * last].map(floor);
+    const within = (value) => min(max(value, 0), most - 1);
+    return [within(min(...ends) - 1), within(max(...ends) + 2)];
+  };
+  const [left, right] = reach(a, b, c, width);
+  const [top, bottom] = reach(d, e, f, height);
+  const part = {left, top, width: right - left + 1, height: bottom - top + 1};
+  const channels = grey ? 1 : min(channelsOf(image), 3);
+  const length = size * size * channels;
+  const [pixels, sums, result] = lay(4 * part.width * part.height, 16 * size, length);
+  put(image, pixels, part, grey);
+  const place = [pixels, left, top, part.width, width, height];
+  compiled.warp(...place, a, b, c, d, e, f, size, factor, black, sums, result, channels);
+  return {data: taken(result, length), width: size, height: size};
 }
 
 // cv2.invertAffineTransform
@@ -353,15 +306,17 @@ export function gaussianBlur(values, size, sigma) {
   const places = Int32Array.from({length: size + 2 * reach}, (_, k) => mirrored(k - reach, size));
   const across = new Float32Array(values.length);
   const result = new Float32Array(values.length);
-  for (const [from, to, step, line] of [
+  const line = new Float32Array(places.length);
+  for (const [from, to, step, next] of [
     [values, across, 1, size],
     [across, result, size, 1],
   ]) {
     for (let y = 0; y < size; y++) {
+      for (let k = 0; k < line.length; k++) line[k] = from[y * next + places[k] * step];
       for (let x = 0; x < size; x++) {
         let value = 0;
-        for (let k = 0; k < kernel.length; k++) value += kernel[k] * from[y * line + places[x + k] * step];
-        to[y * line + x * step] = value / sum;
+        for (let k = 0; k < kernel.length; k++) value += kernel[k] * line[x + k];
+        to[y * next + x * step] = value / sum;
       }
     }
   }

@@ -1,7 +1,7 @@
 // Places in a picture that may be a face, by YuNet: inference/search.py.
 
 import {CONSTANTS} from "./constants.js";
-import {channelsOf, quarterTurned, resizeArea, resizeLinear} from "./images.js";
+import {quarterTurned, resizeArea, resizeLinear} from "./images.js";
 import {Network} from "./network.js";
 import {round} from "./numbers.js";
 import {moved, scaled as scaledPlace} from "./types.js";
@@ -69,20 +69,7 @@ export class FaceSearch {
     const [wide, high] = [padded(width), padded(height)];
     const plane = wide * high;
     const batch = new Float32Array(images.length * 3 * plane);
-    images.forEach((image, number) => {
-      const channels = channelsOf(image);
-      const {data} = image;
-      // Blue first.
-      const [blue, green, red] = [0, 1, 2].map((k) => (3 * number + k) * plane);
-      for (let row = 0; row < height; row++) {
-        let from = ((y + row) * image.width + x) * channels;
-        for (let to = row * wide; to < row * wide + width; to++, from += channels) {
-          batch[blue + to] = data[from + 2];
-          batch[green + to] = data[from + 1];
-          batch[red + to] = data[from];
-        }
-      }
-    });
+    images.forEach((image, number) => fill(batch, 3 * number * plane, wide, plane, image, {x, y, width, height}));
     const outputs = await this.network.run(NAMES, {input: [batch, [images.length, 3, high, wide]]});
     const arrays = STRIDES.map((stride) => KINDS.map((kind) => outputs[`${kind}_${stride}`].data));
     return {arrays, width: wide, count: images.length};
@@ -130,6 +117,18 @@ export class FaceSearch {
       }
     }
     return found;
+  }
+}
+
+// Write a part of a picture to planes of so wide rows, blue first, from a place on.
+function fill(batch, start, wide, plane, {data, width: across, height: down}, {x, y, width, height}) {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length); // of one type for all pictures, so that the code stays fast
+  const channels = data.length / (across * down);
+  for (let row = 0; row < height; row++) {
+    const from = ((y + row) * across + x) * channels;
+    for (let k = 0, to = start + row * wide; k < 3; k++, to += plane) {
+      for (let column = 0, at = from + 2 - k; column < width; column++, at += channels) batch[to + column] = bytes[at];
+    }
   }
 }
 
@@ -225,6 +224,12 @@ function tiles(image) {
     return {size, starts};
   });
   return down.starts.flatMap((y) => across.starts.map((x) => ({x, y, width: across.size, height: down.size})));
+}
+
+// A picture of at most MAX_PIXELS, and the factor by which it was scaled.
+export function bounded(image) {
+  const factor = min(sqrt(MAX_PIXELS / (image.width * image.height)), 1);
+  return {small: scaled(image, factor), factor};
 }
 
 // A picture scaled, averaged down or linearly up.

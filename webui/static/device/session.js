@@ -115,18 +115,24 @@ export async function openAnswers(limits) {
       return JSON.stringify({token, origin, seconds, lastId, rows: rows.dropped + rows.length, lost, timeline});
     },
 
-    async frame(token, bitmap, {seconds: now, width, height, ageGender}) {
-      const started = performance.now(),
-        session = sessionOf(token);
-      const image = framePixels(bitmap);
-      bitmap.close();
-      session.origin ??= now;
-      // A clock that is set back, or two frames of the same moment, must not stop the stream.
-      const {timeline} = session.stream;
-      session.seconds = Math.max(now - session.origin, session.seconds + 1e-3 * (timeline.frames > 0));
-      const moment = await inTurn(() => session.stream.add(image, session.seconds, {width, ageGender}));
-      session.rows.add(momentRows(moment));
-      return told.frameAnswer(moment, {width, height}, performance.now() - started);
+    async frame(token, frame, {seconds: now, width, height, size, ageGender}) {
+      const started = performance.now();
+      try {
+        const session = sessionOf(token),
+          {stream} = session;
+        session.origin ??= now;
+        // A clock that is set back, or two frames of the same moment, must not stop the stream.
+        session.seconds = Math.max(now - session.origin, session.seconds + 1e-3 * (stream.timeline.frames > 0));
+        const moment = await inTurn(async () => {
+          const image = await framePixels(frame, size, {into: session.pixels});
+          session.pixels = image.data;
+          return stream.add(image, session.seconds, {width, ageGender});
+        });
+        session.rows.add(momentRows(moment));
+        return told.frameAnswer(moment, {width, height}, performance.now() - started);
+      } finally {
+        frame.close(); // the camera has few
+      }
     },
 
     async video(token, file, {rate, ageGender}) {

@@ -1,6 +1,7 @@
 // The pictures of a video file at a steady rate, as inference/video.py gives them: taken apart by Mediabunny and decoded by the browser.
 
 import {ALL_FORMATS, BlobSource, Input, VideoSampleSink} from "../vendor/mediabunny.js";
+import {framePixels} from "./decoding.js";
 import {IfadeError} from "./sentences.js";
 
 const TIME_TOLERANCE = 0.001; // seconds: several containers round times to milliseconds
@@ -51,7 +52,6 @@ export class VideoReader {
   // {image, seconds}, each picture once: time is divided at the multiples of 1/rate seconds, and the first picture of each part is
   // taken.
   async *frames() {
-    const context = new OffscreenCanvas(this.width, this.height).getContext("2d", {willReadFrequently: true});
     let taken = -1;
     try {
       for await (const sample of new VideoSampleSink(this.track).samples()) {
@@ -61,8 +61,7 @@ export class VideoReader {
           const part = Math.floor((seconds + TIME_TOLERANCE) * this.rate);
           if (part <= taken) continue;
           taken = part;
-          sample.draw(context, 0, 0, this.width, this.height);
-          yield {image: context.getImageData(0, 0, this.width, this.height), seconds};
+          yield {image: await this.#pixelsOf(sample), seconds};
         } finally {
           sample.close();
         }
@@ -77,6 +76,13 @@ export class VideoReader {
     this.finished = true;
     if (this.duration !== null && this.position < this.duration - CUT_SECONDS)
       this.#problem = new VideoError("file_ends", {after: this.#after()});
+  }
+
+  async #pixelsOf(sample) {
+    const {width, height} = this;
+    const draw = (context) => sample.draw(context, 0, 0, width, height);
+    const frame = sample.rotation ? null : sample.toVideoFrame();
+    return framePixels(frame, {width, height}, {draw}).finally(() => frame?.close());
   }
 
   get incomplete() {
