@@ -302,9 +302,8 @@ class FaceDetector:
             factor = max(COARSE_SIDE / longer, min(FOLLOW_SIDE / longer, 1.0) if thorough else 0.0, *factors)
             factors += [factor] if factor not in factors else []
         seen = [self.searcher.see_scaled(image, factor) for factor in factors]
-        if (
-            not expected and factors[-1] > COARSE_SIDE / longer
-        ):  # large faces too, for which others wait for the next search
+        if not expected and factors[-1] > COARSE_SIDE / longer:
+            # Large faces too, for which others wait for the next search.
             seen[-1] += self.searcher.see_scaled(image, COARSE_SIDE / longer)
         verified = turn // VERIFY_EVERY % max(len(missed), 1) if turn % VERIFY_EVERY == 0 else None
         known = sum(face.score for face in expected)
