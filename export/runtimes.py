@@ -52,7 +52,7 @@ def contents(packages: Path) -> dict[str, bytes]:
 def compiled(packages: Path) -> bytes:
     """KERNELS as WebAssembly, by the AssemblyScript of a folder node_modules."""
     shutil.copy(KERNELS, packages.parent)
-    command = [packages / ".bin" / "asc", KERNELS.name, *COMPILER, "-o", "pixels.wasm"]
+    command = [str(packages / ".bin" / "asc"), KERNELS.name, *COMPILER, "-o", "pixels.wasm"]
     subprocess.run(command, cwd=packages.parent, check=True)
     return (packages.parent / "pixels.wasm").read_bytes()
 
