@@ -39,11 +39,13 @@ def device(browser, known):
 
     def serve(route) -> None:
         name = route.request.url.removeprefix(ADDRESS)
-        if name.endswith((".js", ".mjs")):
-            folder = DEVICE.parent if name.startswith("device/") else HERE
-            route.fulfill(path=folder / name, content_type="text/javascript")
-        else:
+        file = (DEVICE.parent if "/" in name else HERE) / name
+        if not name:
             route.fulfill(body="<!doctype html>", content_type="text/html")
+        elif file.is_file():
+            route.fulfill(path=file, content_type="text/javascript")
+        else:  # a handler that fails leaves the page waiting for ever
+            route.fulfill(status=404)
 
     page.route(f"{ADDRESS}**", serve)
     page.goto(ADDRESS)
