@@ -95,6 +95,7 @@ def pictures() -> dict[str, np.ndarray]:
         "upside_down": np.rot90(photos["neutral"], 2),
         "tilted": _tilted(photos["sad"], 35),
         "crowd": _scaled(photos["solvay_1927"], 0.4),
+        "large": _scaled(photos["meeting"], 2.2),  # in tiles, of a picture that is scaled down to be searched
         "tiny": _scaled(photos["neutral"], 0.07),
         "grey": np.dstack([grey] * 3),
         "cut_off": photos["astronaut"][:, 195:],
