@@ -41,7 +41,8 @@ export class FaceSearch {
   // the part's pixels, from the highest score to the lowest, none twice.
   async see(images, part) {
     const outputs = await this.#run(images, part);
-    return images.map((_, number) => decode(outputs, number));
+    const {width, height} = part ?? images[0];
+    return images.map((_, number) => decode(outputs, number, max(width, height)));
   }
 
   // How much of a face the model sees in the middle of pictures of one size, in one run: the highest score of a place whose box's
@@ -109,11 +110,10 @@ export class FaceSearch {
   async seeScaled(image, factor) {
     const picture = scaled(image, factor);
     const back = 1 / sqrt((picture.width / image.width) * (picture.height / image.height));
-    const placedAt = max(picture.width, picture.height);
     const found = [];
     for (const tile of tiles(picture)) {
       for (const place of (await this.see([picture], tile))[0]) {
-        found.push({...scaledPlace(tile.x || tile.y ? moved(place, tile.x, tile.y) : place, back), placedAt});
+        found.push(scaledPlace(tile.x || tile.y ? moved(place, tile.x, tile.y) : place, back));
       }
     }
     return found;
@@ -139,7 +139,7 @@ const clipped = (value) => min(max(value, 0), 1);
 const score = (cls, obj) => fround(sqrt(fround(clipped(cls) * clipped(obj))));
 
 // The candidates of one picture of a batch.
-function decode({arrays, width, count}, number) {
+function decode({arrays, width, count}, number, placedAt) {
   const least = fround(CANDIDATE_SCORE);
   const found = [];
   STRIDES.forEach((stride, level) => {
@@ -167,7 +167,7 @@ function decode({arrays, width, count}, number) {
         nose: point(2),
         mouth: [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2],
         search: "yunet",
-        placedAt: 0,
+        placedAt,
       });
     }
   });
