@@ -28,7 +28,7 @@ from inference.types import Face
 EXAMPLES = MODELS.parent / "examples"
 FRAME_SIZE = (640, 480)
 FRAMES_A_SECOND = 10
-FRAMES_A_SCENE = 7
+FRAMES_A_SCENE = 12
 CAMERA_WIDTH = 1280
 """The frames are taken for a camera's that were scaled down."""
 
@@ -89,6 +89,7 @@ def pictures() -> dict[str, np.ndarray]:
     grey = cv2.cvtColor(photos["angry"], cv2.COLOR_RGB2GRAY)
     return {
         "astronaut": photos["astronaut"],
+        "happy": photos["happy"],
         "meeting": photos["meeting"],
         "cat": photos["cat"],
         "lying": np.rot90(_scaled(photos["meeting"], 0.6)),
