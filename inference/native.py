@@ -16,28 +16,44 @@ from collections.abc import Callable, Iterator
 _stderr_lock = threading.RLock()
 
 
+def _keep_descriptor_2() -> None:
+    """Have file descriptor 2 lead nowhere where it is closed, as in a service or under pythonw.
+
+    The next file that the program opens would be given that number, and what native code has to say, at any time and from any
+    of its threads, would be written into it.
+    """
+    try:
+        os.fstat(2)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != 2:
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+        os.set_inheritable(2, True)
+
+
+_keep_descriptor_2()
+
+
 @contextlib.contextmanager
 def native_stderr() -> Iterator[Callable[[], str]]:
     """Keep what native code writes to file descriptor 2 meanwhile from the terminal; what is yielded gives it.
 
-    sys.stderr may be anything, and the descriptor may be closed, as in a service or under pythonw.
+    sys.stderr may be anything, and the descriptor may have been closed.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_stderr_lock)  # two threads would put back each other's file
         with contextlib.suppress(AttributeError, OSError, ValueError):
             sys.stderr.flush()
+        _keep_descriptor_2()
         try:
             sink = stack.enter_context(tempfile.TemporaryFile())
         except OSError:  # nowhere to write: it is lost
             sink = stack.enter_context(open(os.devnull, "w+b"))
-        if sink.fileno() != 2:  # it is where 2 was closed, and closed again with it
-            try:
-                saved = os.dup(2)
-                stack.callback(os.close, saved)
-                stack.callback(os.dup2, saved, 2)
-            except OSError:
-                stack.callback(os.close, 2)
-            os.dup2(sink.fileno(), 2)
+        saved = os.dup(2)
+        stack.callback(os.close, saved)
+        stack.callback(os.dup2, saved, 2)
+        os.dup2(sink.fileno(), 2)
         yield lambda: (sink.seek(0), sink.read().decode(errors="replace"))[1]
 
 
