@@ -26,11 +26,13 @@ from .search import (
     FINE_SIDE,
     MAX_OVERLAP,
     NEAREST_SIDE,
+    SURE_SCORE,
     TILE_SIDE,
     FaceSearch,
     bounded,
     in_steps,
     suppress,
+    within,
 )
 from .sentences import IfadeError
 from .types import Detection
@@ -201,22 +203,31 @@ class FaceDetector:
         else:
             # Reading all pixels of a large picture takes long, and is done once for all searches.
             small, factor = bounded(image)
-            turn, places = self.candidates(small)
-            places = [place.scaled(1 / factor) for place in places]
+            turn, *both = self.candidates(small)
+            places, seen = ([place.scaled(1 / factor) for place in some] for some in both)
             upright, small = (np.ascontiguousarray(np.rot90(picture, turn)) for picture in (image, small))
             found = self._confirm(upright, places, self.min_score, small=small)
+            # What turns out to be no face rules out none of those inside it.
+            others = [
+                place
+                for place in places
+                if place.score >= SURE_SCORE and not any(_iou(place.box, face.box) >= SAME_FACE for face in found)
+            ]
+            hidden = suppress(within(seen, others))
+            known = sum(face.score for face in found)
+            found = suppress(found + self._confirm(upright, hidden, self.min_score, known, small))
             found = [quarter_turned(face, -turn, upright.shape) for face in found]
         return sorted(found, key=lambda detection: -_area(detection.box))
 
-    def candidates(self, image: np.ndarray) -> tuple[int, list[Detection]]:
+    def candidates(self, image: np.ndarray) -> tuple[int, list[Detection], list[Detection]]:
         """Places that may be a face, and how the picture is turned.
 
         Args:
             image: uint8 (H, W, 3), RGB, of at most MAX_PIXELS, see `inference.search.bounded`.
 
         Returns:
-            By how many quarters, counterclockwise as numpy.rot90 does, the picture is to be turned to be upright, and the
-            places in pixels of the picture turned so, none twice.
+            By how many quarters, counterclockwise as numpy.rot90 does, the picture is to be turned to be upright, the
+            places in pixels of the picture turned so, none twice, and all that was seen upright in it, at several sizes.
         """
         longer = max(image.shape[:2])
         fine = self.searcher.fine(image)
@@ -247,10 +258,11 @@ class FaceDetector:
             else:
                 fine = turned
         turn = turn or 0
+        seen = [level, *aside][turn] + fine
         places = suppress(coarse[turn] + fine)
         lying = _carried(coarse[1:], image.shape) + (coarse[0] if turn else [])
         lying = [quarter_turned(place, turn, image.shape) for place in lying]
-        return turn, suppress(places + lying)
+        return turn, suppress(places + lying), seen
 
     def follow(
         self, image: np.ndarray, expected: list[Detection], search: bool, thorough: bool = False, turn: int = 0

@@ -11,7 +11,17 @@ from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector, quarter_turned
 from inference.emotion import EmotionClassifier
 from inference.images import load_image
-from inference.search import COARSE_SIDE, MAX_PIXELS, TILE_OVERLAP, TILE_SIDE, FaceSearch, _tiles, scaled, suppress
+from inference.search import (
+    COARSE_SIDE,
+    MAX_PIXELS,
+    SURE_SCORE,
+    TILE_OVERLAP,
+    TILE_SIDE,
+    FaceSearch,
+    _tiles,
+    scaled,
+    suppress,
+)
 from inference.types import Detection
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -161,6 +171,21 @@ def test_what_is_seen_inside_a_sure_face_is_no_face_of_its_own():
     assert suppress([near, part, neighbour]) == [near, neighbour]
     assert suppress([place(0, 0, 300, 0.5), part]) == [part]
     assert suppress([]) == []
+    # A sure one that gives way to a better one beside it rules out none.
+    beside = place(-60, 0, 130, 0.95)
+    assert suppress([near, part, beside]) == [part, beside]
+
+
+def test_an_animal_hides_no_face_in_front_of_it(detector, astronaut):
+    """A small one, in front of a cat's face that the search takes for a sure one."""
+    scene = cv2.resize(load_image(EXAMPLES / "cat.jpg"), (640, 426), interpolation=cv2.INTER_LINEAR)
+    assert max(place.score for place in detector.candidates(scene)[1]) >= SURE_SCORE and not detector.detect(scene)
+    head = cv2.resize(astronaut[18:207, 136:308], (40, 44), interpolation=cv2.INTER_AREA)
+    for x, y in ((340, 20), (420, 60), (500, 20), (580, 20)):
+        shown = scene.copy()
+        shown[y : y + 44, x : x + 40] = head
+        (face,) = detector.detect(shown)
+        assert np.abs(middle(face) - (x + 20, y + 24)).max() < 6
 
 
 def test_colours_are_in_the_order_that_the_model_was_trained_on(astronaut):

@@ -6,7 +6,7 @@ import {CONSTANTS} from "./constants.js";
 import {FaceCheck} from "./face_check.js";
 import {invertAffine, quarterTurned} from "./images.js";
 import {argmax, sum} from "./numbers.js";
-import {area, bounded, FaceSearch, shared, suppress} from "./search.js";
+import {area, bounded, FaceSearch, shared, suppress, within} from "./search.js";
 import {IfadeError} from "./sentences.js";
 import {mapped, scaled} from "./types.js";
 
@@ -34,7 +34,7 @@ const {
   TURNED_SIDE,
   VERIFY_EVERY,
 } = CONSTANTS.detector;
-const {COARSE_SIDE, ENLARGED, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, TILE_SIDE} = CONSTANTS.search;
+const {COARSE_SIDE, ENLARGED, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, SURE_SCORE, TILE_SIDE} = CONSTANTS.search;
 const {MIN_SCORE} = CONSTANTS.face_check;
 const {abs, atan2, floor, hypot, max, min, sqrt} = Math;
 
@@ -60,17 +60,23 @@ export class FaceDetector {
   async detect(image) {
     // Reading all pixels of a large picture takes long, and is done once for all searches.
     const {small, factor} = bounded(image);
-    const {turn, places} = await this.candidates(small);
+    const {turn, ...both} = await this.candidates(small);
+    const [places, seen] = [both.places, both.seen].map((some) => some.map((place) => scaled(place, 1 / factor)));
     const [upright, smallUpright] = [image, small].map((picture) => quarterTurned(picture, turn));
-    const inPicture = places.map((place) => scaled(place, 1 / factor));
-    const found = await this.#confirm(upright, inPicture, 0, smallUpright);
-    return found
+    const found = await this.#confirm(upright, places, 0, smallUpright);
+    // What turns out to be no face rules out none of those inside it.
+    const others = places.filter(
+      (place) => place.score >= SURE_SCORE && !found.some((face) => iou(place.box, face.box) >= SAME_FACE),
+    );
+    const hidden = suppress(within(seen, others));
+    const known = sum(found.map(({score}) => score));
+    return suppress([...found, ...(await this.#confirm(upright, hidden, known, smallUpright))])
       .map((face) => quarterTurnedPlace(face, -turn, upright))
       .sort((one, other) => area(other.box) - area(one.box));
   }
 
   // By how many quarters, counterclockwise, a picture of at most MAX_PIXELS is to be turned to be upright, and the places in pixels of the
-  // picture turned so that may be a face, none twice.
+  // picture turned so that may be a face, none twice, and all that was seen upright in it.
   async candidates(image) {
     const {searcher} = this;
     const longer = max(image.width, image.height);
@@ -102,9 +108,11 @@ export class FaceDetector {
       else fine = turned;
     }
     turn ??= 0;
+    const seen = [...[level, ...aside][turn], ...fine];
     const places = suppress([...coarse[turn], ...fine]);
     const lying = [...carried(coarse.slice(1), image), ...(turn ? coarse[0] : [])];
-    return {turn, places: suppress([...places, ...lying.map((place) => quarterTurnedPlace(place, turn, image))])};
+    const turned = lying.map((place) => quarterTurnedPlace(place, turn, image));
+    return {turn, places: suppress([...places, ...turned]), seen};
   }
 
   // The faces of a frame of a stream, most of which were seen in the frame before. expected: where they should be by now. search: look for

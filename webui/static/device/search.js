@@ -197,21 +197,32 @@ function distinct(places, threshold) {
   return kept;
 }
 
-// Non-maximum suppression by the shared part of the smaller box. A sure face also rules out much smaller ones inside it, whatever their
-// scores. Those that are kept, from the highest score to the lowest.
+// Non-maximum suppression by the shared part of the smaller box. A sure face that is kept also rules out much smaller ones inside it,
+// whatever their scores. Those that are kept, from the highest score to the lowest.
 export function suppress(places) {
   const sorted = [...places].sort((one, other) => other.score - one.score);
-  const areas = sorted.map((place) => area(place.box));
+  return apart(sorted, apart(sorted, sorted));
+}
+
+// Those of some places, the best first, that share little with a better one, and that are not inside a sure one of others.
+function apart(places, others) {
+  const sure = others.filter(({score}) => score >= SURE_SCORE);
   const kept = [];
-  sorted.forEach((place, index) => {
-    const inside = sorted.some(
-      (other, k) =>
-        other.score >= SURE_SCORE && areas[index] < 0.4 * areas[k] && shared(place.box, other.box) > 0.6 * areas[index],
-    );
-    const close = () => kept.some((k) => shared(place.box, sorted[k].box) > MAX_OVERLAP * min(areas[index], areas[k]));
-    if (!inside && !close()) kept.push(index);
-  });
-  return kept.map((index) => sorted[index]);
+  for (const place of places) {
+    const close = ({box}) => shared(place.box, box) > MAX_OVERLAP * min(area(place.box), area(box));
+    if (!sure.some((other) => isInside(place, other)) && !kept.some(close)) kept.push(place);
+  }
+  return kept;
+}
+
+// Whether a place lies inside another one and is much smaller.
+function isInside({box}, other) {
+  return area(box) < 0.4 * area(other.box) && shared(box, other.box) > 0.6 * area(box);
+}
+
+// Those of some places that lie inside another one and are much smaller.
+export function within(places, others) {
+  return places.filter((place) => others.some((other) => isInside(place, other)));
 }
 
 // Overlapping tiles of one size that cover a picture.
