@@ -92,6 +92,7 @@ def pictures() -> dict[str, np.ndarray]:
         "happy": photos["happy"],
         "meeting": photos["meeting"],
         "cat": photos["cat"],
+        "before_cat": _before(photos["cat"], photos["astronaut"]),
         "lying": np.rot90(_scaled(photos["meeting"], 0.6)),
         "upside_down": np.rot90(photos["neutral"], 2),
         "tilted": _tilted(photos["sad"], 35),
@@ -115,6 +116,13 @@ def frames() -> list[np.ndarray]:
         part = face[:side, 60 : 60 + side]
         nearer.append(cv2.resize(part, (height, height), interpolation=cv2.INTER_LINEAR))
     return [np.ascontiguousarray(frame) for frame in (*pan, *nearer)]
+
+
+def _before(cat: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """A small face in front of a cat's that the search takes for a sure one."""
+    scene = cv2.resize(cat, (640, 426), interpolation=cv2.INTER_LINEAR)
+    scene[60:104, 420:460] = cv2.resize(person[18:207, 136:308], (40, 44), interpolation=cv2.INTER_AREA)
+    return scene
 
 
 def _scaled(image: np.ndarray, factor: float) -> np.ndarray:

@@ -55,6 +55,7 @@ def test_the_same_faces_are_found_at_the_same_places(both):
     told, found = ({one["file"]: one["detections"] for one in side["pictures"]} for side in both)
     assert {name: len(faces) for name, faces in found.items()} == {name: len(faces) for name, faces in told.items()}
     assert len(told["meeting.png"]) == len(told["lying.png"]) > 3 and len(told["crowd.png"]) > 25
+    assert len(told["before_cat.png"]) == 1
     assert told["nothing.png"] == told["cat.png"] == []
     assert {face["search"] for faces in told.values() for face in faces} == {"yunet"}
     for name, faces in told.items():
