@@ -131,19 +131,29 @@ def keep_part(model: onnx.ModelProto, number: int) -> onnx.ModelProto:
 def exact_moments(model: onnx.ModelProto) -> None:
     """Take the mean and the variance by which a face is normalized from sums of whole numbers, which are the same on every processor.
 
-    Sums of floats depend on their order. A pixel that falls into the next of the 256 steps for that changes a probability by up to
-    two points.
+    Sums of floats depend on their order. Values that fall into the next of the 256 steps for that change a probability by up to two
+    points, and an age by up to a year.
 
     Args:
-        model: its input `image` has whole values; changed in place. A graph that normalizes otherwise stays as it is.
+        model: its input `image` has whole values, and may be normalized beside its mirror image; changed in place. A graph that
+            normalizes otherwise stays as it is.
     """
     graph = model.graph
     made_by = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
+    def whole(name: str) -> bool:
+        """Whether there are values of `image`, and no others."""
+        node = made_by.get(name)
+        if node is None:
+            return name == "image"
+        if node.op_type == "Slice":
+            return whole(node.input[0])
+        return node.op_type == "Concat" and all(map(whole, node.input))
+
     def scaled(name: str) -> bool:
         node = made_by.get(name)
-        return node is not None and node.op_type == "Mul" and node.input[0] == "image" and node.input[1] in constants
+        return node is not None and node.op_type == "Mul" and whole(node.input[0]) and node.input[1] in constants
 
     means = [node for node in graph.node if node.op_type == "ReduceMean" and scaled(node.input[0])]
     if len(means) != 1:
@@ -160,7 +170,8 @@ def exact_moments(model: onnx.ModelProto) -> None:
         return
     (variance,) = variances
     shape = [axis.dim_value for axis in graph.input[0].type.tensor_type.shape.dim[1:]]
-    count, scale = math.prod(shape), float(constants[made_by[mean.input[0]].input[1]])
+    image, factor = made_by[mean.input[0]].input
+    count, scale = math.prod(shape), float(constants[factor])
     values = {
         "moments/axes": np.arange(1, 1 + len(shape)),
         "moments/count": np.array(count),
@@ -170,7 +181,7 @@ def exact_moments(model: onnx.ModelProto) -> None:
     graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in values.items())
     node = onnx.helper.make_node
     added = [
-        node("Cast", ["image"], ["moments/whole"], to=onnx.TensorProto.INT64),
+        node("Cast", [image], ["moments/whole"], to=onnx.TensorProto.INT64),
         node("Mul", ["moments/whole", "moments/whole"], ["moments/squares"]),
         node("ReduceSum", ["moments/whole", "moments/axes"], ["moments/sum"]),
         node("ReduceSum", ["moments/squares", "moments/axes"], ["moments/sum_of_squares"]),
@@ -184,9 +195,10 @@ def exact_moments(model: onnx.ModelProto) -> None:
         node("Mul", ["moments/float_difference", "moments/variance_scale"], [variance.output[0]]),
     ]
     dropped = {mean.output[0], variance.output[0], *differences, *squares}
-    kept = [*added, *(node for node in graph.node if not dropped & set(node.output))]
+    kept = [node for node in graph.node if not dropped & set(node.output)]
+    place = next((number for number, node in enumerate(kept, 1) if image in node.output), 0)
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend([*kept[:place], *added, *kept[place:]])
     onnx.checker.check_model(model, full_check=True)
 
 

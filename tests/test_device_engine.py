@@ -14,9 +14,6 @@ from webui.client import STATIC
 ADDRESS = "http://device.test/"
 BOX, CROP, PROBABILITY, AGE = 1.0, 1.0, 0.005, 0.3
 """The largest difference of a box in pixels, of a crop in grey values on average, of a probability, and of an age in years."""
-LARGEST_AGE, GENDER = 1.5, 0.01
-"""Of a face whose ages are so even that the median tells little, and of the gender: before the 8-bit layers of their network there are
-two of floats, whose sums depend on the processor."""
 ANGLE = 0.5
 """In degrees."""
 ANSWERS = """async () => {
@@ -87,8 +84,6 @@ def test_answers_are_the_same_by_the_same_names(both):
     assert len(told) == len(said)
     for face, other in zip(told, said):
         compare_faces(face, other)
-    far = [abs(face["age"] - other["age"]) > AGE + 0.1 for face, other in zip(told, said)]  # as they are rounded
-    assert np.mean(far) <= 0.05
 
 
 def compare_faces(face: dict, other: dict) -> None:
@@ -97,9 +92,9 @@ def compare_faces(face: dict, other: dict) -> None:
         if key in face:
             assert face[key].keys() == other[key].keys()
             largest = max(abs(face[key][name] - other[key][name]) for name in face[key])
-            assert largest <= (GENDER if key == "gender" else PROBABILITY), key
+            assert largest <= PROBABILITY, key
     if "age" in face:
-        assert abs(face["age"] - other["age"]) <= LARGEST_AGE
+        assert abs(face["age"] - other["age"]) <= AGE
         assert np.abs(np.subtract(face["age_distribution"], other["age_distribution"])).max() <= PROBABILITY
     if "quality" in face:
         quality, same = dict(face["quality"]), dict(other["quality"])
