@@ -4,6 +4,8 @@ package.json and package-lock.json name the versions. To take newer ones, change
 
     npm install --package-lock-only --omit-lockfile-registry-resolved
 
+lcms-wasm says that it needs a program for tests with all that this needs; `overrides` has a small package in its place.
+
 The copies are part of this repository, so that serving the page, or building its static site, needs neither Node nor npm.
 """
 
@@ -26,6 +28,8 @@ FILES = {
     "onnxruntime.wasm.gz": ("onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",),
     "mediabunny.js": ("mediabunny/dist/bundles/mediabunny.min.mjs",),
     "libheif.js": ("libheif-js/libheif-wasm/libheif-bundle.mjs",),
+    "lcms.js": ("lcms-wasm/dist/lcms.min.js",),
+    "lcms.wasm.gz": ("lcms-wasm/dist/lcms.wasm",),
     "utif.js": ("pako/dist/pako_inflate.min.js", "utif2/UTIF.js"),
 }
 """What is in each, one after the other, by the name that the worker loads; one that ends in .gz is compressed, which not every server

@@ -50,7 +50,10 @@ POLICY = "; ".join(
     )
 )
 """Everything comes from the site itself, and nothing goes anywhere else."""
-LATER = ("models/age_gender.onnx", "static/vendor/libheif.js", "static/vendor/utif.js")
+LATER = (
+    "models/age_gender.onnx",
+    *(f"static/vendor/{name}" for name in ("lcms.js", "lcms.wasm.gz", "libheif.js", "utif.js")),
+)
 """Files that a browser loads, and keeps for use offline, when somebody first needs them."""
 ABOUT = ("README.md", "LICENSE", "NOTICE", "models/NOTICE", "examples/NOTICE", "SHA256SUMS", "sw.js")
 """Files that the page does not need."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from color_profiles import ADOBE_D50, P3_D50, SRGB_D50, gamma, icc_profile, rgb_profile, srgb_curve
 from inference.constants import constants
 from inference.images import load_image
 
@@ -50,8 +51,8 @@ def decoded(browser):
         name = route.request.url.removeprefix(ADDRESS)
         if name == "runner.js":
             route.fulfill(body=RUNNER, content_type="text/javascript")
-        elif name.endswith(".js"):
-            route.fulfill(path=STATIC / name, content_type="text/javascript")
+        elif (STATIC / name).is_file():
+            route.fulfill(path=STATIC / name, content_type="text/javascript" if name.endswith(".js") else None)
         else:
             route.fulfill(body="<!doctype html>", content_type="text/html")
 
@@ -129,6 +130,20 @@ def test_photos_are_the_same_pixels_as_in_python(decoded):
         assert not isinstance(found, str), f"{name}: {found}"
         assert found.shape == expected.shape, name
         assert np.abs(found.astype(int) - expected).mean() < 1.5, name
+
+
+def test_profiles_are_followed_to_the_grey_value(decoded):
+    forms = {"JPEG": {}, "PNG": {}, "WEBP": {"lossless": True}, "TIFF": {}, "HEIF": {"quality": -1}}
+    p3 = rgb_profile(P3_D50, srgb_curve, name=b"n" * 70_000)  # of two segments in JPEG
+    for form, options in forms.items():
+        plain = load_image(file(form, **options)).astype(int)
+        for profile in (p3, rgb_profile(ADOBE_D50, gamma(563 / 256))):
+            data = file(form, icc_profile=profile, **options)
+            found, expected = decoded(data), load_image(data).astype(int)
+            most = 0.1 if form == "HEIF" else 0  # whose colors are rounded otherwise before
+            assert np.abs(found - expected).mean() <= most and np.abs(expected - plain).mean() > 3, form
+    for profile in (rgb_profile(SRGB_D50, srgb_curve), icc_profile(b"RGB ", {}), b"no profile" * 20):
+        assert np.array_equal(decoded(file("JPEG", icc_profile=profile)), load_image(file("JPEG")))
 
 
 def test_a_photo_that_cannot_be_read_here_is_told_so(decoded):

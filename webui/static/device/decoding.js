@@ -2,6 +2,7 @@
 // libraries where it has none. The size is read before anything is decoded.
 
 import {CONSTANTS} from "./constants.js";
+import {openConversion, readColors} from "./image_color.js";
 import {resizeArea} from "./images.js";
 import {IfadeError} from "./sentences.js";
 
@@ -157,17 +158,22 @@ export async function decode(blob) {
     size = sizeOf(format, bytes);
   if (size) checkSize(...size);
   else if (format !== "TIFF") throw new ImageError("photo_damaged");
-  const file = new Blob([bytes], {type: TYPES[format] ?? `image/${format.toLowerCase()}`});
+  const colors = await readColors(format, bytes);
+  const convert = colors && (await openConversion(colors.profile));
+  // Without its profile the browser leaves the numbers as they are.
+  const file = new Blob((convert && colors.parts) ?? [bytes], {type: TYPES[format] ?? `image/${format.toLowerCase()}`});
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    if (format in LIBRARIES) return LIBRARIES[format](bytes);
+    if (format in LIBRARIES) return LIBRARIES[format](bytes, convert);
     throw new ImageError(format === "AVIF" ? "photo_not_here" : "photo_damaged");
   }
   try {
     checkSize(bitmap.width, bitmap.height);
-    return (format === "JPEG" && (await copiedBitmap(bitmap))) || pixelsOf(bitmap);
+    const image = (format === "JPEG" && (await copiedBitmap(bitmap))) || pixelsOf(bitmap);
+    if (colors?.parts) convert?.(image);
+    return image;
   } finally {
     bitmap.close();
   }
@@ -184,7 +190,7 @@ async function load(path) {
 
 let heif = null; // a promise of the library's code
 
-async function decodeHeif(bytes) {
+async function decodeHeif(bytes, convert) {
   const library = await load("../vendor/libheif.js");
   heif ??= library.default();
   const {HeifDecoder} = await heif;
@@ -194,12 +200,22 @@ async function decodeHeif(bytes) {
     height = image.get_height();
   checkSize(width, height);
   const pixels = new ImageData(width, height);
-  return new Promise((done, failed) =>
-    image.display(pixels, (shown) => (shown ? done(shown) : failed(new ImageError("photo_damaged")))),
+  await new Promise((done, failed) =>
+    image.display(pixels, (shown) => (shown ? done() : failed(new ImageError("photo_damaged")))),
   ).finally(() => image.free?.());
+  convert?.(pixels);
+  return pixels;
 }
 
-const TIFF = {compression: 259, photometric: 262, orientation: 274, planes: 284, subfile: 254, alpha: 338}; // tags
+const TIFF = {
+  compression: 259,
+  photometric: 262,
+  orientation: 274,
+  planes: 284,
+  subfile: 254,
+  alpha: 338,
+  profile: 34675,
+}; // tags
 const COMPRESSIONS = [1, 2, 3, 4, 5, 7, 8, 32773, 32946], // that UTIF knows: none, of fax, LZW, JPEG, Deflate, PackBits
   PHOTOMETRICS = [0, 1, 2, 3, 5, 6]; // grey, RGB, palette, CMYK, YCbCr
 
@@ -230,6 +246,8 @@ async function decodeTiff(bytes) {
   } finally {
     delete self.window;
   }
+  const profile = page[`t${TIFF.profile}`];
+  if (profile) (await openConversion(Uint8Array.from(profile)))?.({data});
   if (numberOf(page, "alpha") === undefined) for (let at = 3; at < data.length; at += 4) data[at] = 255;
   const canvas = new OffscreenCanvas(page.width, page.height);
   canvas.getContext("2d").putImageData(new ImageData(data, page.width, page.height), 0, 0);

@@ -3,6 +3,7 @@
 import {IfadeError} from "./sentences.js";
 
 const RUNTIME = "../vendor/onnxruntime.wasm.gz";
+const COLORS = "../vendor/lcms.wasm.gz";
 const early = new Map(); // by path promises of what is needed in any case
 
 async function load(path) {
@@ -39,4 +40,5 @@ export function loadEarly(models) {
 }
 
 export const runtimeCode = () => take(RUNTIME);
+export const colorCode = () => take(COLORS);
 export const modelBytes = (model) => take(pathOf(model));
