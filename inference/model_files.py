@@ -35,7 +35,7 @@ def read_model(path: str | Path) -> bytes:
     except OSError as error:
         raise ModelError("model_unreadable", path=path, reason=error.strerror, remedy=REMEDY) from None
     if path.parent.resolve() == MODELS.resolve():
-        known = _read_checksums()
+        known = checksums()
         if path.name not in known:
             raise ModelError("model_not_listed", path=path, checksums=CHECKSUMS, remedy=REMEDY)
         if hashlib.sha256(data).hexdigest() != known[path.name]:
@@ -43,7 +43,7 @@ def read_model(path: str | Path) -> bytes:
     return data
 
 
-def _read_checksums() -> dict[str, str]:
+def checksums() -> dict[str, str]:
     """The sha256 by the file's name."""
     try:
         lines = CHECKSUMS.read_text(errors="replace").splitlines()

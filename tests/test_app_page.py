@@ -319,6 +319,21 @@ def test_a_browser_that_cannot_do_it_is_told_so_and_the_server_does(browser, pag
     context.close()
 
 
+def test_where_a_file_of_the_page_is_damaged_the_server_does_it(browser, page_address):
+    context = browser.new_context(locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(page_address)
+    page.evaluate("localStorage['ifade-compute'] = 'device'")
+    page.route("**/models/yunet*", lambda route: route.fulfill(body=b"no network"))
+    page.reload()
+    expect(page.locator("#ifade-notice")).to_contain_text(text("en", "device_incomplete"))
+    expect(page.locator("#ifade-notice")).to_contain_text(text("en", "computed_on_server"))
+    with page.expect_request("**/analyze?*"):
+        page.set_input_files(FILE, EXAMPLES / "happy.jpg")
+    context.close()
+
+
 # Several photos
 
 

@@ -166,6 +166,32 @@ def test_a_worker_that_ends_is_replaced(page):
     assert worker not in page.workers and page.locator("#ifade-notice .ifade-compute-problem").inner_text() == ""
 
 
+def test_a_network_that_fails_is_told_so_and_loaded_anew(page):
+    (worker,) = page.workers
+    broken = "Network.prototype.run = () => Promise.reject(new Error('it is broken'))"
+    worker.evaluate(
+        f"async (path) => {{ const {{Network}} = await import(path); {broken}; }}", f"/{PATH}static/device/network.js"
+    )
+    page.set_input_files(PHOTO, [EXAMPLES / "neutral.jpg", EXAMPLES / "angry.jpg"])
+    rows = page.locator("#ifade-photo .ifade-photo-table tbody tr")
+    expect(rows.filter(has_text="neutral.jpg")).to_contain_text(text("en", "detector_failed"))
+    expect(rows.filter(has_text="angry.jpg")).to_contain_text("1angry")
+
+
+@pytest.mark.parametrize("file", ["models/yunet_n_dynamic.onnx", "static/vendor/onnxruntime.wasm.gz"])
+def test_a_file_that_is_missing_or_damaged_is_named(browser, server, files, file):
+    context = browser.new_context(locale="en-US", service_workers="block")
+    page = context.new_page()
+    damaged = {"body": files[file][:5000] + bytes(5000)} if file.endswith(".gz") else {"status": 404}
+    page.route(f"**/{file}", lambda route: route.fulfill(**damaged))
+    page.goto(server[1])
+    words = text("en", "browser_incomplete", file=Path(file).name)
+    expect(page.locator("#ifade-notice .ifade-compute-problem")).to_have_text(words)
+    page.set_input_files(PHOTO, EXAMPLES / "cat.jpg")
+    expect(page.locator("#ifade-photo")).to_contain_text(words)
+    context.close()
+
+
 def test_the_camera_is_followed_and_reported_on(page):
     page.get_by_role("tab", name="Live").click()
     page.click("#ifade-live .ifade-start")

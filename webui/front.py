@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 from markdown_it import MarkdownIt
 
-from inference import age_gender, detector, emotion, face_check, images, search, tables, video
+from inference import age_gender, detector, emotion, face_check, images, model_files, search, tables, video
 from inference.constants import constants
 from inference.drawing import PERSON_COLORS, shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
@@ -107,6 +107,7 @@ def settings(
         "device": {
             "constants": constants(),
             "models": DEVICE_MODELS[:-1],
+            "checksums": {name: value for name, value in model_files.checksums().items() if name in DEVICE_MODELS},
             "limits": {
                 "videoLongest": video.LONGEST,
                 "videoPixels": limits.video_pixels,

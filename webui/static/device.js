@@ -13,6 +13,7 @@ const LOADING = 120000,
 const KEPT = "ifade-kept", // in the tab's storage
   KEEP = 5000; // milliseconds after which a change is kept
 const STATUS = {session_ended: 404, not_loaded: 503}; // of what is said where the worker ends
+const FATAL = ["detector_failed", "no_answer"]; // what is said where networks fail, whose memory is not to be relied on any more
 const MOST_DEATHS = 2; // of workers, one after the other without an answer between
 
 let worker = null,
@@ -45,12 +46,12 @@ function take({id, answer, error}) {
     if (method !== "open") deaths = 0;
     return done(answer);
   }
-  if (error.memory) {
-    failed(new Refusal(422, sentence({code: "picture_memory"})));
-    return replace(true); // what it holds is not to be relied on any more
-  }
-  if (error.code === "not_loaded") end(); // it is tried anew when it is needed
-  failed(new Refusal(error.status, sentence(error)));
+  failed(
+    error.memory ? new Refusal(422, sentence({code: "picture_memory"})) : new Refusal(error.status, sentence(error)),
+  );
+  if (error.code === "browser_incomplete") giveUpDevice("incomplete", error.values);
+  if (error.memory || FATAL.includes(error.code)) replace(true);
+  else if (method === "open" || error.code === "not_loaded") end(); // it is tried anew when it is needed
 }
 
 function settle(id) {
@@ -70,7 +71,7 @@ function replace(isDeath) {
     settle(id);
     failed(new Refusal(STATUS[dies] ?? 422, sentence({code: dies})));
   }
-  if (isDeath && ++deaths >= MOST_DEATHS) giveUpDevice();
+  if (isDeath && ++deaths >= MOST_DEATHS) giveUpDevice("failed");
 }
 
 // dies: what is said where the worker ends meanwhile. slow: what is said where it takes too long.

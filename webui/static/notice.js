@@ -13,8 +13,8 @@ export function mountCompute(element) {
     trouble = make("p", {class: "ifade-compute-problem", role: "alert", text: problem ? t(problem) : ""});
   const line = make("div", {class: "ifade-compute-line"}, ...(hasChoice ? [makeSwitch()] : []), note);
   element.replaceChildren(line, trouble);
-  onFailure((key) => {
-    trouble.textContent = t(key);
+  onFailure((key, values) => {
+    trouble.textContent = t(key, values);
   });
 }
 

@@ -51,8 +51,9 @@ export function choosePlace(chosen) {
 const failed = new Set();
 export const onFailure = (tell) => failed.add(tell);
 
-// The device does not do it. Nothing goes to the server before the visitor has read so: the page begins anew with it.
-export function giveUpDevice() {
-  if (hasChoice && write(FAILED, "device_failed") && write(STORED, "server")) location.reload();
-  else for (const tell of failed) tell("browser_failed");
+// The device does not do it: it "failed", or what it needs is "incomplete", of which the values of the sentence tell more. Nothing goes
+// to the server before the visitor has read so: the page begins anew with it.
+export function giveUpDevice(why, values) {
+  if (hasChoice && write(FAILED, `device_${why}`) && write(STORED, "server")) location.reload();
+  else for (const tell of failed) tell(`browser_${why}`, values);
 }

@@ -7,7 +7,7 @@ import {FaceCheck} from "./face_check.js";
 import {invertAffine, quarterTurned} from "./images.js";
 import {argmax, sum} from "./numbers.js";
 import {area, bounded, FaceSearch, shared, suppress, within} from "./search.js";
-import {IfadeError} from "./sentences.js";
+import {IfadeError, lacksMemory} from "./sentences.js";
 import {mapped, scaled} from "./types.js";
 
 const {
@@ -45,6 +45,17 @@ const LOWERED_POINTS = Object.entries(LOWERED).map(([name, part]) => [POINTS[nam
 // Detection failed on a picture, which may be given again.
 export class DetectorError extends IfadeError {}
 
+// What is found, or DetectorError where a network failed. Where memory has run out the worker is replaced, see ../device.js.
+async function orFailed(found) {
+  try {
+    return await found;
+  } catch (error) {
+    if (lacksMemory(error)) throw error;
+    console.warn(error);
+    throw new DetectorError("detector_failed");
+  }
+}
+
 export class FaceDetector {
   // place: see Network.open.
   static async open(place) {
@@ -57,7 +68,11 @@ export class FaceDetector {
   }
 
   // All faces of a picture, in its pixels, from the largest to the smallest.
-  async detect(image) {
+  detect(image) {
+    return orFailed(this.#detect(image));
+  }
+
+  async #detect(image) {
     // Reading all pixels of a large picture takes long, and is done once for all searches.
     const {small, factor} = bounded(image);
     const {turn, ...both} = await this.candidates(small);
@@ -117,7 +132,11 @@ export class FaceDetector {
 
   // The faces of a frame of a stream, most of which were seen in the frame before. expected: where they should be by now. search: look for
   // new faces too; thorough: for smaller ones. turn: the number of the frame. The scores of those who were expected are kept.
-  async follow(image, expected, search, thorough = false, turn = 0) {
+  follow(...frame) {
+    return orFailed(this.#follow(...frame));
+  }
+
+  async #follow(image, expected, search, thorough = false, turn = 0) {
     const {width, height} = image;
     const longer = max(width, height);
     expected = expected.filter(({box}) => {
@@ -206,7 +225,7 @@ export class FaceDetector {
       if (place.box[2] - place.box[0] >= LARGE_SIDE * max(image.width, image.height)) {
         // BlazeFace sees a large face in the whole picture already: it is looked at from there, as the faces were that the networks
         // learnt from.
-        whole ??= (await this.#look([small]))[0].map((seen) => scaled(seen, image.width / small.width));
+        whole ??= (await this.near.look([small]))[0].map((seen) => scaled(seen, image.width / small.width));
         const start = largest(whole, (seen) => iou(seen.box, place.box));
         if (start && iou(start.box, place.box) >= SAME_PLACE) look = (await this.lookAgain(image, [start]))[0] ?? look;
       }
@@ -217,16 +236,6 @@ export class FaceDetector {
     return suppress(found);
   }
 
-  // What BlazeFace sees in each of some pictures.
-  async #look(images) {
-    try {
-      return await this.near.look(images);
-    } catch (error) {
-      // Where memory has run out the worker is replaced, see ../device.js.
-      throw /memory|alloc/i.test(error.message) ? error : new DetectorError("detector_failed");
-    }
-  }
-
   // The look from near at places of BlazeFace's form: each face as its model sees it, or null where it sees none.
   async lookAgain(image, places) {
     if (places.length === 0) return [];
@@ -235,7 +244,7 @@ export class FaceDetector {
       const roll = atan2(rightEye[1] - leftEye[1], rightEye[0] - leftEye[0]);
       return cutSquare(image, {center: center(box), side, roll}, NEAR_SIZE, {black: true});
     });
-    const looks = await this.#look(cuts.map(({crop}) => crop));
+    const looks = await this.near.look(cuts.map(({crop}) => crop));
     return cuts.map(({matrix}, number) => {
       // What is in the middle, not a neighbour's face.
       const reach = NEAR_SIZE / NEAR_SIDE / 2;

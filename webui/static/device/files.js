@@ -2,24 +2,49 @@
 
 import {IfadeError} from "./sentences.js";
 
+// The page is not whole; `file` says what of it.
+export class FileError extends IfadeError {
+  constructor(path) {
+    super("browser_incomplete", {file: path.split("/").pop()});
+  }
+}
+
 const RUNTIME = "../vendor/onnxruntime.wasm.gz";
 const COLORS = "../vendor/lcms.wasm.gz";
+const MISSING = [403, 404, 410]; // of HTTP
 const early = new Map(); // by path promises of what is needed in any case
+let checksums = {}; // SHA-256 by the name of a network
 
+// Throws FileError, and IfadeError where it cannot be had at the moment.
 async function load(path) {
-  let bytes;
+  let response, bytes;
   try {
-    const response = await fetch(new URL(path, import.meta.url));
-    if (!response.ok) throw new Error(`${path}: ${response.status}`);
+    response = await fetch(new URL(path, import.meta.url));
     bytes = new Uint8Array(await response.arrayBuffer());
-  } catch (error) {
-    console.warn(error);
-    throw Object.assign(new IfadeError("not_loaded"), {status: 503});
+  } catch {
+    response = null;
   }
-  // Unpacked, unless the server has done that.
-  if (!(path.endsWith(".gz") && bytes[0] === 0x1f && bytes[1] === 0x8b)) return bytes;
-  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(unpacked).arrayBuffer());
+  if (MISSING.includes(response?.status)) throw new FileError(path);
+  if (!response?.ok) throw Object.assign(new IfadeError("not_loaded"), {status: 503});
+  if (path.endsWith(".gz")) return unpacked(bytes, path);
+  const expected = checksums[path.split("/").pop()];
+  if (expected && globalThis.crypto.subtle && (await hashOf(bytes)) !== expected) throw new FileError(path);
+  return bytes;
+}
+
+async function unpacked(bytes, path) {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes; // the server has done it
+  try {
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch {
+    throw new FileError(path);
+  }
+}
+
+async function hashOf(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function take(path) {
@@ -30,8 +55,9 @@ function take(path) {
 
 const pathOf = (model) => `../../models/${model}`;
 
-// Begin to load the runtime and some networks, before the modules that use them are there.
-export function loadEarly(models) {
+// Begin to load the runtime and some networks, before the modules that use them are there. known: what `checksums` is.
+export function loadEarly(models, known) {
+  checksums = known;
   for (const path of [RUNTIME, ...models.map(pathOf)]) {
     const loaded = load(path);
     loaded.catch(() => {}); // whoever takes it is told

@@ -2,11 +2,12 @@
 
 import {configure} from "./constants.js";
 import {loadEarly} from "./files.js";
+import {lacksMemory} from "./sentences.js";
 
 let answers = null; // of session.js, which is loaded when the constants are there
 
-async function open({constants, limits, models}) {
-  loadEarly(models);
+async function open({constants, limits, models, checksums}) {
+  loadEarly(models, checksums);
   configure(constants);
   const {openAnswers} = await import("./session.js");
   answers = await openAnswers(limits);
@@ -15,7 +16,7 @@ async function open({constants, limits, models}) {
 // {code, values, status} as of a sentence, or {memory} where there was not enough.
 function toldOf(error) {
   if (error.code && typeof error.code === "string") return {status: 422, ...JSON.parse(JSON.stringify(error))}; // with the errors in its values
-  if (/memory|allocat|array buffer/i.test(error.message) && !(error instanceof TypeError)) return {memory: true};
+  if (lacksMemory(error)) return {memory: true};
   console.error(error);
   return {code: "no_answer", status: 500};
 }
