@@ -35,6 +35,8 @@ FILES = {
 """What is in each, one after the other, by the name that the worker loads; one that ends in .gz is compressed, which not every server
 of files does."""
 KERNELS = ROOT / "export" / "pixels.ts"
+SOURCE = "../../../export/pixels.ts"
+"""The same from VENDOR: its checksum stands with those of the files, and tells what these were compiled of."""
 COMPILED = "pixels.js"
 """What is compiled of it, as a module that holds the code in base64."""
 COMPILER = ("-O3", "--enable", "simd", "--runtime", "stub", "--noAssert")
@@ -85,7 +87,7 @@ def main() -> int:
     for name, data in files.items():
         (VENDOR / name).write_bytes(data)
         print(f"{VENDOR / name}: {len(data) / 2**20:.2f} MB")
-    CHECKSUMS.write_text(checksums(files))
+    CHECKSUMS.write_text(checksums(files | {SOURCE: KERNELS.read_bytes()}))
     return 0
 
 
