@@ -129,7 +129,19 @@ def test_firefox_follows_a_camera(firefox):
 
     within(several)
     assert firefox.say("document.querySelector('#ifade-live .ifade-problem').textContent") == ""
+
+
+def test_a_camera_s_session_outlasts_a_reload_in_firefox(firefox):
+    """That of the camera above, which has run so long, with a marker."""
+    markers = "[...document.querySelectorAll('#ifade-live .ifade-markers li input')].map((field) => field.value)"
+    kept = "JSON.parse(sessionStorage.getItem('ifade-kept') ?? '{\"timeline\": {\"markers\": []}}').timeline"
+    firefox.say("document.querySelector('#ifade-live .ifade-marker-set').click()")
+    (label,) = within(lambda: firefox.say(markers))
     firefox.say("document.querySelector('#ifade-live .ifade-stop').click()")
+    within(lambda: firefox.say(f"{kept}.markers.length") == 1)
+    firefox.call("WebDriver:Refresh")
+    assert within(lambda: firefox.say(markers)) == [label]  # of the new worker's session
+    assert firefox.say(f"{kept}.frames") > 10
 
 
 def test_firefox_reads_a_video(firefox, tmp_path):
