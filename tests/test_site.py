@@ -231,10 +231,16 @@ def test_a_video_is_read_picture_by_picture(page, tmp_path):
     for row in rows:
         x = (float(row["x1"]) + float(row["x2"])) / 2
         assert abs(x - face_at(float(row["seconds"]))[0]) < 12 and row["shown"] in EMOTIONS
-    unknown = tmp_path / "clip.avi"
-    unknown.write_bytes(b"RIFF\0\0\0\0AVI " + bytes(3000))
-    page.set_input_files("#ifade-video .ifade-file", unknown)
-    expect(page.locator("#ifade-video .ifade-problem")).to_have_text(text("en", "video_unknown_device"))
+    cut = write_face_clip(tmp_path / "clip.mp4", [number / 10 for number in range(5)]).read_bytes()
+    unread = {
+        "cut.mp4": (cut[: cut.rindex(b"moov")], "video_index_missing"),
+        "empty.mp4": (b"", "video_empty_device"),
+        "clip.avi": (b"RIFF\0\0\0\0AVI " + bytes(3000), "video_unknown_device"),
+    }
+    for name, (data, key) in unread.items():
+        (tmp_path / name).write_bytes(data)
+        page.set_input_files("#ifade-video .ifade-file", tmp_path / name)
+        expect(page.locator("#ifade-video .ifade-problem")).to_have_text(text("en", key))
 
 
 def test_after_the_first_visit_it_works_without_a_server_and_nothing_was_sent(page, server):

@@ -51,9 +51,13 @@ export function choosePlace(chosen) {
 const failed = new Set();
 export const onFailure = (tell) => failed.add(tell);
 
-// The device does not do it: it "failed", or what it needs is "incomplete", of which the values of the sentence tell more. Nothing goes
-// to the server before the visitor has read so: the page begins anew with it.
+// What is said then where the server takes over, and where nobody does.
+const REASONS = {failed: ["device_failed", "browser_failed"], incomplete: ["device_incomplete", "browser_incomplete"]};
+
+// The device does not do it, by one of REASONS; values: of the sentence. Nothing goes to the server before the visitor has read so: the
+// page begins anew with it.
 export function giveUpDevice(why, values) {
-  if (hasChoice && write(FAILED, `device_${why}`) && write(STORED, "server")) location.reload();
-  else for (const tell of failed) tell(`browser_${why}`, values);
+  const [told, alone] = REASONS[why];
+  if (hasChoice && write(FAILED, told) && write(STORED, "server")) location.reload();
+  else for (const tell of failed) tell(alone, values);
 }

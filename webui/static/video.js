@@ -62,7 +62,7 @@ export function mountVideo(element) {
       signal: sending.signal,
       onProgress(sent, all) {
         if (mine !== run) return;
-        progress.value = sent / all;
+        progress.value = all ? sent / all : 1;
         setText(
           status,
           sent === all
@@ -244,9 +244,10 @@ export function mountVideo(element) {
 
   function showPlayer(file) {
     if (player.src) URL.revokeObjectURL(player.src);
-    player.src = URL.createObjectURL(file);
-    player.hidden = false;
-    invitation.hidden = true;
+    player.hidden = !file.size;
+    invitation.hidden = !player.hidden;
+    if (file.size) player.src = URL.createObjectURL(file);
+    else player.removeAttribute("src");
   }
   player.addEventListener("resize", () => {
     if (player.videoWidth) find("screen").style.setProperty("--ratio", player.videoWidth / player.videoHeight);

@@ -9,6 +9,8 @@ const CUT_SECONDS = 1; // what may be missing at the end before a file counts as
 
 export class VideoError extends IfadeError {}
 
+const isMp4 = async (file) => (await file.slice(4, 8).text()) === "ftyp"; // or MOV
+
 // width and height of the pictures, turned as the file says, at most `longest` a side; duration in seconds, null where the file does
 // not say; position: seconds up to which it was read; finished: whether there is no more; incomplete: null, or a VideoError that
 // says what was not read.
@@ -29,7 +31,8 @@ export class VideoReader {
     } catch {
       throw new VideoError("video_unknown");
     }
-    if (!track) throw new VideoError(tracks.length ? "video_only_sound" : "video_no_frames");
+    if (!track && tracks.length) throw new VideoError("video_only_sound");
+    if (!track) throw new VideoError((await isMp4(file)) ? "video_index_missing" : "video_no_frames");
     const pixels = {width: track.codedWidth, height: track.codedHeight};
     if (pixels.width * pixels.height > maxPixels)
       throw new VideoError("video_pixels", {...pixels, megapixels: maxPixels / 1e6});
