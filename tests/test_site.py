@@ -135,8 +135,11 @@ def test_a_photo_is_answered_as_by_python(page):
     assert answer["faces"][0]["box"] == pytest.approx(face.to_dict()["box"], abs=1.01)
     (row,) = rows_of(download(page, "#ifade-photo [data-save=csv]")[1])
     assert tuple(row) == NAMES and row["shown"] == "happy"
+    pictures = cards(page).locator("details img")
+    assert [image.get_attribute("src") for image in pictures.all()] == [None, None]  # they are drawn when they are unfolded
     cards(page).locator("summary").click()
-    crop, heat = (picture_of(image) for image in cards(page).locator("details img").all())
+    expect(pictures.last).to_have_attribute("src", re.compile("^data:"))
+    crop, heat = map(picture_of, pictures.all())
     assert np.array_equal(crop, face.crop)
     expected = heat_map(face.crop, face.activation, EMOTIONS.index(face.shown))
     difference = np.abs(heat.astype(int) - expected)

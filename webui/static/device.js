@@ -95,11 +95,13 @@ async function ask(method, args, options = {}) {
   return call(method, args, options);
 }
 
-// See server.js; `turn` is nobody's here.
+// See server.js; `turn` is nobody's here. `crop` and `heat` of a face are no pictures yet.
 export function photo(blob, {ageGender, picture, why, signal}) {
   const options = {timeout: PHOTO_TIMEOUT, dies: "picture_decoder_ended", slow: "picture_slow", signal};
   return ask("photo", [blob, {ageGender, picture, why}], options);
 }
+
+export const reasonsOf = ({crop, heat, shown}) => ask("reasons", [{crop, heat, shown}]);
 
 export const photosAhead = async () => null;
 

@@ -7,7 +7,7 @@ import {t} from "./language.js";
 import {place} from "./place.js";
 import * as server from "./server.js";
 
-export const {photo, photosAhead, Session} = place === "device" ? device : server;
+export const {photo, photosAhead, reasonsOf, Session} = place === "device" ? device : server;
 if (place === "device") device.prepare().catch(() => {}); // whoever asks for something is told
 
 // A handler that does something and says beside it, in `note`, if that fails. gone() is called where the session has ended.

@@ -12,6 +12,7 @@ import {makeTable} from "./report.js";
 import {SETTINGS} from "./settings.js";
 
 const PATIENCE = [1000, 4000]; // milliseconds before a photo that found no server, or a busy one, is sent again
+const SHOWN = /^image\/(avif|bmp|gif|jpeg|png|webp)$/; // types of files that all browsers show
 const ASK_TURN = 2000; // milliseconds between questions of whose turn it is
 
 export function mountPhoto(element) {
@@ -78,13 +79,15 @@ export function mountPhoto(element) {
     photo.sending = new AbortController();
     const signal = photo.sending.signal,
       wanted = ageGender.checked;
-    const image = await readImage(photo);
     for (let attempt = 0; ; attempt++) {
       try {
         const ask = (withPicture) => inTurn(photo, {ageGender: wanted, picture: withPicture, why: true, signal});
-        let answer = await ask(!image);
+        // What is surely shown here is read while it is analysed.
+        const early = SHOWN.test(photo.file.type) ? ask(false) : null;
+        let [image, answer] = await Promise.all([readImage(photo), early]);
+        answer ??= await ask(!image);
         // A browser and the server may differ about which way is up, say; the boxes are of the server's picture.
-        if (image && !fits(image, answer)) answer = await ask(true);
+        if (!answer.picture && !(image && fits(image, answer))) answer = await ask(true);
         if (answer.picture) {
           photo.url = answer.picture;
           delete answer.picture;
@@ -126,13 +129,12 @@ export function mountPhoto(element) {
     Object.assign(photo, {state: "failed", problem, passing});
   }
 
-  // The photo as a browser decodes it, or null; what it needs to be shown is in photo.url and photo.thumbnail then.
+  // The photo as a browser decodes it, or null; what it needs to be shown is in photo.url then.
   async function readImage(photo) {
     const url = photo.url ?? URL.createObjectURL(photo.file);
     try {
       const image = await loadImage(url);
       photo.url = url;
-      photo.thumbnail ??= shrunk(image);
       if (photo === shown) showPicture();
       return image;
     } catch {
@@ -276,7 +278,14 @@ export function mountPhoto(element) {
     );
   }
 
+  async function makeThumbnail(photo) {
+    photo.thumbnail = null; // on its way
+    photo.thumbnail = await shrunk(photo.url).catch(() => null);
+    if (photo.thumbnail) renderStrip(photos.length > 1);
+  }
+
   function thumbnailOf(photo) {
+    if (photo.url && photo.thumbnail === undefined) makeThumbnail(photo);
     const answer = photo.state === "failed" ? photo.problem : sayOf(photo) || t("waiting");
     const attributes = {
       type: "button",
@@ -485,9 +494,13 @@ function reasonsOf(face, id) {
   const parts = [],
     emotion = t(`emotion_${face.shown}`),
     side = Math.round(face.quality?.side ?? 0);
-  const figure = (src, alt, text) => make("figure", {}, make("img", {src, alt}), make("figcaption", {text}));
-  if (face.crop) parts.push(figure(face.crop, t("crop_alt", {number: id}), t("crop_caption", {side})));
-  if (face.heat) parts.push(figure(face.heat, t("heat_alt", {number: id, emotion}), t("heat_caption", {emotion})));
+  const pictures = {}; // drawn when they are unfolded
+  const figure = (name, alt, text) => {
+    pictures[name] = make("img", {alt});
+    parts.push(make("figure", {}, pictures[name], make("figcaption", {text})));
+  };
+  if (face.crop) figure("crop", t("crop_alt", {number: id}), t("crop_caption", {side}));
+  if (face.heat) figure("heat", t("heat_alt", {number: id, emotion}), t("heat_caption", {emotion}));
   if (face.crowd) {
     const rows = SETTINGS.emotions.map((label, place) => [
       label,
@@ -527,5 +540,11 @@ function reasonsOf(face, id) {
     );
   }
   if (!parts.length) return "";
-  return make("details", {class: "ifade-why"}, make("summary", {text: t("why")}), make("div", {}, ...parts));
+  const details = make("details", {class: "ifade-why"}, make("summary", {text: t("why")}), make("div", {}, ...parts));
+  const draw = async () => {
+    const drawn = await exchange.reasonsOf(face).catch(() => ({}));
+    for (const [name, image] of Object.entries(pictures)) image.src = drawn[name] ?? "";
+  };
+  details.addEventListener("toggle", draw, {once: true});
+  return details;
 }

@@ -10,10 +10,16 @@ const THUMBNAIL = 72,
   DRAWN_SIDE = 1000; // pixels; DRAWN_SIDE: of a saved picture, by which its boxes are drawn
 const BLURRED_PARTS = 7; // of a blurred face: so many spots from side to side
 
-export async function loadImage(url) {
+// An image whose size is known; its pixels are decoded when it is drawn, unless that is asked for here.
+export async function loadImage(url, {decoded = false} = {}) {
   const image = new Image();
+  const loaded = new Promise((done, failed) => {
+    image.onload = done;
+    image.onerror = () => failed(new Error("no picture"));
+  });
   image.src = url;
-  await image.decode();
+  await loaded;
+  if (decoded) await image.decode();
   return image;
 }
 
@@ -21,7 +27,8 @@ export function fits({naturalWidth, naturalHeight}, {width, height}) {
   return Math.abs((naturalWidth * height) / width - naturalHeight) <= Math.max(1, naturalHeight / 100);
 }
 
-export function shrunk(image) {
+export async function shrunk(url) {
+  const image = await loadImage(url, {decoded: true});
   const scale = (THUMBNAIL * 2) / Math.min(image.naturalWidth, image.naturalHeight);
   const canvas = make("canvas", {width: THUMBNAIL * 2, height: THUMBNAIL * 2});
   const width = image.naturalWidth * scale,
@@ -34,7 +41,7 @@ export const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "ima
 
 // A canvas with the photo, of SAVED_SIDE pixels a side at most, and what `draw` adds to that.
 export async function drawPhoto(photo, draw) {
-  const image = await loadImage(photo.url);
+  const image = await loadImage(photo.url, {decoded: true});
   const scale = Math.min(1, SAVED_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
   const canvas = make("canvas", {
     width: Math.round(image.naturalWidth * scale),

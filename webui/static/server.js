@@ -49,6 +49,9 @@ export function photo(blob, {ageGender, picture, why, turn, signal}) {
   });
 }
 
+// `crop` and `heat` of a face of a photo's answer as addresses of pictures.
+export const reasonsOf = async ({crop, heat}) => ({crop, heat});
+
 // How many photos the server answers before the one of that name; null where it does not know it.
 export async function photosAhead(turn) {
   const {ahead} = await ask("GET", `analyze/turn?${new URLSearchParams({turn})}`);

@@ -303,12 +303,15 @@ export function mountVideo(element) {
     }
   }
 
+  let following = 0; // what is asked of the browser while the video plays
+
   function follow() {
-    if (!element.isConnected) return;
-    if (!player.paused && !player.hidden) drawMoment();
-    requestAnimationFrame(follow);
+    cancelAnimationFrame(following);
+    if (!element.isConnected || player.paused) return;
+    if (!player.hidden) drawMoment();
+    following = requestAnimationFrame(follow);
   }
-  follow();
+  player.addEventListener("play", follow);
 
   function seek(seconds) {
     if (!player.hidden) player.currentTime = seconds;

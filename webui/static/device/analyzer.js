@@ -8,6 +8,8 @@ import {measure, tempered} from "./quality.js";
 import {Analysis, Face} from "./types.js";
 
 const PROVIDER = "wasm"; // of ONNX Runtime Web
+const WARM_SIZE = [640, 480];
+const WARM_TIMES = 3;
 
 export class FaceAnalyzer {
   // runtime: onnxruntime-web; models: gives the bytes of a model file by its name, in a promise; live: with the faster model of emotions, for
@@ -52,6 +54,21 @@ export class FaceAnalyzer {
         quality,
       });
     });
+  }
+
+  // Runs every network on a picture of nothing with a place that may be a face, once for each step of the generator: a browser translates
+  // WebAssembly quickly at first and well where it is used, which takes the first pictures several times as long.
+  async *warmUp() {
+    const [width, height] = WARM_SIZE;
+    const image = {data: new Uint8ClampedArray(4 * width * height), width, height};
+    const [x, y, side] = [width / 2, height / 2, height / 4];
+    const [leftEye, rightEye] = [-1, 1].map((way) => [x + (way * side) / 4, y - side / 6]);
+    const place = {box: [x - side / 2, y - side / 2, x + side / 2, y + side / 2], leftEye, rightEye, score: 1};
+    for (let times = 0; times < WARM_TIMES; times++) {
+      yield this.detector.candidates(image);
+      yield this.detector.confirm(image, [place]);
+      yield this.classify(image, [place]);
+    }
   }
 
   async #estimate(image, detections) {

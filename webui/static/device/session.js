@@ -85,6 +85,12 @@ export async function openAnswers(limits) {
   }
 
   return {
+    // A step after the other, between which messages are read: whatever is asked for meanwhile does not wait for all of them.
+    async warmUp() {
+      const steps = analyzer.warmUp();
+      while (!(await inTurn(() => steps.next())).done) await new Promise((done) => setTimeout(done));
+    },
+
     async photo(blob, {ageGender, picture, why}) {
       let image;
       try {
@@ -96,8 +102,17 @@ export async function openAnswers(limits) {
       const answer = result.toDict();
       if (picture) answer.picture = await dataUrl(shrink(canvasOf(image), SHOWN_PIXELS), "image/jpeg");
       if (why)
-        for (const [place, face] of result.faces.entries()) Object.assign(answer.faces[place], await reasonsOf(face));
+        result.faces.forEach(({crop, activation: heat}, place) => Object.assign(answer.faces[place], {crop, heat}));
       return answer;
+    },
+
+    // The pictures that webui/photo.py gives with a face. heat: its activation, or null.
+    async reasons({crop, heat, shown}) {
+      const map = heat && canvasOf(heatMap(crop, heat, EMOTIONS.indexOf(shown)));
+      return {
+        crop: await dataUrl(canvasOf(greyPicture(crop)), "image/png"),
+        heat: map && (await dataUrl(map, "image/jpeg")),
+      };
     },
 
     // kept: what `keep` gave before the page was loaded anew, or null.
@@ -258,14 +273,6 @@ function shrink(canvas, longest) {
   context.imageSmoothingQuality = "high";
   context.drawImage(canvas, 0, 0, small.width, small.height);
   return small;
-}
-
-async function reasonsOf({crop, activation, shown}) {
-  const heat = activation && canvasOf(heatMap(crop, activation, EMOTIONS.indexOf(shown)));
-  return {
-    crop: await dataUrl(canvasOf(greyPicture(crop)), "image/png"),
-    heat: heat && (await dataUrl(heat, "image/jpeg")),
-  };
 }
 
 function greyPicture(grey) {

@@ -25,6 +25,7 @@ self.addEventListener("message", async ({data: {id, method, args}}) => {
   try {
     const answer = method === "open" ? await open(...args) : await answers[method](...args);
     self.postMessage({id, answer});
+    if (method === "open") await answers.warmUp().catch(console.error); // what fails is told when it is needed
   } catch (error) {
     self.postMessage({id, error: toldOf(error)});
   }
