@@ -9,7 +9,7 @@ import {Analysis, Face} from "./types.js";
 
 const PROVIDER = "wasm"; // of ONNX Runtime Web
 const WARM_SIZE = [640, 480];
-const WARM_TIMES = 3;
+const WARM_TIMES = 2;
 
 export class FaceAnalyzer {
   // runtime: onnxruntime-web; models: gives the bytes of a model file by its name, in a promise; live: with the faster model of emotions, for
