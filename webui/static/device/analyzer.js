@@ -65,8 +65,9 @@ export class FaceAnalyzer {
     const [leftEye, rightEye] = [-1, 1].map((way) => [x + (way * side) / 4, y - side / 6]);
     const place = {box: [x - side / 2, y - side / 2, x + side / 2, y + side / 2], leftEye, rightEye, score: 1};
     for (let times = 0; times < WARM_TIMES; times++) {
-      yield this.detector.candidates(image);
-      yield this.detector.confirm(image, [place]);
+      yield this.detector.searcher.fine(image);
+      yield this.detector.lookAgain(image, [place]);
+      yield this.detector.checker.probabilities(image, [place], [null]);
       yield this.classify(image, [place]);
     }
   }

@@ -34,8 +34,10 @@ export async function openAnswers(limits) {
   const analyzer = await FaceAnalyzer.open({runtime: ort, models: modelBytes, live: true});
   const sessions = new Map();
   let turn = Promise.resolve(); // networks work for one after the other
+  let asked = false;
 
   function inTurn(work) {
+    asked = true;
     const done = turn.then(work);
     turn = done.catch(() => {});
     return done;
@@ -85,10 +87,14 @@ export async function openAnswers(limits) {
   }
 
   return {
-    // A step after the other, between which messages are read: whatever is asked for meanwhile does not wait for all of them.
+    // Until something is asked for, which does the same; between the steps messages are read.
     async warmUp() {
       const steps = analyzer.warmUp();
-      while (!(await inTurn(() => steps.next())).done) await new Promise((done) => setTimeout(done));
+      for (let done = false; !done && !asked; await new Promise((next) => setTimeout(next))) {
+        const step = steps.next();
+        turn = step.catch(() => {});
+        ({done} = await step);
+      }
     },
 
     async photo(blob, {ageGender, picture, why}) {
