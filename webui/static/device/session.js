@@ -107,6 +107,8 @@ export async function openAnswers(limits) {
       const result = await inTurn(() => analyzer.analyze(image, {ageGender}));
       const answer = result.toDict();
       if (picture) answer.picture = await dataUrl(shrink(canvasOf(image), SHOWN_PIXELS), "image/jpeg");
+      // Given back at once where the browser can: it keeps what nobody needs any more for some photos.
+      image.data.buffer.transfer?.(0);
       if (why)
         result.faces.forEach(({crop, activation: heat}, place) => Object.assign(answer.faces[place], {crop, heat}));
       return answer;
