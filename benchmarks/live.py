@@ -1,6 +1,7 @@
 """How fast the Live tab is, for everybody who looks at it.
 
     python -m benchmarks.live --viewers N --seconds S [--kbit K --delay-ms D] --json FILE
+    python -m benchmarks.live --clients N --seconds S [--faces 6] --json FILE
     python -m benchmarks.live --frames N [--faces 6] --json FILE
     python -m benchmarks.live --docs FILE ...
 
@@ -11,11 +12,14 @@ number a viewer), `latency_ms` (from taking a picture in the browser to having i
 which takes D milliseconds for a round trip besides, half of them each way; the page itself is loaded before the line becomes
 narrow.
 
-The second posts N frames to the page without a browser, one after another, and measures the processor time that the server and
-its decoders take for a frame, HTTP included, and the server's memory; the frames' times are 40 ms apart, as at 25 a second. The
-page is started on one processor where the system can do that, so that a millisecond is one of one thread.
+The second has N visitors without a browser, who send the same frames by the same requests, each the next when the answer to the
+last has come and the camera has a new one. It tells what the server can do where its visitors have processors of their own.
 
-The third writes docs/results/live.md from such files. Nothing else should be running.
+The third posts N frames one after another, and measures the processor time that the server and its decoders take for a frame,
+HTTP included, and the server's memory; the frames' times are 40 ms apart, as at 25 a second. The page is started on one processor
+where the system can do that, so that a millisecond is one of one thread.
+
+The fourth writes docs/results/live.md from such files. Nothing else should be running.
 """
 
 import argparse
@@ -24,17 +28,20 @@ import contextlib
 import http.client
 import itertools
 import json
+import math
 import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from benchmarks.camera import GRIDS, camera_arguments, jpeg, moving_faces, write_video
+from benchmarks.camera import GRIDS, RATE, camera_arguments, jpeg, moving_faces, write_video
 from benchmarks.results import write_result
 from benchmarks.screenshot import CHROMIUM_ARGUMENTS, find_chromium, free_port, page_process
 from benchmarks.speed import processor
@@ -150,26 +157,95 @@ def measure_viewers(viewers: int, seconds: float, kbit: float | None, delay_ms: 
         for page in pages:
             page.click(".ifade-start")
         time.sleep(WARM_UP)
-        return _watch(pages, seconds, server.pid)
+        return _watch(lambda: [page.evaluate(TAKE) for page in pages], seconds, server.pid)
 
 
-TAKE = "() => [performance.now(), ifadeLive.take(), ifadeLive.side, ifadeLive.failed]"
+class Refused(Exception):
+    """The page said why it does not answer."""
 
 
-def _watch(pages: list, seconds: float, server: int) -> dict:
-    """Collect what the running pages measure."""
-    begun = [page.evaluate(TAKE) for page in pages]
-    start, cpu = _rss_mb(server), _cpu_seconds(server)
-    frames: list[list[list[float]]] = [[] for _ in pages]  # by viewer and by second
+def connect(address: str) -> Callable:
+    """A connection to the page, as a function that posts: post(path, body, **headers) gives the answer, or raises Refused."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
+
+    def post(path: str, body: bytes, **headers: str) -> dict:
+        connection.request("POST", f"/{path}", body, headers)
+        response = connection.getresponse()
+        answer = json.loads(response.read())
+        if response.status != 200:
+            raise Refused(f"{path}: {answer['error']}")
+        return answer
+
+    return post
+
+
+TAKE = "() => [performance.now() / 1000, ifadeLive.take(), ifadeLive.side, ifadeLive.failed]"
+
+
+@dataclass
+class Client:
+    """A visitor without a browser.
+
+    Attributes:
+        latencies: milliseconds from sending a picture to having its answer, of those that nobody took yet.
+        failed: pictures that were not answered.
+    """
+
+    latencies: list[float] = field(default_factory=list)
+    failed: int = 0
+
+    def take(self) -> list:
+        """What a page gives for `TAKE`."""
+        latencies, self.latencies = self.latencies, []
+        return [time.perf_counter(), latencies, 640, self.failed]
+
+    def stream(self, address: str, pictures: list[bytes], ended: threading.Event) -> None:
+        """Be a camera of RATE pictures a second until it has ended."""
+        post = connect(address)
+        headers = {"X-Camera": "640x480", "X-Session": post("session/start", b"{}")["session"]}
+        begun, number = time.perf_counter(), 0
+        while not ended.is_set():
+            # The camera's next picture; those that came meanwhile are not sent.
+            number = max(number + 1, math.floor((time.perf_counter() - begun) * RATE))
+            time.sleep(max(0.0, begun + number / RATE - time.perf_counter()))
+            sent = time.perf_counter()
+            try:
+                post("live/frame", pictures[number % len(pictures)], **headers, **{"X-Seconds": str(time.time())})
+                self.latencies.append((time.perf_counter() - sent) * 1e3)
+            except (OSError, http.client.HTTPException, Refused):
+                self.failed += 1
+
+
+def measure_clients(clients: int, seconds: float, faces: int) -> dict:
+    """Send the camera's frames from so many visitors without a browser."""
+    pictures = [jpeg(frame) for frame in moving_faces(faces)]
+    ended, visitors = threading.Event(), [Client() for _ in range(clients)]
+    with page_process(free_port()) as (address, server), ThreadPoolExecutor(clients) as pool:
+        streams = [pool.submit(visitor.stream, address, pictures, ended) for visitor in visitors]
+        try:
+            time.sleep(WARM_UP)
+            result = _watch(lambda: [visitor.take() for visitor in visitors], seconds, server.pid)
+        finally:
+            ended.set()
+        for stream in streams:
+            stream.result()
+        return result
+
+
+def _watch(take: Callable[[], list], seconds: float, server: int) -> dict:
+    """Collect what the visitors measure."""
+    begun = take()
+    start, cpu, visitors_cpu = _rss_mb(server), _cpu_seconds(server), _cpu_seconds(os.getpid())
+    frames: list[list[list[float]]] = [[] for _ in begun]  # by viewer and by second
     started = time.perf_counter()
     while (left := started + seconds - time.perf_counter()) > 0:
         time.sleep(min(1.0, left))
-        ended = [page.evaluate(TAKE) for page in pages]
+        ended = take()
         for taken, (_, latencies, _, _) in zip(frames, ended):
             taken.append(latencies)
-    cpu = _cpu_seconds(server) - cpu
+    cpu, visitors_cpu = _cpu_seconds(server) - cpu, _cpu_seconds(os.getpid()) - visitors_cpu
     everything = [latency for taken in frames for part in taken for latency in part]
-    windows = [(last[0] - first[0]) / 1000 for first, last in zip(begun, ended)]
+    windows = [last[0] - first[0] for first, last in zip(begun, ended)]
     half = len(frames[0]) // 2
     return {
         "processor": processor(),
@@ -183,6 +259,7 @@ def _watch(pages: list, seconds: float, server: int) -> dict:
         "failed": sum(last[3] - first[3] for first, last in zip(begun, ended)),
         "longest_side": [round(last[2]) for last in ended],
         "server_cpu_ms_per_frame": round(cpu * 1e3 / max(len(everything), 1), 2),
+        "visitors_cpu_ms_per_frame": round((visitors_cpu - cpu) * 1e3 / max(len(everything), 1), 2),
         "server_rss_mb": {"start": start, "end": _rss_mb(server)},
     }
 
@@ -202,16 +279,7 @@ def measure_frames(frames: int, faces: int) -> dict:
             threads = [os.listdir(f"/proc/{number}/task") for number in (server.pid, *descendants(server.pid))]
             for thread in itertools.chain.from_iterable(threads):
                 os.sched_setaffinity(int(thread), {max(os.sched_getaffinity(0))})
-        connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
-
-        def post(path: str, body: bytes, **headers: str) -> dict:
-            connection.request("POST", f"/{path}", body, headers)
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-            if response.status != 200:
-                raise SystemExit(f"error: {path}: {answer['error']}")
-            return answer
-
+        post = connect(address)
         token, seen, milliseconds = post("session/start", b"{}")["session"], [], []
         for number in range(WARM_UP_FRAMES + frames):
             if number == WARM_UP_FRAMES:
@@ -302,6 +370,7 @@ def _cpu_seconds(process: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description="How fast the Live tab is.")
     parser.add_argument("--viewers", type=int, help="tabs that stream")
+    parser.add_argument("--clients", type=int, help="visitors without a browser")
     parser.add_argument("--seconds", type=float, default=60, help="for how long, after the warm-up")
     parser.add_argument("--kbit", type=float, help="each viewer's line, kbit/s in each direction; default: no limit")
     parser.add_argument("--delay-ms", type=float, default=0, help="what a round trip takes besides")
@@ -314,13 +383,16 @@ def main() -> None:
         results = [json.loads(file.read_text()) for file in args.docs]
         write_result("live", "The Live tab, and everybody who looks at it", to_markdown(results), results)
         return
-    if (args.viewers is None) == (args.frames is None):
-        parser.error("give --viewers or --frames")
+    if (args.viewers, args.clients, args.frames).count(None) != 2:
+        parser.error("give --viewers, --clients or --frames")
     if args.delay_ms and not args.kbit:
         parser.error("--delay-ms needs --kbit")
     if args.viewers:
         asked = {"viewers": args.viewers, "seconds": args.seconds, "kbit": args.kbit, "delay_ms": args.delay_ms}
         result = asked | measure_viewers(**asked)
+    elif args.clients:
+        asked = {"clients": args.clients, "seconds": args.seconds, "faces": args.faces}
+        result = asked | measure_clients(**asked)
     else:
         result = {"faces": args.faces} | measure_frames(args.frames, args.faces)
     text = json.dumps(result, indent=2)
