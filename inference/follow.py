@@ -14,6 +14,9 @@ SEARCH_SECONDS = 0.25
 """How often a frame is searched for new faces while there are some."""
 THOROUGH_SECONDS = 1.0
 """How often for small ones too."""
+THOROUGH_FRAMES = 4
+"""The same in frames of a camera, at least: where each comes after a second all of them would be searched so, which takes three times
+as long, and those who have to wait for it would never catch up."""
 SCENE_SIDE = 8
 """Side in pixels to which frames are reduced to see whether they show the same scene."""
 SCENE_SAMPLES = 128
@@ -35,12 +38,15 @@ class FaceFollower:
 
     Args:
         analyzer: its detector must be one that searches.
+        camera: whether frames come as soon as those before are done, and not as often as somebody wants.
     """
 
-    def __init__(self, analyzer: FaceAnalyzer):
+    def __init__(self, analyzer: FaceAnalyzer, camera: bool = False):
         self.tracker = FaceTracker()
         self.analyzer = analyzer
+        self._frames_between = THOROUGH_FRAMES if camera else 1
         self._searched = self._searched_thoroughly = -math.inf
+        self._thorough_turn = -math.inf
         self._scene: np.ndarray | None = None
         self._scene_seconds = -math.inf
         self._turn = 0
@@ -70,18 +76,19 @@ class FaceFollower:
         likeness = float((scene * self._scene).sum()) if near else 1.0
         if likeness < OTHER_SCENE:
             self.tracker.forget()
-            self._searched_thoroughly = -math.inf
+            self._searched_thoroughly = self._thorough_turn = -math.inf
         scale = (width or image.shape[1]) / image.shape[1]
         expected = [detection.scaled(1 / scale) for _, detection in self.tracker.predict(seconds)]
         # Not within the time of a search, where the clock was set back.
         search = not 0 <= seconds - self._searched < SEARCH_SECONDS
         thorough = not 0 <= seconds - self._searched_thoroughly < THOROUGH_SECONDS
+        thorough &= self._turn - self._thorough_turn >= self._frames_between
         detections = self.analyzer.detector.follow(image, expected, search, thorough, self._turn)
-        self._scene, self._scene_seconds, self._turn = scene, seconds, self._turn + 1
         if search or thorough:
             self._searched = seconds
         if thorough:
-            self._searched_thoroughly = seconds
+            self._searched_thoroughly, self._thorough_turn = seconds, self._turn
+        self._scene, self._scene_seconds, self._turn = scene, seconds, self._turn + 1
         # So that those who are there at first are numbered as one reads.
         faces = self.analyzer.classify(image, reading_order(detections), age_gender)
         if scale != 1:

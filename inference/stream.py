@@ -45,6 +45,7 @@ class Stream:
 
     Args:
         analyzer: may be shared; its detector must be one that searches.
+        camera: see `FaceFollower`.
 
     Attributes:
         follower: who is followed.
@@ -52,8 +53,8 @@ class Stream:
         lost: frames on which the face detector failed; they are not in the timeline.
     """
 
-    def __init__(self, analyzer: FaceAnalyzer):
-        self.follower, self.timeline = FaceFollower(analyzer), Timeline()
+    def __init__(self, analyzer: FaceAnalyzer, camera: bool = False):
+        self.follower, self.timeline = FaceFollower(analyzer, camera), Timeline()
         self.lost = 0
 
     def add(self, image: np.ndarray, seconds: float, width: float | None = None, age_gender: bool = False) -> Moment:

@@ -153,17 +153,19 @@ export async function answer(frames, camera) {
 export async function stream(picture, frames) {
   const [{Stream}, {DetectorError}] = await Promise.all([import("./device/stream.js"), import("./device/detector.js")]);
   const image = {...picture, data: Uint8ClampedArray.from(picture.data)};
+  const asked = [];
   let frame;
   const analyzer = {
     detector: {
-      async follow() {
+      async follow(_image, _expected, search, thorough) {
+        asked.push([search, thorough]);
         if (frame.fails) throw new DetectorError("detector_failed");
         return frame.places.map((place) => faces[place].detection);
       },
     },
     classify: async (_, found) => found.map(({box}) => faces.find(({detection}) => detection.box[0] === box[0])),
   };
-  const started = new Stream(analyzer),
+  const started = new Stream(analyzer, true),
     moments = [];
   for (frame of frames) {
     try {
@@ -175,5 +177,5 @@ export async function stream(picture, frames) {
       moments.push(error.code);
     }
   }
-  return {moments, report: started.report()};
+  return {moments, report: started.report(), asked};
 }

@@ -162,21 +162,24 @@ def test_frames_are_taken_while_a_long_table_is_written(device):
 def test_a_stream_goes_on_after_a_frame_on_which_the_detector_fails(device):
     faces = said_faces()
     frames = [
-        {"seconds": 0.1 * index, "places": [30, 41, 52][: 1 + index // 3], "fails": index in (4, 9)}
-        for index in range(12)
+        {"seconds": seconds, "places": [30 + index, 41, 52][: 1 + index // 3], "fails": index in (4, 9)}
+        for index, seconds in enumerate((0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.1, 1.7, 2.3, 2.9, 3.5, 4.1))
     ]
     pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
 
+    asked = []
+
     class Detector:
-        def follow(self, *_):
+        def follow(self, _image, _expected, search, thorough, _turn):
+            asked.append([search, thorough])
             if frame["fails"]:
                 raise DetectorError("detector_failed")
             return [faces[place].detection for place in frame["places"]]
 
     def classify(_image, found, _age_gender):
-        return [face for face in faces if face.detection in found]
+        return [next(face for face in faces if face.detection == detection) for detection in found]
 
-    stream, moments = Stream(SimpleNamespace(detector=Detector(), classify=classify)), []
+    stream, moments = Stream(SimpleNamespace(detector=Detector(), classify=classify), camera=True), []
     for frame in frames:
         try:
             moment = stream.add(pixels, frame["seconds"], 48)
@@ -189,7 +192,7 @@ def test_a_stream_goes_on_after_a_frame_on_which_the_detector_fails(device):
         moments.append({"seconds": moment.seconds, "ids": ids, "room": room, "readings": readings})
     picture = {"data": pixels.ravel().tolist(), "width": 24, "height": 16}
     found = device("stream", picture, frames)
-    assert differences(found, {"moments": moments, "report": stream.report()}, CLOSE) == []
+    assert differences(found, {"moments": moments, "report": stream.report(), "asked": asked}, CLOSE) == []
     assert found["report"]["frames_lost"] == 2 and found["report"]["frames"] == 10
 
 

@@ -1,6 +1,7 @@
 """Faces of a stream, found again from frame to frame: real faces moved about, with known truth."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -102,6 +103,21 @@ def test_who_comes_in_is_found_within_the_time_of_a_search_and_who_goes_is_not_s
     assert came[5:] == [others + 1] * 5  # 0.25 s at 20 frames a second
     went = seen(20, 40, staying)
     assert went == [others] * 20
+
+
+@pytest.mark.parametrize("camera, thorough", [(True, [0, 4, 8, 12]), (False, [*range(14)])])
+def test_of_a_camera_whose_frames_come_slowly_not_every_frame_is_searched_thoroughly(camera, thorough):
+    asked = []
+
+    def follow(_image, _expected, search, thorough, _turn):
+        asked.append((search, thorough))
+        return []
+
+    analyzer = SimpleNamespace(detector=SimpleNamespace(follow=follow), classify=lambda *_: [])
+    follower = FaceFollower(analyzer, camera)
+    for number in range(14):
+        follower.analyze(np.zeros((48, 64, 3), np.uint8), 1.5 * number)
+    assert [[number for number, one in enumerate(each) if one] for each in zip(*asked)] == [[*range(14)], thorough]
 
 
 def test_nothing_else_passes_for_a_face_for_long(analyzer, head):

@@ -53,7 +53,7 @@ def live_model(analyzer: FaceAnalyzer) -> str:
 def build_sessions(limits: Limits = Limits(), model: str = LIVE_MODEL) -> SessionServer:
     """The sessions of Live and Video. Frames of several visitors are worked on at the same time, so each has one thread."""
     analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(model, threads=1), find_estimator(threads=1))
-    return SessionServer(SessionStore(lambda: Stream(analyzer), limits))
+    return SessionServer(SessionStore(lambda: Stream(analyzer, camera=True), limits))
 
 
 def build_video_server(sessions: SessionServer) -> VideoServer:

@@ -7,19 +7,23 @@ import {dot} from "./numbers.js";
 import {FaceTracker} from "./tracker.js";
 import {Face, scaled} from "./types.js";
 
-const {OTHER_SCENE, PERHAPS_OTHER_SCENE, SCENE_SAMPLES, SCENE_SECONDS, SCENE_SIDE, SEARCH_SECONDS, THOROUGH_SECONDS} =
-  CONSTANTS.follow;
+const {OTHER_SCENE, PERHAPS_OTHER_SCENE, SCENE_SAMPLES, SCENE_SECONDS, SCENE_SIDE} = CONSTANTS.follow;
+const {SEARCH_SECONDS, THOROUGH_FRAMES, THOROUGH_SECONDS} = CONSTANTS.follow;
 
 // One stream: a FaceAnalyzer, which may be shared, and a FaceTracker of its own. A frame is given when the last one is done.
 export class FaceFollower {
   #analyzer;
+  #framesBetween;
   #searched = -Infinity;
   #searchedThoroughly = -Infinity;
+  #thoroughTurn = -Infinity;
   #scene = null;
   #sceneSeconds = -Infinity;
   #turn = 0;
 
-  constructor(analyzer) {
+  // camera: whether frames come as soon as those before are done, and not as often as somebody wants.
+  constructor(analyzer, camera = false) {
+    this.#framesBetween = camera ? THOROUGH_FRAMES : 1;
     this.tracker = new FaceTracker();
     this.#analyzer = analyzer;
   }
@@ -32,20 +36,24 @@ export class FaceFollower {
     const likeness = elapsed >= 0 && elapsed <= SCENE_SECONDS ? dot(scene, this.#scene) : 1;
     if (likeness < OTHER_SCENE) {
       this.tracker.forget();
-      this.#searchedThoroughly = -Infinity;
+      this.#searchedThoroughly = this.#thoroughTurn = -Infinity;
     }
     const scale = (width || image.width) / image.width;
     const expected = this.tracker.predict(seconds).map(([, detection]) => scaled(detection, 1 / scale));
     // Not within the time of a search, where the clock was set back.
     const within = (since, time) => seconds - since >= 0 && seconds - since < time;
     const search = !within(this.#searched, SEARCH_SECONDS);
-    const thorough = !within(this.#searchedThoroughly, THOROUGH_SECONDS);
+    const thorough =
+      !within(this.#searchedThoroughly, THOROUGH_SECONDS) && this.#turn - this.#thoroughTurn >= this.#framesBetween;
     const detections = await this.#analyzer.detector.follow(image, expected, search, thorough, this.#turn);
+    if (search || thorough) this.#searched = seconds;
+    if (thorough) {
+      this.#searchedThoroughly = seconds;
+      this.#thoroughTurn = this.#turn;
+    }
     this.#scene = scene;
     this.#sceneSeconds = seconds;
     this.#turn += 1;
-    if (search || thorough) this.#searched = seconds;
-    if (thorough) this.#searchedThoroughly = seconds;
     // So that those who are there at first are numbered as one reads.
     let faces = await this.#analyzer.classify(image, readingOrder(detections), ageGender);
     if (scale !== 1) faces = faces.map((face) => inCamera(face, scale));

@@ -50,7 +50,7 @@ export async function openAnswers(limits) {
   }
 
   function sessionAfter({origin, seconds, lastId, rows, lost, timeline}) {
-    const stream = new Stream(analyzer);
+    const stream = new Stream(analyzer, true); // of a camera, unless a video comes
     stream.lost = lost;
     stream.follower.tracker.lastId = lastId;
     if (timeline) stream.timeline = Timeline.restored(timeline);
@@ -173,6 +173,7 @@ export async function openAnswers(limits) {
         reader.close();
         throw new IfadeError("video_too_long", {minutes: limits.videoMinutes});
       }
+      session.stream = new Stream(analyzer);
       session.video = {state: "reading", stopping: false, error: null, reader};
       readVideo(session, {reader, ageGender});
       return progressOf(session);

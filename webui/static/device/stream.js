@@ -10,8 +10,8 @@ export class Stream {
   timeline = new Timeline();
   lost = 0; // frames on which the face detector failed; they are not in the timeline
 
-  constructor(analyzer) {
-    this.follower = new FaceFollower(analyzer);
+  constructor(analyzer, camera = false) {
+    this.follower = new FaceFollower(analyzer, camera);
   }
 
   // Take in the next frame. width, ageGender: see `FaceFollower.analyze`. seconds: must grow from frame to frame. Gives a Moment:
