@@ -165,11 +165,11 @@ class Refused(Exception):
 
 
 def connect(address: str) -> Callable:
-    """A connection to the page, as a function that posts: post(path, body, **headers) gives the answer, or raises Refused."""
+    """A connection to the page, as a function: post(path, body, method, **headers) gives the answer, or raises Refused."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=30)
 
-    def post(path: str, body: bytes, **headers: str) -> dict:
-        connection.request("POST", f"/{path}", body, headers)
+    def post(path: str, body: bytes, method: str = "POST", **headers: str) -> dict:
+        connection.request(method, f"/{path}", body, headers)
         response = connection.getresponse()
         answer = json.loads(response.read())
         if response.status != 200:
@@ -235,7 +235,7 @@ def measure_clients(clients: int, seconds: float, faces: int) -> dict:
 def _watch(take: Callable[[], list], seconds: float, server: int) -> dict:
     """Collect what the visitors measure."""
     begun = take()
-    start, cpu, visitors_cpu = _rss_mb(server), _cpu_seconds(server), _cpu_seconds(os.getpid())
+    start, cpu, visitors_cpu = _rss_mb(server), cpu_seconds(server), cpu_seconds(os.getpid())
     frames: list[list[list[float]]] = [[] for _ in begun]  # by viewer and by second
     started = time.perf_counter()
     while (left := started + seconds - time.perf_counter()) > 0:
@@ -243,7 +243,7 @@ def _watch(take: Callable[[], list], seconds: float, server: int) -> dict:
         ended = take()
         for taken, (_, latencies, _, _) in zip(frames, ended):
             taken.append(latencies)
-    cpu, visitors_cpu = _cpu_seconds(server) - cpu, _cpu_seconds(os.getpid()) - visitors_cpu
+    cpu, visitors_cpu = cpu_seconds(server) - cpu, cpu_seconds(os.getpid()) - visitors_cpu
     everything = [latency for taken in frames for part in taken for latency in part]
     windows = [last[0] - first[0] for first, last in zip(begun, ended)]
     half = len(frames[0]) // 2
@@ -251,10 +251,10 @@ def _watch(take: Callable[[], list], seconds: float, server: int) -> dict:
         "processor": processor(),
         "processors": usable_processors(),
         "fps": [round(sum(map(len, taken)) / window, 2) for taken, window in zip(frames, windows)],
-        "latency_ms": _percentiles(everything),
-        "latency_by_viewer_ms": [_percentiles(sum(taken, [])) for taken in frames],
-        "first_half_p50_ms": [_percentiles(sum(taken[:half], []))["p50"] for taken in frames],
-        "second_half_p50_ms": [_percentiles(sum(taken[half:], []))["p50"] for taken in frames],
+        "latency_ms": percentiles(everything),
+        "latency_by_viewer_ms": [percentiles(sum(taken, [])) for taken in frames],
+        "first_half_p50_ms": [percentiles(sum(taken[:half], []))["p50"] for taken in frames],
+        "second_half_p50_ms": [percentiles(sum(taken[half:], []))["p50"] for taken in frames],
         "frames": len(everything),
         "failed": sum(last[3] - first[3] for first, last in zip(begun, ended)),
         "longest_side": [round(last[2]) for last in ended],
@@ -264,7 +264,7 @@ def _watch(take: Callable[[], list], seconds: float, server: int) -> dict:
     }
 
 
-def _percentiles(latencies: list[float]) -> dict:
+def percentiles(latencies: list[float]) -> dict:
     if not latencies:
         return {"p50": None, "p95": None, "max": None}
     p50, p95, most = np.percentile(latencies, [50, 95, 100])
@@ -283,7 +283,7 @@ def measure_frames(frames: int, faces: int) -> dict:
         token, seen, milliseconds = post("session/start", b"{}")["session"], [], []
         for number in range(WARM_UP_FRAMES + frames):
             if number == WARM_UP_FRAMES:
-                start, cpu = _rss_mb(server.pid), _cpu_seconds(server.pid)
+                start, cpu = _rss_mb(server.pid), cpu_seconds(server.pid)
             moment = {"X-Seconds": str(1e9 + number * FRAME_SECONDS), "X-Camera": "640x480", "X-Session": token}
             answer = post("live/frame", pictures[number % len(pictures)], **moment)
             if number >= WARM_UP_FRAMES:
@@ -295,14 +295,14 @@ def measure_frames(frames: int, faces: int) -> dict:
             "frames": frames,
             "frame_bytes": round(float(np.mean([len(picture) for picture in pictures]))),
             "faces_found": round(float(np.mean(seen)), 3),
-            "analysis_wall_ms": _percentiles(milliseconds),
-            "server_cpu_ms_per_frame": round((_cpu_seconds(server.pid) - cpu) * 1e3 / frames, 2),
+            "analysis_wall_ms": percentiles(milliseconds),
+            "server_cpu_ms_per_frame": round((cpu_seconds(server.pid) - cpu) * 1e3 / frames, 2),
             "server_rss_mb": {"start": start, "end": _rss_mb(server.pid)},
         }
 
 
 def to_markdown(results: list[dict]) -> str:
-    """The table of all results: those with viewers first, then those without a browser."""
+    """The tables of all results: those with viewers first, then the frames one after another."""
     names = ", ".join(sorted({f"{result['processor']}, {result['processors']} cores" for result in results}))
     lines = [
         f"A fake camera shows the example photograph moved about, on {names}. With viewers, Chromium runs on the same processor. A frame's latency counts from taking the picture in "
@@ -313,12 +313,13 @@ def to_markdown(results: list[dict]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for result in results:
-        if "viewers" not in result:
+        if "fps" not in result:
             continue
-        line = f"{result['kbit']:g} kbit/s, {result['delay_ms']:g} ms round trip" if result["kbit"] else "this machine"
+        kbit, who = result.get("kbit"), result.get("viewers") or f"{result['clients']} without a browser"
+        line = f"{kbit:g} kbit/s, {result['delay_ms']:g} ms round trip" if kbit else "this machine"
         halves = " and ".join(f"{np.median(result[half]):.0f}" for half in ("first_half_p50_ms", "second_half_p50_ms"))
         lines.append(
-            f"| {result['viewers']} | {line} | {result['seconds']:g} | {_range(result['fps'])} | "
+            f"| {who} | {line} | {result['seconds']:g} | {_range(result['fps'])} | "
             f"{', '.join(f'{value:.0f}' for value in result['latency_ms'].values())} | {halves} | {result['failed']} | "
             f"{_growth(result)} |"
         )
@@ -329,7 +330,7 @@ def to_markdown(results: list[dict]) -> str:
         "|---|---|---|---|---|",
     ]
     for result in results:
-        if "viewers" not in result:
+        if "fps" not in result:
             wall = result["analysis_wall_ms"]
             lines.append(
                 f"| {result['faces']} | {result['frames']:,} | {result['server_cpu_ms_per_frame']:.1f} | "
@@ -358,7 +359,7 @@ def _rss_mb(process: int) -> float:
     return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
 
 
-def _cpu_seconds(process: int) -> float:
+def cpu_seconds(process: int) -> float:
     """Of a process and of those that it started."""
     ticks = 0
     for number in [process, *descendants(process)]:

@@ -137,11 +137,12 @@ def _speed() -> list[tuple[str, str, str]]:
 def _page() -> list[tuple[str, str, str]]:
     rows = []
     for result in read_figures("live"):
-        if "viewers" in result and not result["kbit"]:
-            number, slowest = result["viewers"], min(result["fps"])
+        if "fps" in result and not result.get("kbit"):
+            number, slowest = result.get("viewers") or result["clients"], min(result["fps"])
+            where = "browsers on the same machine" if "viewers" in result else "without their browsers"
             rows.append(
                 (
-                    f"Live, {number} viewer{'s' * (number > 1)}, browsers on the same machine",
+                    f"Live, {number} viewer{'s' * (number > 1)}, {where}",
                     f"**{slowest:.0f} frames a second**{' each' * (number > 1)}, {result['latency_ms']['p50']:.0f} ms from camera to answer",
                     f"[{result['processor']}, {result['processors']} cores](docs/results/live.md)",
                 )

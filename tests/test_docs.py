@@ -23,6 +23,7 @@ from benchmarks import (
     speed,
     studies,
     tracking,
+    video,
 )
 from training.age_gender.data import SOURCES
 
@@ -46,6 +47,7 @@ RENDERED = {
     "speed": speed.to_markdown,
     "studies": studies.section,
     "tracking": tracking.to_markdown,
+    "video": video.to_markdown,
 }
 """How the page of each result is written from its figures."""
 
