@@ -18,6 +18,7 @@ const LONGEST_WAIT = 3000,
 const GLIDE = 50; // milliseconds in which a box covers two thirds of its way
 const AHEAD = 250; // milliseconds that a box is moved on at most, to where the face should be by now
 const LINGER = 600; // milliseconds that somebody stays on the page after having been lost
+const REFRESH = 100; // milliseconds after which cards and figures are drawn anew
 const STALE = 1000; // milliseconds without an answer after which what is shown pales
 const MAX_CARDS = 8,
   MAX_POINTS = 4000;
@@ -330,12 +331,14 @@ export function mountLive(element) {
 
   const pale = (face, now) => face.lost || now - face.seen > STALE;
 
-  let drawn = performance.now();
+  let drawn = performance.now(),
+    isBlank = true; // the overlay
 
   function drawOverlay() {
     const width = stage.clientWidth,
       height = stage.clientHeight;
-    if (!width) return;
+    if (!width || (isBlank && !faces.size)) return;
+    isBlank = !faces.size;
     const context = prepareCanvas(overlay),
       now = performance.now(),
       passed = now - drawn;
@@ -405,21 +408,31 @@ export function mountLive(element) {
     if (!element.isConnected) return;
     freshFrame = true;
     wakeUp?.();
-    if (visible()) drawOverlay();
+    if (visible()) {
+      drawOverlay();
+      if (performance.now() - refreshed > 0.9 * REFRESH) refresh();
+    }
     if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(watchVideo);
     else requestAnimationFrame(watchVideo);
   }
-  watchVideo();
 
-  let tick = 0;
-  const timer = setInterval(() => {
-    if (!element.isConnected) return end();
-    if (document.hidden || element.offsetParent === null) return;
-    tick++;
+  let refreshed = -Infinity,
+    turn = 0;
+
+  // All that is not drawn on the picture: with one of its frames, when the browser draws anyway, and by the clock where none come.
+  function refresh() {
+    refreshed = performance.now();
+    if (running && ++turn % 2) drawPoints();
     drawCards();
     announce();
-    if (running && tick % 2 === 0) drawPoints();
-  }, 100);
+  }
+
+  const timer = setInterval(() => {
+    if (!element.isConnected) return end();
+    const seen = !document.hidden && element.offsetParent !== null;
+    if (seen && performance.now() - refreshed > 2 * REFRESH) refresh();
+  }, REFRESH);
+  watchVideo();
 
   // Buttons
 

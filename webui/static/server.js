@@ -87,7 +87,7 @@ export class Session {
     return this.#ask("POST", "live/frame", {body: picture, headers, timeout: FRAME_TIMEOUT});
   }
 
-  #shot = document.createElement("canvas");
+  #shot = "OffscreenCanvas" in window ? new OffscreenCanvas(1, 1) : document.createElement("canvas");
 
   #takePicture(video, side) {
     const scale = Math.min(1, side / Math.max(video.videoWidth, video.videoHeight)),
@@ -96,6 +96,8 @@ export class Session {
       height = Math.round(video.videoHeight * scale);
     if (shot.width !== width || shot.height !== height) Object.assign(shot, {width, height});
     shot.getContext("2d").drawImage(video, 0, 0, width, height);
+    // At once; that of the page is encoded when the page has nothing else to do.
+    if (shot.convertToBlob) return shot.convertToBlob({type: "image/jpeg", quality: JPEG_QUALITY});
     return new Promise((done, failed) =>
       shot.toBlob((blob) => (blob ? done(blob) : failed(new Error("no picture"))), "image/jpeg", JPEG_QUALITY),
     );
