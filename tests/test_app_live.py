@@ -32,9 +32,12 @@ from webui.server import launch as serve
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_COLORS = [(0xB4, 0x53, 0x09), (0x25, 0x63, 0xEB)]
 
-# Answers to frames, and how many were asked for at the same time, as the page's own script sees them.
+# Answers to frames, how many were asked for at the same time, and frames of the screen, as the page's own script sees them.
 LISTEN = """
   window.answers = []; window.flying = 0; window.mostFlying = 0;
+  window.framesAsked = 0; // of the screen
+  const askFrame = requestAnimationFrame;
+  window.requestAnimationFrame = (callback) => (framesAsked++, askFrame(callback));
   const real = fetch;
   window.fetch = async (address, options) => {
     if (!String(address).endsWith("/live/frame")) return real(address, options);
@@ -213,6 +216,18 @@ def colored_pixels(page, chart: str) -> int:
 
 
 # The stream
+
+
+def test_the_page_comes_to_rest_after_loading(two_people, server):
+    """Whoever asks for a frame of the screen again and again has everything drawn sixty times a second."""
+    page = open_page(two_people, server.address)
+    asked_in_half_a_second = """async () => {
+      framesAsked = 0;
+      await new Promise((done) => setTimeout(done, 500));
+      return framesAsked;
+    }"""
+    assert any(page.evaluate(asked_in_half_a_second) == 0 for _ in range(20))
+    page.context.close()
 
 
 def test_two_moving_people_are_followed_and_their_rows_are_true(visit):
