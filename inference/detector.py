@@ -77,6 +77,8 @@ NEAR_SCORE = 0.5
 """Score of the look from near from which its box and points are better than those of the search."""
 NEAR_MIN_SCORE = 0.72
 """Score of the look from near from which a place is a face, where there is nothing else to go by."""
+SURE_LOOK = 0.85
+"""Score of the look from near that does not depend on from where exactly it is taken."""
 NEAR_SIDE = 2.0
 """Side of the look from near in sides of the face's box."""
 NEAR_SIZE = 128
@@ -353,28 +355,37 @@ class FaceDetector:
         picture may be given small too."""
         small = image if small is None else small
         near = [as_near(place) if place.search == "yunet" else place for place in places]
-        looks = self._looks(image, near)
+        starts = self._starts(small, near, image.shape) if self.searcher else [None] * len(near)
+        looks = self._looks(image, [start or place for start, place in zip(starts, near)])
+        # The check goes by a look from where YuNet saw the face, of which a sure one from elsewhere tells as much.
+        again = [number for number, start in enumerate(starts) if start and not _is_sure(looks[number])]
+        checked = looks.copy()
+        for number, look in zip(again, self._looks(image, [near[number] for number in again])):
+            checked[number], looks[number] = look, looks[number] or look
         if self.searcher is None:
             scores = [look.score if look else 0.0 for look in looks]
         else:
-            scores = self.checker.probabilities(image, places, looks, known).tolist()
-        found, whole = [], None
+            scores = self.checker.probabilities(image, places, checked, known).tolist()
+        found = []
         for place, look, score in zip(near, looks, scores):
             if score >= min_score:
-                if self.searcher and place.box[2] - place.box[0] >= LARGE_SIDE * max(image.shape[:2]):
-                    # MediaPipe's model sees a large face in the whole picture already: it is looked at from there, as the
-                    # faces were that the networks learnt from.
-                    if whole is None:
-                        whole = [seen.scaled(image.shape[1] / small.shape[1]) for seen in self.look(small)]
-                    start = max(whole, key=lambda seen: _iou(seen.box, place.box), default=None)
-                    if start is not None and _iou(start.box, place.box) >= SAME_PLACE:
-                        look = self.look_again(image, start) or look
                 seen = look is not None and (
                     place.search != "yunet" or (look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE)
                 )
                 face = look if seen else place
                 found.append(replace(face, box=_clip(*face.box, image.shape), score=score, search=place.search))
         return suppress(found)
+
+    def _starts(self, small: np.ndarray, places: list[Detection], shape: tuple[int, ...]) -> list[Detection | None]:
+        """Where large faces among places are in a picture (H, W, ...), given small, as MediaPipe's model sees it whole: they are
+        looked at from there, as the faces were that the networks learnt from. None for others."""
+        large = [place.box[2] - place.box[0] >= LARGE_SIDE * max(shape[:2]) for place in places]
+        whole = [seen.scaled(shape[1] / small.shape[1]) for seen in self.look(small)] if any(large) else []
+        starts = [max(whole, key=lambda seen: _iou(seen.box, place.box), default=place) for place in places]
+        return [
+            start if is_large and start is not place and _iou(start.box, place.box) >= SAME_PLACE else None
+            for start, place, is_large in zip(starts, places, large)
+        ]
 
     def _looks(self, image: np.ndarray, places: list[Detection]) -> list[Detection | None]:
         """`look_again` at each of some places."""
@@ -590,6 +601,10 @@ def _map(detection: Detection, matrix: np.ndarray, shape: tuple[int, ...]) -> De
 def _clip(x1: float, y1: float, x2: float, y2: float, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
     height, width = shape[:2]
     return float(max(x1, 0)), float(max(y1, 0)), float(min(x2, width)), float(min(y2, height))
+
+
+def _is_sure(look: Detection | None) -> bool:
+    return look is not None and look.score >= SURE_LOOK
 
 
 def _center(box: tuple[float, float, float, float]) -> tuple[float, float]:
