@@ -120,6 +120,8 @@ TURNED_SIDE = 224
 """Longer side in pixels of the quick look at these turns in a picture that has a surely upright face."""
 SURELY_UPRIGHT = 0.8
 """Score that no face has that is seen upside down."""
+OUTWEIGHED = 2
+"""So many times as clear are the faces that outweigh those in another turn."""
 CERTAIN = 0.9
 """Score of a face in a small picture that is not looked for at a further size."""
 SIDE_BY_SIDE = 4
@@ -240,11 +242,13 @@ class FaceDetector:
         else:
             factor = COARSE_SIDE / longer
             level += self.searcher.see_scaled(image, factor)
-        # Where a face is surely upright and a quick look shows none that lies, there is no closer one.
+        # Where most faces are surely upright, a closer look is taken in those turns alone in which a quick one shows others.
         aside = self.searcher.turns(image, min(TURNED_SIDE, factor * longer), TURNED)
-        if not _surely_upright(level, _carried(aside, image.shape), TURN_PIXELS / factor):
-            closer = [self.searcher.turns(image, side, TURNED) for side in (NEAREST_SIDE, factor * longer)]
-            aside = [[*near, *far] for near, far in zip(*closer)]
+        turns = _unsure(level, _carried(aside, image.shape), TURN_PIXELS / factor)
+        if turns:
+            near, far = (self.searcher.turns(image, side, turns) for side in (NEAREST_SIDE, factor * longer))
+            closer = {turn: near[number] + far[number] for number, turn in enumerate(turns)}
+            aside = [closer.get(turn, places) for turn, places in zip(TURNED, aside)]
         coarse = [suppress(level), *map(suppress, aside)]
         # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
         turn = clearest(coarse, factor)
@@ -255,14 +259,14 @@ class FaceDetector:
         if turn:
             turned = self.searcher.fine(upright)
             # One thing that looks like a face in another turn does not outweigh a crowd.
-            if clearness(fine) > 2 * clearness(turned):
+            if clearness(fine) > OUTWEIGHED * clearness(turned):
                 turn, upright = 0, image
             else:
                 fine = turned
         turn = turn or 0
         seen = [level, *aside][turn] + fine
         places = suppress(coarse[turn] + fine)
-        lying = _carried(coarse[1:], image.shape) + (coarse[0] if turn else [])
+        lying = sum(_carried(coarse[1:], image.shape), []) + (coarse[0] if turn else [])
         lying = [quarter_turned(place, turn, image.shape) for place in lying]
         return turn, suppress(places + lying), seen
 
@@ -500,18 +504,34 @@ def clearest(turns: list[list[Detection]], factor: float) -> int | None:
     return int(np.argmax(sums)) if max(sums) >= CLEAR else None
 
 
-def _carried(aside: list[list[Detection]], shape: tuple[int, ...]) -> list[Detection]:
+def _carried(aside: list[list[Detection]], shape: tuple[int, ...]) -> list[list[Detection]]:
     """What was seen in a picture (H, W, ...) in each of TURNED, in pixels of the picture."""
     turned = [shape if turn % 2 == 0 else shape[1::-1] for turn in TURNED]
-    return [quarter_turned(place, -turn, size) for turn, size, places in zip(TURNED, turned, aside) for place in places]
+    return [
+        [quarter_turned(place, -turn, size) for place in places] for turn, size, places in zip(TURNED, turned, aside)
+    ]
 
 
-def _surely_upright(level: list[Detection], lying: list[Detection], smallest: float) -> bool:
-    """Whether a picture is, and all faces in it, by what was seen in it as it is, of a height in pixels and more, and in other
-    turns, in which an upright face may be seen too, less well."""
-    sure = any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in level)
+def _unsure(level: list[Detection], lying: list[list[Detection]], smallest: float) -> list[int]:
+    """In which of the turns of a picture there may be other faces than in the picture as it is.
+
+    Args:
+        level: what was seen in the picture as it is.
+        lying: what was seen in each of TURNED, in pixels of the picture; an upright face may be seen there too, less well.
+        smallest: height in pixels of the smallest face that tells that the picture is upright.
+
+    Returns:
+        Those of TURNED; all where no face is surely upright, or what is seen in other turns is not outweighed by far.
+    """
     known = set(map(id, level))
-    return sure and not any(id(place) not in known and place.score > TURN_SCORE for place in suppress(level + lying))
+
+    def others(places: list[Detection]) -> list[Detection]:
+        return [place for place in suppress(level + places) if id(place) not in known]
+
+    sure = any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in level)
+    if not sure or OUTWEIGHED * clearness(others(sum(lying, []))) > clearness(suppress(level)):
+        return list(TURNED)
+    return [turn for turn, places in zip(TURNED, lying) if clearness(others(places))]
 
 
 def clearness(places: list[Detection], smallest: float = 0.0) -> float:
