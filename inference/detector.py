@@ -235,16 +235,17 @@ class FaceDetector:
         """
         longer = max(image.shape[:2])
         fine = self.searcher.fine(image)
-        level = self.searcher.see_scaled(image, NEAREST_SIDE / longer)
-        # Of a small picture the fine search sees as much, and where a face is certain another size tells nothing new.
-        if ENLARGED * longer <= COARSE_SIDE and any(place.score >= CERTAIN for place in fine):
-            level, factor = level + fine, float(ENLARGED)
-        else:
-            factor = COARSE_SIDE / longer
-            level += self.searcher.see_scaled(image, factor)
+        level, factor = self.searcher.see_scaled(image, NEAREST_SIDE / longer), COARSE_SIDE / longer
+        smallest = TURN_PIXELS / factor
+        # Up to that size the fine search sees as much, and where it is certain another size tells nothing new.
+        certain = longer <= FINE_SIDE and min((place.score for place in fine), default=0.0) >= CERTAIN
+        level += fine if certain and _is_upright(level, smallest) else self.searcher.see_scaled(image, factor)
         # Where most faces are surely upright, a closer look is taken in those turns alone in which a quick one shows others.
-        aside = self.searcher.turns(image, min(TURNED_SIDE, factor * longer), TURNED)
-        turns = _unsure(level, _carried(aside, image.shape), TURN_PIXELS / factor)
+        aside: list[list[Detection]] = [[] for _ in TURNED]
+        turns = list(TURNED)
+        if _is_upright(level, smallest):
+            aside = self.searcher.turns(image, min(TURNED_SIDE, longer), TURNED)
+            turns = _unsure(level, _carried(aside, image.shape))
         if turns:
             near, far = (self.searcher.turns(image, side, turns) for side in (NEAREST_SIDE, factor * longer))
             closer = {turn: near[number] + far[number] for number, turn in enumerate(turns)}
@@ -512,24 +513,27 @@ def _carried(aside: list[list[Detection]], shape: tuple[int, ...]) -> list[list[
     ]
 
 
-def _unsure(level: list[Detection], lying: list[list[Detection]], smallest: float) -> list[int]:
-    """In which of the turns of a picture there may be other faces than in the picture as it is.
+def _is_upright(level: list[Detection], smallest: float) -> bool:
+    """Whether a picture surely is, by what was seen in it as it is, of a height in pixels and more."""
+    return any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in level)
+
+
+def _unsure(level: list[Detection], lying: list[list[Detection]]) -> list[int]:
+    """In which of the turns of an upright picture there may be other faces than in the picture as it is.
 
     Args:
         level: what was seen in the picture as it is.
         lying: what was seen in each of TURNED, in pixels of the picture; an upright face may be seen there too, less well.
-        smallest: height in pixels of the smallest face that tells that the picture is upright.
 
     Returns:
-        Those of TURNED; all where no face is surely upright, or what is seen in other turns is not outweighed by far.
+        Those of TURNED; all where what is seen in other turns is not outweighed.
     """
     known = set(map(id, level))
 
     def others(places: list[Detection]) -> list[Detection]:
         return [place for place in suppress(level + places) if id(place) not in known]
 
-    sure = any(place.score >= SURELY_UPRIGHT and place.box[3] - place.box[1] >= smallest for place in level)
-    if not sure or OUTWEIGHED * clearness(others(sum(lying, []))) > clearness(suppress(level)):
+    if OUTWEIGHED * clearness(others(sum(lying, []))) > clearness(suppress(level)):
         return list(TURNED)
     return [turn for turn, places in zip(TURNED, lying) if clearness(others(places))]
 
