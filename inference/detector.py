@@ -22,7 +22,6 @@ from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_local
 from .processors import usable_processors
 from .search import (
     COARSE_SIDE,
-    ENLARGED,
     FINE_SIDE,
     MAX_OVERLAP,
     NEAREST_SIDE,

@@ -23,8 +23,10 @@ const {
   NEAR_SCORE,
   NEAR_SIDE,
   NEAR_SIZE,
+  OUTWEIGHED,
   SAME_FACE,
   SAME_PLACE,
+  SURE_LOOK,
   SURELY_UPRIGHT,
   TRACKED_MIN_PART,
   TRACKED_MIN_SCORE,
@@ -34,7 +36,7 @@ const {
   TURNED_SIDE,
   VERIFY_EVERY,
 } = CONSTANTS.detector;
-const {COARSE_SIDE, ENLARGED, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, SURE_SCORE, TILE_SIDE} = CONSTANTS.search;
+const {COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, SURE_SCORE, TILE_SIDE} = CONSTANTS.search;
 const {MIN_SCORE} = CONSTANTS.face_check;
 const {abs, atan2, floor, hypot, max, min, sqrt} = Math;
 
@@ -97,16 +99,23 @@ export class FaceDetector {
     const longer = max(image.width, image.height);
     let fine = await searcher.fine(image);
     const level = await searcher.seeScaled(image, NEAREST_SIDE / longer);
-    // Of a small picture the fine search sees as much, and where a face is certain another size tells nothing new.
-    const small = ENLARGED * longer <= COARSE_SIDE && fine.some(({score}) => score >= CERTAIN);
-    const factor = small ? ENLARGED : COARSE_SIDE / longer;
-    level.push(...(small ? fine : await searcher.seeScaled(image, factor)));
-    // Where a face is surely upright and a quick look shows none that lies, there is no closer one.
-    let aside = await searcher.turns(image, min(TURNED_SIDE, factor * longer), TURNED);
-    if (!surelyUpright(level, carried(aside, image), TURN_PIXELS / factor)) {
-      const near = await searcher.turns(image, NEAREST_SIDE, TURNED);
-      const far = await searcher.turns(image, factor * longer, TURNED);
-      aside = near.map((places, number) => [...places, ...far[number]]);
+    const factor = COARSE_SIDE / longer;
+    const smallest = TURN_PIXELS / factor;
+    // Up to that size the fine search sees as much, and where it is certain another size tells nothing new.
+    const certain = longer <= FINE_SIDE && fine.length > 0 && fine.every(({score}) => score >= CERTAIN);
+    level.push(...(certain && isUpright(level, smallest) ? fine : await searcher.seeScaled(image, factor)));
+    // Where most faces are surely upright, a closer look is taken in those turns alone in which a quick one shows others.
+    let aside = TURNED.map(() => []);
+    let turns = TURNED;
+    if (isUpright(level, smallest)) {
+      aside = await searcher.turns(image, min(TURNED_SIDE, longer), TURNED);
+      turns = unsure(level, carried(aside, image));
+    }
+    if (turns.length) {
+      const near = await searcher.turns(image, NEAREST_SIDE, turns);
+      const far = await searcher.turns(image, factor * longer, turns);
+      const closer = new Map(turns.map((turn, number) => [turn, [...near[number], ...far[number]]]));
+      aside = aside.map((places, number) => closer.get(TURNED[number]) ?? places);
     }
     const coarse = [level, ...aside].map(suppress);
     // Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
@@ -119,13 +128,13 @@ export class FaceDetector {
     if (turn) {
       const turned = await searcher.fine(quarterTurned(image, turn));
       // One thing that looks like a face in another turn does not outweigh a crowd.
-      if (clearness(fine) > 2 * clearness(turned)) turn = 0;
+      if (clearness(fine) > OUTWEIGHED * clearness(turned)) turn = 0;
       else fine = turned;
     }
     turn ??= 0;
     const seen = [...[level, ...aside][turn], ...fine];
     const places = suppress([...coarse[turn], ...fine]);
-    const lying = [...carried(coarse.slice(1), image), ...(turn ? coarse[0] : [])];
+    const lying = [...carried(coarse.slice(1), image).flat(), ...(turn ? coarse[0] : [])];
     const turned = lying.map((place) => quarterTurnedPlace(place, turn, image));
     return {turn, places: suppress([...places, ...turned]), seen};
   }
@@ -214,26 +223,45 @@ export class FaceDetector {
   // small too.
   async #confirm(image, places, known = 0, small = image) {
     const near = places.map(asNear);
-    const looks = await this.lookAgain(image, near);
-    const scores = await this.checker.probabilities(image, places, looks, known);
+    const starts = await this.#starts(small, near, image);
+    const looks = await this.lookAgain(
+      image,
+      starts.map((start, number) => start ?? near[number]),
+    );
+    // The check goes by a look from where YuNet saw the face, of which a sure one from elsewhere tells as much.
+    const again = [...starts.keys()].filter((number) => starts[number] && !isSure(looks[number]));
+    const checked = [...looks];
+    const others = await this.lookAgain(
+      image,
+      again.map((number) => near[number]),
+    );
+    for (const [index, number] of again.entries()) {
+      checked[number] = others[index];
+      looks[number] ??= others[index];
+    }
+    const scores = await this.checker.probabilities(image, places, checked, known);
     const found = [];
-    let whole = null;
     for (const [number, place] of near.entries()) {
       const score = scores[number];
-      let look = looks[number];
+      const look = looks[number];
       if (!(score >= this.minScore)) continue;
-      if (place.box[2] - place.box[0] >= LARGE_SIDE * max(image.width, image.height)) {
-        // BlazeFace sees a large face in the whole picture already: it is looked at from there, as the faces were that the networks
-        // learnt from.
-        whole ??= (await this.near.look([small]))[0].map((seen) => scaled(seen, image.width / small.width));
-        const start = largest(whole, (seen) => iou(seen.box, place.box));
-        if (start && iou(start.box, place.box) >= SAME_PLACE) look = (await this.lookAgain(image, [start]))[0] ?? look;
-      }
       const seen = look && look.score >= NEAR_SCORE && iou(look.box, place.box) >= SAME_FACE;
       const face = seen ? look : place;
       found.push({...face, box: clip(face.box, image), score, search: place.search});
     }
     return suppress(found);
+  }
+
+  // Where large faces among places are in a picture, given small, as BlazeFace sees it whole: they are looked at from there, as the faces
+  // were that the networks learnt from. Null for others.
+  async #starts(small, places, image) {
+    const isLarge = ({box}) => box[2] - box[0] >= LARGE_SIDE * max(image.width, image.height);
+    const seen = places.some(isLarge) ? (await this.near.look([small]))[0] : [];
+    const whole = seen.map((face) => scaled(face, image.width / small.width));
+    return places.map((place) => {
+      const start = isLarge(place) ? largest(whole, (face) => iou(face.box, place.box)) : undefined;
+      return start && iou(start.box, place.box) >= SAME_PLACE ? start : null;
+    });
   }
 
   // The look from near at places of BlazeFace's form: each face as its model sees it, or null where it sees none.
@@ -289,19 +317,27 @@ function clearness(places, smallest = 0) {
 
 // What was seen in a picture in each of TURNED, in pixels of the picture.
 function carried(aside, {width, height}) {
-  return TURNED.flatMap((turn, number) => {
+  return TURNED.map((turn, number) => {
     const size = turn % 2 ? {width: height, height: width} : {width, height};
     return aside[number].map((place) => quarterTurnedPlace(place, -turn, size));
   });
 }
 
-// Whether a picture is upright, and all faces in it, by what was seen in it as it is, of a height in pixels and more, and in other turns,
-// in which an upright face may be seen too, less well.
-function surelyUpright(level, lying, smallest) {
-  const sure = level.some(({box, score}) => score >= SURELY_UPRIGHT && box[3] - box[1] >= smallest);
-  const known = new Set(level);
-  return sure && !suppress([...level, ...lying]).some((place) => !known.has(place) && place.score > TURN_SCORE);
+// Whether a picture surely is upright, by what was seen in it as it is, of a height in pixels and more.
+function isUpright(level, smallest) {
+  return level.some(({box, score}) => score >= SURELY_UPRIGHT && box[3] - box[1] >= smallest);
 }
+
+// In which of the turns of an upright picture there may be other faces than in the picture as it is, by what was seen in it and in each of
+// TURNED, in its pixels, where an upright face may be seen too, less well. All where what is seen in other turns is not outweighed.
+function unsure(level, lying) {
+  const known = new Set(level);
+  const others = (places) => suppress([...level, ...places]).filter((place) => !known.has(place));
+  if (OUTWEIGHED * clearness(others(lying.flat())) > clearness(suppress(level))) return TURNED;
+  return TURNED.filter((_, number) => clearness(others(lying[number])) > 0);
+}
+
+const isSure = (look) => look !== null && look.score >= SURE_LOOK;
 
 // The same place in a picture of that size turned by quarters, counterclockwise.
 export function quarterTurnedPlace(place, turn, {width, height}) {
