@@ -11,17 +11,14 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-import cv2
 
 from benchmarks.results import write_result
 from benchmarks.speed import processor
 from inference.analyzer import FaceAnalyzer
 from inference.processors import usable_processors
 from inference.sources import find_files, is_photo
-from inference.workers import Job, photos_ahead
+from inference.workers import Job, photos_ahead, photos_by_threads
 
 
 def by_processes(paths: Sequence[Path], workers: int) -> Iterable:
@@ -29,10 +26,8 @@ def by_processes(paths: Sequence[Path], workers: int) -> Iterable:
 
 
 def by_threads(paths: Sequence[Path], workers: int) -> Iterable:
-    cv2.setNumThreads(1)
     analyzer = FaceAnalyzer(threads=1)
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(analyzer.analyze, paths)
+    yield from photos_by_threads(paths, Job(), analyzer, workers)
     analyzer.detector.close()
 
 

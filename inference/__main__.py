@@ -45,12 +45,13 @@ from .parquet import (
     is_table,
     settings,
 )
+from .processors import usable_processors
 from .report import CsvReport, JsonReport
 from .run import Run
 from .sentences import IfadeError
-from .sources import SUFFIXES, Found, find_files, printable
+from .sources import SUFFIXES, Found, find_files, is_video, printable
 from .video import VideoError
-from .workers import Job, Photo, WorkerError, photos_ahead
+from .workers import MOST_THREADS, Job, Photo, WorkerError, photos_ahead, photos_by_threads
 
 MAX_WORKERS = 256
 
@@ -190,7 +191,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--workers",
         type=worker_count,
         metavar="N",
-        help="analyse photos by so many processes at once; the order of what is written stays",
+        help="analyse photos by so many processes at once, instead of threads of one; the order of what is written stays",
     )
     return parser
 
@@ -223,8 +224,11 @@ def main() -> int:
         print(f"{skipped} of {skipped + len(found.files) + len(found.unread)} files are done already.", file=sys.stderr)
     if not args.workers:
         shared_decoders.warm()  # it starts while the networks are opened
+    videos = [path for path, _ in found.files if is_video(path)]
+    threads = min(usable_processors(), MOST_THREADS, max(len(found.files) - len(videos), 1))
     try:
-        analyzer = FaceAnalyzer()
+        # Several photos at once need one thread each for the networks; videos come one after the other, with all processors.
+        analyzer = FaceAnalyzer(threads=None if threads == 1 or videos else 1)
         if args.age_gender and analyzer.estimator is None:
             raise ModelError("age_gender_missing")
         with contextlib.ExitStack() as stack:
@@ -243,7 +247,7 @@ def main() -> int:
             for report in filter(None, (json_report, *tables)):
                 stack.callback(report.close)
             run = Run(analyzer, Job(args.age_gender, copies), json_report, tables, args.rate)
-            return work(run, found, args.workers)
+            return work(run, found, args.workers, threads)
     except (ModelError, WorkerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -252,8 +256,11 @@ def main() -> int:
         return 1
 
 
-def work(run: Run, found: Found, workers: int | None) -> int:
+def work(run: Run, found: Found, workers: int | None, threads: int) -> int:
     """Do what there is to do with each file, and tell it on the terminal; gives the exit status.
+
+    Args:
+        workers: processes for the photos; None: threads of this one.
 
     Raises:
         OSError: something cannot be written.
@@ -268,8 +275,11 @@ def work(run: Run, found: Found, workers: int | None) -> int:
     with contextlib.ExitStack() as stack:
         progress = stack.enter_context(tqdm(found.files, unit="file", disable=None if total > 1 else True))
         outcomes: Iterator[Photo | IfadeError | None] = itertools.repeat(None)
+        paths = (path for path, _ in found.files)
         if workers:
-            ahead = photos_ahead((path for path, _ in found.files), run.job, workers)
+            outcomes = stack.enter_context(contextlib.closing(photos_ahead(paths, run.job, workers)))
+        elif threads > 1:
+            ahead = photos_by_threads(paths, run.job, run.analyzer, threads)
             outcomes = stack.enter_context(contextlib.closing(ahead))
         try:
             for path, why in found.unread:

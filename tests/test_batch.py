@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from inference.stream import Stream
 from inference.tables import NAMES, arrow_schema
 from inference.types import Detection
 from inference.video import VideoReader
-from inference.workers import Job, Photo, WorkerError, photos_ahead
+from inference.workers import Job, Photo, WorkerError, photos_ahead, photos_by_threads
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 FACES = EXAMPLES / "astronaut.jpg"
@@ -309,6 +310,33 @@ def test_no_more_is_read_ahead_than_has_its_turn_soon(album):
     assert 2 <= len(asked) <= 9
     ahead.close()
     assert not multiprocessing.active_children()
+
+
+@dataclass(frozen=True)
+class Together(Job):
+    """No photo is done before another one is begun."""
+
+    meeting: threading.Barrier = threading.Barrier(2, timeout=60)
+
+    def do(self, image: np.ndarray, analyzer: FaceAnalyzer) -> Photo:
+        self.meeting.wait()
+        return super().do(image, analyzer)
+
+
+def test_threads_analyse_photos_at_once_and_hand_them_over_in_order(album, analyzer):
+    names = ("00.jpg", "clip.mp4", "broken.jpg", "03.jpg", "video.webp", "05.jpg", "07.jpg")
+    first, clip, broken, second, video, *rest = photos_by_threads(
+        [album / name for name in names], Together(), analyzer, 2
+    )
+    assert [photo.result.width for photo in (first, second, *rest)] == [200, 224, 240, 256]
+    assert isinstance(broken, ImageError) and clip is video is None
+    assert first.result.picture is None  # no pixels wait with it
+
+
+def test_the_command_analyses_a_folder_by_as_many_threads_as_there_are_processors(album, call, monkeypatch, tmp_path):
+    monkeypatch.setattr("inference.__main__.usable_processors", lambda: 2)
+    monkeypatch.setattr("inference.__main__.Job", Together)
+    assert call(main, album / "00.jpg", album / "01.jpg", "--csv", tmp_path / "faces.csv") == 0
 
 
 def test_nobody_is_found_in_a_blurred_photo(analyzer, sequential):
