@@ -7,6 +7,7 @@ import {round} from "./numbers.js";
 import {moved, scaled as scaledPlace} from "./types.js";
 
 const {
+  BOUNDED_LINEARLY,
   CANDIDATE_SCORE,
   CROWD_PIXELS,
   ENLARGED,
@@ -240,12 +241,12 @@ function tiles(image) {
 // A picture of at most MAX_PIXELS, and the factor by which it was scaled.
 export function bounded(image) {
   const factor = min(sqrt(MAX_PIXELS / (image.width * image.height)), 1);
-  return {small: scaled(image, factor), factor};
+  return {small: scaled(image, factor, BOUNDED_LINEARLY), factor};
 }
 
-// A picture scaled, averaged down or linearly up.
-export function scaled(image, factor) {
+// A picture scaled, averaged down or, from a factor on, linearly.
+export function scaled(image, factor, linearly = 1) {
   const [width, height] = [image.width, image.height].map((side) => max(round(side * factor), 1));
   if (width === image.width && height === image.height) return image;
-  return factor < 1 ? resizeArea(image, width, height) : resizeLinear(image, width, height);
+  return factor < linearly ? resizeArea(image, width, height) : resizeLinear(image, width, height);
 }
