@@ -176,6 +176,18 @@ def test_what_is_seen_inside_a_sure_face_is_no_face_of_its_own():
     assert suppress([near, part, beside]) == [part, beside]
 
 
+def test_a_large_sure_face_is_looked_at_from_near_once_and_at_no_further_size(detector, astronaut, monkeypatch):
+    looks, sizes = [], []
+    look_again, see_scaled = detector.look_again, detector.searcher.see_scaled
+    monkeypatch.setattr(detector, "look_again", lambda *args: looks.append(args) or look_again(*args))
+    monkeypatch.setattr(
+        detector.searcher, "see_scaled", lambda image, factor: sizes.append(factor) or see_scaled(image, factor)
+    )
+    head = np.ascontiguousarray(astronaut[:256, 96:352])
+    assert len(detector.detect(head)) == 1
+    assert len(looks) == 1 and COARSE_SIDE / 256 not in sizes
+
+
 def test_an_animal_hides_no_face_in_front_of_it(detector, astronaut):
     """A small one, in front of a cat's face that the search takes for a sure one."""
     scene = cv2.resize(load_image(EXAMPLES / "cat.jpg"), (640, 426), interpolation=cv2.INTER_LINEAR)
