@@ -76,7 +76,7 @@ NEAR_SCORE = 0.5
 """Score of the look from near from which its box and points are better than those of the search."""
 NEAR_MIN_SCORE = 0.72
 """Score of the look from near from which a place is a face, where there is nothing else to go by."""
-SURE_LOOK = 0.85
+SURE_LOOK = 0.9
 """Score of the look from near that does not depend on from where exactly it is taken."""
 NEAR_SIDE = 2.0
 """Side of the look from near in sides of the face's box."""
@@ -121,8 +121,8 @@ SURELY_UPRIGHT = 0.8
 """Score that no face has that is seen upside down."""
 OUTWEIGHED = 2
 """So many times as clear are the faces that outweigh those in another turn."""
-CERTAIN = 0.9
-"""Score of a face in a small picture that is not looked for at a further size."""
+CERTAIN = 0.92
+"""Score of a face in a picture of at most FINE_SIDE that is not looked for at a further size."""
 SIDE_BY_SIDE = 4
 """So many places and more are looked at by several MediaPipe detectors, each of which works in one thread..."""
 MOST_DETECTORS = 4
