@@ -136,7 +136,8 @@ def test_a_photo_is_answered_as_by_python(page):
     (row,) = rows_of(download(page, "#ifade-photo [data-save=csv]")[1])
     assert tuple(row) == NAMES and row["shown"] == "happy"
     pictures = cards(page).locator("details img")
-    assert [image.get_attribute("src") for image in pictures.all()] == [None, None]  # they are drawn when they are unfolded
+    # They are drawn when they are unfolded.
+    assert [image.get_attribute("src") for image in pictures.all()] == [None, None]
     cards(page).locator("summary").click()
     expect(pictures.last).to_have_attribute("src", re.compile("^data:"))
     crop, heat = map(picture_of, pictures.all())
