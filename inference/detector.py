@@ -571,7 +571,8 @@ def _open(file: str) -> vision.FaceDetector:
         serial_dispatcher.SerialDispatcher = _Dispatcher  # of no task of MediaPipe's that the program has besides
         try:
             opened.append(vision.FaceDetector.create_from_options(options))
-            run_model(opened[0], np.zeros((64, 64, 3), np.uint8))  # the first run logs too
+            for side in (64, 512, 64, 512):  # the first runs log too, with whatever memory they are given
+                run_model(opened[0], np.zeros((side, side, 3), np.uint8))
         except (RuntimeError, ValueError) as error:
             _close(opened)
             raise ModelError("model_not_mediapipe", model=file, reason=error) from None
