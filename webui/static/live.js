@@ -406,14 +406,14 @@ export function mountLive(element) {
   // With every frame of the camera; where the browser cannot tell, with every frame of the screen.
   function watchVideo() {
     if (!element.isConnected) return;
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(watchVideo);
+    else requestAnimationFrame(watchVideo);
     freshFrame = true;
     wakeUp?.();
     if (visible()) {
       drawOverlay();
       if (performance.now() - refreshed > 0.9 * REFRESH) refresh();
     }
-    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(watchVideo);
-    else requestAnimationFrame(watchVideo);
   }
 
   let refreshed = -Infinity,
