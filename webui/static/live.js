@@ -83,7 +83,7 @@ export function mountLive(element) {
 
   function drawPoints() {
     panel.curve.show({points, length: points.length ? points.at(-1).seconds : 0, running});
-    find("results").hidden = points.length < 2;
+    find("results").hidden = !points.length;
   }
 
   function remember() {
