@@ -148,8 +148,8 @@ class FaceDetector:
     Pictures may be turned by quarters: the turn in which most faces are seen is taken for upright, and faces that lie in it
     are found too.
 
-    A MediaPipe detector that has failed once fails for good, so it is replaced and the picture tried once more. A process that
-    is forked opens its own when it first needs them.
+    A MediaPipe detector that has failed once fails for good, so it is replaced, and the picture tried once more by another. A
+    process that is forked opens its own when it first needs them.
 
     Args:
         searching: False leaves YuNet out: MediaPipe's model alone sees faces that fill an eighth of the picture and more.
@@ -433,29 +433,41 @@ class FaceDetector:
     def look(self, image: np.ndarray, number: int = 0) -> list[Detection]:
         """What MediaPipe's model sees in a picture, uint8 (H, W, 3): faces from an eighth of it up to those that fill it,
         possibly several for one face."""
-        if self._models[number] is None:
-            with self._lock:
-                self._models[number] = self._models[number] or _open(FILE)
         model = self._models[number]
+        if model is None:
+            with self._lock:
+                model = self._models[number] = self._models[number] or _open_again()
         try:
             return run_model(model, image)
         except (RuntimeError, ValueError) as error:
-            failure = error
+            self._give_up(number, model, error)
+        # Once more, by one that no other thread uses yet: a picture that fails again fails none of theirs.
         with self._lock:
-            if self._models[number] is model:
-                logging.getLogger(__name__).warning("The face detector failed: %s", failure)
-                if len(self._failed) >= MAX_FAILED:
-                    raise DetectorError("detector_failed_often")
-                # Not closed yet: other threads may be using it.
-                self._failed.append(model)
-                try:
-                    self._models[number] = _open(FILE)
-                except ModelError as error:
-                    raise DetectorError("detector_not_opened", problem=error) from None
+            own = _open_again()
+            self._failed.append(own)
         try:
-            return run_model(self._models[number], image)
+            seen = run_model(own, image)
         except (RuntimeError, ValueError):
             raise DetectorError("detector_failed") from None
+        with self._lock:
+            self._failed.remove(own)
+            if self._models[number] is None:
+                self._models[number] = own
+                return seen
+        _close([own])
+        return seen
+
+    def _give_up(self, number: int, model: vision.FaceDetector, failure: Exception) -> None:
+        """Let another take the place of a MediaPipe detector, once for all threads in which it failed."""
+        with self._lock:
+            if self._models[number] is not model:
+                return
+            logging.getLogger(__name__).warning("The face detector failed: %s", failure)
+            if len(self._failed) >= MAX_FAILED:
+                raise DetectorError("detector_failed_often")
+            # Not closed yet: other threads may be using it.
+            self._failed.append(model)
+            self._models[number] = None
 
     def close(self) -> None:
         """Free the native detectors. Also done at exit, and some time after the object was collected."""
@@ -579,6 +591,14 @@ def _open(file: str) -> vision.FaceDetector:
         finally:
             serial_dispatcher.SerialDispatcher = others
     return opened[0]
+
+
+def _open_again() -> vision.FaceDetector:
+    """Raises a DetectorError where that is not possible."""
+    try:
+        return _open(FILE)
+    except ModelError as error:
+        raise DetectorError("detector_not_opened", problem=error) from None
 
 
 def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:

@@ -228,7 +228,7 @@ def within(places: list[Detection], others: list[Detection]) -> list[Detection]:
     if not places or not others:
         return []
     inside = _inside(*_areas(np.array([place.box for place in [*places, *others]])))[: len(places), len(places) :]
-    return [place for place, hidden in zip(places, inside.any(axis=1)) if hidden]
+    return [place for place, hidden in zip(places, np.any(inside, axis=1).tolist()) if hidden]
 
 
 def distinct(boxes: np.ndarray, threshold: float) -> list[int]:

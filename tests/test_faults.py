@@ -232,6 +232,24 @@ def test_a_photo_on_which_the_detector_fails_is_one_sentence(fails_on, call, cap
     assert "failed" in first["error"] and len(second["faces"]) == 1
 
 
+def test_a_picture_on_which_the_detector_fails_fails_no_other_thread(monkeypatch, astronaut):
+    faces, real, failing, moments = FaceDetector(), detector.run_model, astronaut // 3, [1, 2]
+    expected = faces.look(astronaut)
+
+    def run_model(model, image):
+        if image is failing:
+            return model.detect(GRAY)
+        if image is astronaut and moments:
+            moments.pop()
+            with pytest.raises(DetectorError, match="failed on this picture"):
+                faces.look(failing)  # what another thread may do at this moment
+        return real(model, image)
+
+    monkeypatch.setattr(detector, "run_model", run_model)
+    assert faces.look(astronaut) == expected and not moments
+    faces.close()
+
+
 def test_a_photo_on_which_the_detector_fails_in_the_page(fails_on, astronaut):
     analyzer, photo = FaceAnalyzer(), (EXAMPLES / "astronaut.jpg").read_bytes()
     with TestClient(Starlette(routes=PhotoServer(analyzer, Bodies()).routes())) as client:
