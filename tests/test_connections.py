@@ -14,7 +14,8 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from benchmarks.screenshot import free_port
-from webui.connections import bound_connections
+from webui.address import listen, start_server
+from webui.connections import Connection, bound_connections
 from webui.limits import Limits
 
 LARGE = bytes(2**23)
@@ -117,6 +118,21 @@ def seconds_until_cut(client: socket.socket, trickle: bytes = b"") -> float:
         except ConnectionError:
             break
     return time.monotonic() - started
+
+
+def test_who_connects_before_the_start_is_bound_too():
+    address, files = listen(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.create_connection(("127.0.0.1", address.port), timeout=20) as client:
+        app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("here"))])
+        *_, server = start_server(address, Limits(), app)
+        try:
+            assert is_answered(client)
+            (connection,) = server.server_state.connections
+            assert isinstance(connection, Connection)
+            assert connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        finally:
+            server.close()
+            resource.setrlimit(resource.RLIMIT_NOFILE, files)
 
 
 @pytest.mark.parametrize(

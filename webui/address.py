@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from webui.connections import bound_connections
+from webui.limits import Limits
+
 DEFAULT_NAME, DEFAULT_PORT = "127.0.0.1", 7860
 TRIED = 100
 """So many ports are tried where none is named."""
@@ -98,12 +101,15 @@ def _listen(name: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def start_server(address: Address, app, **_) -> tuple[str, int, str, uvicorn.Server]:
-    """In place of gradio.http_server.start_server, which tries names and ports with sockets of the older kind alone."""
+def start_server(address: Address, limits: Limits, app, **_) -> tuple[str, int, str, uvicorn.Server]:
+    """In place of gradio.http_server.start_server, which tries names and ports with sockets of the older kind alone, and whose
+    first connections would be without limits."""
     from gradio.http_server import Server
 
     # Whom a proxy tells of is for webui.visitors.
     server = Server(uvicorn.Config(app, log_level="warning", proxy_headers=False))
+    server.config.load()
+    bound_connections(server, limits)
     setattr(server, "run", partial(server.run, address.sockets))
     server.run_in_thread()
     return _in_url(address.name), address.port, f"http://{address.own}:{address.port}/", server

@@ -28,7 +28,6 @@ from webui.api import Api
 from webui.bodies import Bodies, BodyMiddleware
 from webui.card import model_card
 from webui.client import I18N, DocumentMiddleware, example_routes, file_routes
-from webui.connections import bound_connections
 from webui.front import MODEL_CARD, STATIC, measured_coverage, named_place, settings
 from webui.guard import Guard
 from webui.lifetime import Lifetime
@@ -138,7 +137,7 @@ def launch(
     to_the_end = "prevent_thread_lock" not in options
     if to_the_end:
         lifetime.heed_signals()
-    setattr(http_server, "start_server", partial(start_server, address))
+    setattr(http_server, "start_server", partial(start_server, address, limits))
     page.launch(
         app_kwargs={"routes": routes, "middleware": middleware, "lifespan": lifespan},
         css_paths=STATIC / "style.css",
@@ -153,7 +152,6 @@ def launch(
         **{"prevent_thread_lock": True, **options},
     )
     page._queue.close()  # it would look for calls every millisecond, and none comes to it: see webui.api
-    bound_connections(page.server, limits)
     if to_the_end:
         lifetime.end_when_told(page, video.close)
     return page
