@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -169,7 +170,8 @@ def to_markdown(result: dict) -> str:
         f"| detector | found | false | twice | {' | '.join(groups)} | ms a picture |",
         "|---" * (len(groups) + 5) + "|",
     ]
-    for name, row in result["counts"].items():
+    for name, counts in result["counts"].items():
+        row: dict[str, Any] = Counter(counts)  # as which it was counted: what there was none of is 0
         cells = [row["found"], row["false"], row["double"]]
         cells += [f"{row[f'found {group}'] / max(row[f'all {group}'], 1):.0%}" for group in groups]
         lines.append(f"| {name} | " + " | ".join(map(str, [*cells, result["milliseconds"][name]])) + " |")
