@@ -567,7 +567,8 @@ def test_a_card_shows_the_consensus_and_its_reasons(show):
     assert text("en", "heat_caption", emotion="happy") in card.inner_text()
     # The map is of the shown emotion and its warm place is warm: red and blue were not exchanged.
     colors = picture.evaluate(
-        """image => {
+        """async (image) => {
+          await image.decode();
           const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight).getContext("2d");
           canvas.drawImage(image, 0, 0);
           return [0.25, 0.75].map(place => [...canvas.getImageData(
