@@ -65,7 +65,7 @@ def test_photo_and_camera_work_under_a_path(browser, proxied_address):
     expect(page.locator("#ifade-photo .ifade-card")).to_have_count(1, timeout=60_000)
     annotated = page.locator("#ifade-photo .ifade-shown")
     expect(annotated).to_be_visible()
-    assert annotated.evaluate("image => image.naturalWidth") == 512
+    expect(annotated).to_have_js_property("naturalWidth", 512)
     page.get_by_role("tab", name="Live").click()
     with page.expect_response(
         lambda answer: answer.url == f"{proxied_address}live/frame" and answer.ok, timeout=60_000
