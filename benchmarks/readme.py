@@ -142,7 +142,7 @@ def _page() -> list[tuple[str, str, str]]:
         if result.get("clients", most) != most:  # without a browser so many alone, to compare
             continue
         number, slowest = result.get("viewers", most), min(result["fps"])
-        where = "browsers on the same machine" if "viewers" in result else "browsers elsewhere"
+        where = "browsers on the same machine" if "viewers" in result else "without a browser"
         rows.append(
             (
                 f"Live, {number} viewer{'s' * (number > 1)}, {where}",

@@ -170,7 +170,7 @@ class FaceDetector:
         _close(_dropped)
         others = min(threads or usable_processors(), MOST_DETECTORS) - 1
         self._models: list[vision.FaceDetector | None] = [_open(FILE), *[None] * others]  # which are opened when needed
-        self._failed: list[vision.FaceDetector] = []
+        self._failed: list[vision.FaceDetector] = []  # and those that are tried because another failed
         self._lock = threading.Lock()
         # Closing takes locks that the thread in which garbage is collected may be holding.
         self._finalizer = weakref.finalize(self, lambda *kept: _dropped.extend(_all(*kept)), self._models, self._failed)

@@ -253,6 +253,31 @@ def answer_by_turns(page) -> None:
     expect(page.locator("#ifade-live .ifade-card")).to_have_count(1, timeout=60_000)
 
 
+def test_an_answer_that_cannot_be_drawn_is_the_only_one(open_live):
+    page = open_live()
+    page.evaluate(
+        """() => {
+          const real = fetch;
+          let spoiled = false;
+          window.fetch = async (address, options) => {
+            const answer = await real(address, options);
+            if (spoiled || !answer.ok || !String(address).endsWith("/live/frame")) return answer;
+            const said = await answer.json();
+            for (const person of said.people) {
+              delete person.probabilities;
+              delete person.issues;
+              spoiled = true;
+            }
+            return Response.json(said);
+          };
+        }"""
+    )
+    with page.expect_event("pageerror"):
+        page.click("#ifade-live .ifade-start")
+    page.wait_for_function("() => (window.answered = (window.answered ?? 0) + ifadeLive.take().length) > 10")
+    expect(page.locator("#ifade-live .ifade-card-answer")).to_have_text("happy")
+
+
 def test_changes_are_announced_at_most_once_a_second(open_live):
     page = open_live()
     answer_by_turns(page)

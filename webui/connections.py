@@ -118,7 +118,8 @@ class Connection(H11Protocol):
 
 
 def bound_connections(server: uvicorn.Server, limits: Limits = Limits()) -> None:
-    """Apply the limits to a server that was started; websockets, which the page does not use, become plain requests."""
+    """Apply the limits to a server whose configuration was loaded, to all connections that it takes from now on; websockets,
+    which the page does not use, become plain requests."""
     setattr(server.config, "http_protocol_class", partial(Connection, limits))
     server.config.ws_protocol_class = None
     # What strangers send is no news, and is not to fill a disk.

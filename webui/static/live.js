@@ -406,6 +406,7 @@ export function mountLive(element) {
   // With every frame of the camera; where the browser cannot tell, with every frame of the screen.
   function watchVideo() {
     if (!element.isConnected) return;
+    // First, so that a frame that cannot be drawn is the only one.
     if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(watchVideo);
     else requestAnimationFrame(watchVideo);
     freshFrame = true;
