@@ -2,8 +2,8 @@
 
     python -m benchmarks.browser [--seconds S] [--peers DIR] --docs
 
-Writes the site into a temporary folder, serves it as files, and drives it in headless Chromium on this machine: how long it takes
-until its networks are loaded, over a line of LINE_MBIT and from a warm cache, and what was sent for that; how many frames of a
+Writes the site into a temporary folder, serves it as files, with the headers of its README, and drives it in headless Chromium on
+this machine: how long it takes until its networks are loaded, over a line of LINE_MBIT and from a warm cache, and what was sent for that; how many frames of a
 camera (640x480, 30 a second) it answers with one and with six faces in view, and how late; a photo of 12 megapixels; how long the
 page itself stood still; and the memory of the browser's processes that have to do with it. Nothing else should be running.
 
@@ -18,10 +18,11 @@ import json
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import cv2
@@ -33,6 +34,7 @@ from benchmarks.screenshot import CHROMIUM_ARGUMENTS, ROOT, find_chromium
 from benchmarks.speed import processor
 from export import site
 from inference.processors import usable_processors
+from webui.policy import ISOLATION
 
 LINE_MBIT = 20
 WARM_UP = 5.0
@@ -49,14 +51,23 @@ BLOCKS = """
 
 
 class _Quiet(SimpleHTTPRequestHandler):
+    def __init__(self, *args, told: Mapping[str, str], **options):
+        self._told = told
+        super().__init__(*args, **options)
+
+    def end_headers(self) -> None:
+        for name, value in self._told.items():
+            self.send_header(name, value)
+        super().end_headers()
+
     def log_message(self, *_) -> None:
         pass
 
 
 @contextlib.contextmanager
-def served_folder(folder: Path) -> Iterator[str]:
-    """Serve a folder as `python -m http.server` does, on a free port; yields its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder)) as server:
+def served_folder(folder: Path, headers: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """Serve a folder as `python -m http.server` does, with further headers, on a free port; yields its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=folder, told=headers)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
@@ -76,14 +87,14 @@ def measure(seconds: float, peers: Path | None = None) -> dict:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         files = site.write(folder / "site")
-        address = stack.enter_context(served_folder(folder / "site"))
+        address = stack.enter_context(served_folder(folder / "site", ISOLATION))
         playwright = stack.enter_context(sync_playwright())
         found: dict[str, Any] = {"processor": processor(), "processors": usable_processors(), "seconds": seconds}
         if peers:
             (folder / "peers").mkdir()
             shutil.copy(Path(__file__).with_name("browser_peers.html"), folder / "peers" / "index.html")
             (folder / "peers" / "node_modules").symlink_to(peers.resolve() / "node_modules")
-            others = stack.enter_context(served_folder(folder / "peers"))
+            others = stack.enter_context(served_folder(folder / "peers", ISOLATION))
             found["peers"] = {name: {"version": _version(peers, name)} for name in PEERS}
         found["site_mb"] = round(sum(map(len, files.values())) / 1e6, 1)
         for faces in (1, 6):
@@ -238,7 +249,7 @@ def to_markdown(result: dict) -> str:
     """The page."""
     lines = [
         f"The site of `python -m export.site` in headless Chromium on {result['processor']}, {result['processors']} cores, without a "
-        "graphics processor. A frame's latency counts from taking the picture to having its answer. A fake camera shows the example "
+        "graphics processor, served with the headers that let its networks have threads. A frame's latency counts from taking the picture to having its answer. A fake camera shows the example "
         "photograph moved about.",
         "",
         "| | measured |",
@@ -264,7 +275,7 @@ def to_markdown(result: dict) -> str:
         lines += [
             "",
             "Other programs on the same frames in the same browser. They find all faces and their expressions in every frame anew, "
-            "without anything else that they can do, on TensorFlow.js with WebAssembly in the page itself; face-api with its small "
+            "without anything else that they can do, on TensorFlow.js with WebAssembly, which has threads too, in the page itself; face-api with its small "
             "detector. Ifade works in a worker, and follows a face from frame to frame.",
             "",
             "| | faces in view and found | frames a second | latency p50, p95, max (ms) | a photo of one face, 640x480 (ms) |",

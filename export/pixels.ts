@@ -19,7 +19,12 @@ function numbers(pixel: usize): v128 {
 // @ts-ignore: decorator
 @inline
 function write(result: usize, value: v128, channels: i32): usize {
-  const whole = i32x4.trunc_sat_f32x4_s(value);
+  return writeWhole(result, i32x4.trunc_sat_f32x4_s(value), channels);
+}
+
+// @ts-ignore: decorator
+@inline
+function writeWhole(result: usize, whole: v128, channels: i32): usize {
   store<u8>(result, i32x4.extract_lane(whole, 0));
   if (channels === ONE_CHANNEL) return result + 1;
   store<u8>(result, i32x4.extract_lane(whole, 1), 1);
@@ -250,6 +255,40 @@ export function covered(
     result = write(result, f32x4.min(value, f32x4.splat(255)), channels);
   }
   return known;
+}
+
+// A pixel and the next one, each as often as it is counted.
+// @ts-ignore: decorator
+@inline
+function across(pixel: usize, counted: v128): v128 {
+  const two = v128.load64_zero(pixel);
+  const pairs = v128.shuffle<i8>(two, two, 0, 4, 1, 5, 2, 6, 3, 7, 0, 0, 0, 0, 0, 0, 0, 0);
+  return i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(pairs), counted);
+}
+
+// One row of cv2.resize(pixels, cv2.INTER_LINEAR), between two rows, of which `near` and `far` are counted. Of x: columns[x] is the address
+// of a pixel in its row, and weights[x] holds, 16 bits each, how much of it and of the next one is counted.
+export function linear(
+  upper: usize,
+  lower: usize,
+  near: i32,
+  far: i32,
+  columns: usize,
+  weights: usize,
+  width: i32,
+  result: usize,
+  channels: i32,
+): void {
+  const ofUpper = i32x4.splat(near);
+  const ofLower = i32x4.splat(far);
+  for (const end = columns + (width << 2); columns < end; columns += 4, weights += 4) {
+    const at = load<i32>(columns);
+    const counted = v128.load32_splat(weights);
+    // As OpenCV rounds it.
+    const above = i32x4.shr_s(i32x4.mul(i32x4.shr_s(across(upper + at, counted), 4), ofUpper), 16);
+    const below = i32x4.shr_s(i32x4.mul(i32x4.shr_s(across(lower + at, counted), 4), ofLower), 16);
+    result = writeWhole(result, i32x4.shr_s(i32x4.add(i32x4.add(above, below), i32x4.splat(2)), 2), channels);
+  }
 }
 
 // cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), in their place: the grey value is in the lowest byte. Up to three pixels more are written.

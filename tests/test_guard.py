@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from webui.address import Address, known_names
 from webui.guard import Guard
+from webui.policy import ISOLATION
 
 
 def ask(address: str, path: str, method: str = "GET", body: bytes | None = None, **headers: str):
@@ -76,6 +77,7 @@ def test_the_configuration_shows_no_path_of_the_server(page_address):
 )
 def test_no_answer_is_kept_and_no_type_guessed(page_address, path):
     _, headers, _ = ask(page_address, path)
+    assert ISOLATION.items() <= {name.title(): value for name, value in headers.items()}.items()
     assert headers["cache-control"] == "no-store" and headers["x-content-type-options"] == "nosniff"
     policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
     assert policy["connect-src"] == "'self'"

@@ -26,6 +26,7 @@ from inference.saliency import heat_map
 from inference.tables import NAMES
 from inference.types import EMOTIONS
 from webui.front import PLACES, named_place
+from webui.policy import ISOLATION
 from webui.texts import text
 
 EXAMPLES = ROOT / "examples"
@@ -98,6 +99,7 @@ def test_the_files_are_those_that_the_site_lists(files):
     assert kept == {path: listed[path] for path in set(files) - set(site.ABOUT)}
     front = yaml.safe_load(files["README.md"].decode().split("---")[1])
     assert front["sdk"] == "static" and front["app_file"] in files and front["license_link"] in files
+    assert front["custom_headers"] == {name.lower(): value for name, value in ISOLATION.items()}
     assert "UTKFace" in files["models/NOTICE"].decode() and b"https:" not in files["index.html"]
     assert max(map(len, files.values())) < 10 * 2**20
 
@@ -247,6 +249,46 @@ def test_a_video_is_read_picture_by_picture(page, tmp_path):
         expect(page.locator("#ifade-video .ifade-problem")).to_have_text(text("en", key))
 
 
+@pytest.fixture
+def isolated(browser, tmp_path):
+    """A page of the site as a Space serves it, not kept for use offline and not opened yet, its address and its folder."""
+    site.write(tmp_path / "site")
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    with served_folder(tmp_path / "site", ISOLATION) as address:
+        yield page, address, tmp_path / "site"
+    context.close()
+
+
+def happy_in(page) -> None:
+    """The example photograph's face is found and judged."""
+    page.get_by_role("button", name=text("en", "example_astronaut")).click()
+    expect(cards(page)).to_have_attribute("aria-label", "Face 1: happy")
+
+
+def threads_of(page) -> int:
+    """Of its networks: workers of the page's worker, each of which loads the runtime."""
+    return 1 + sum("onnxruntime" in worker.url for worker in page.workers)
+
+
+def test_where_the_server_lets_it_its_networks_have_threads(isolated):
+    page, address, _ = isolated
+    page.goto(address)
+    happy_in(page)
+    assert page.evaluate("crossOriginIsolated")
+    assert threads_of(page) == min(page.evaluate("navigator.hardwareConcurrency"), 4)
+
+
+def test_where_threads_cannot_start_it_goes_on_without(isolated):
+    page, address, folder = isolated
+    runtime = folder / "static" / "vendor" / "onnxruntime.js"
+    runtime.write_text("if (self.name === 'em-pthread') throw new Error('no threads');\n" + runtime.read_text())
+    page.goto(address)
+    happy_in(page)
+    assert threads_of(page) == 1
+
+
 def test_after_the_first_visit_it_works_without_a_server_and_nothing_was_sent(page, server):
     page.evaluate("navigator.serviceWorker.ready.then(() => null)")
     asked = list(page.asked)
@@ -254,7 +296,7 @@ def test_after_the_first_visit_it_works_without_a_server_and_nothing_was_sent(pa
     page.goto(f"{server[1]}?lang=tr")
     page.get_by_role("button", name=text("tr", "example_astronaut")).click()
     expect(cards(page)).to_have_attribute("aria-label", "Yüz 1: mutlu")
-    assert page.evaluate("document.documentElement.lang") == "tr"
+    assert page.evaluate("document.documentElement.lang") == "tr" and page.evaluate("crossOriginIsolated")
     assert {(method, address.startswith((server[1], "blob:", "data:"))) for method, address in asked} == {("GET", True)}
     assert any("models/face_check.onnx" in address for _, address in asked)
     assert not any("age_gender.onnx" in address for _, address in asked)  # nobody wanted it

@@ -15,12 +15,14 @@ const KEPT = "ifade-kept", // in the tab's storage
 const STATUS = {session_ended: 404, not_loaded: 503}; // of what is said where the worker ends
 const FATAL = ["detector_failed", "no_answer"]; // what is said where networks fail, whose memory is not to be relied on any more
 const MOST_DEATHS = 2; // of workers, one after the other without an answer between
+const MOST_THREADS = 4; // of the networks; more are not faster
 
 let worker = null,
   ready = null, // a promise: its networks are loaded
   opened = false,
   deaths = 0,
-  number = 0;
+  number = 0,
+  threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1; // memory is shared there alone
 const asked = new Map(); // by number: {method, done, failed, dies, timer}
 
 function begin() {
@@ -31,7 +33,7 @@ function begin() {
     replace(opened); // a module that could not be fetched is no fault of the device
   });
   opened = false;
-  ready = call("open", [SETTINGS.device], {timeout: LOADING, dies: "not_loaded"}).then(() => {
+  ready = call("open", [{...SETTINGS.device, threads}], {timeout: LOADING, dies: "not_loaded"}).then(() => {
     opened = true;
     performance.mark("ifade-ready"); // for whoever measures
   });
@@ -71,7 +73,9 @@ function replace(isDeath) {
     settle(id);
     failed(new Refusal(STATUS[dies] ?? 422, sentence({code: dies})));
   }
-  if (isDeath && ++deaths >= MOST_DEATHS) giveUpDevice("failed");
+  // A browser may not be able to start them.
+  if (threads > 1) threads = 1;
+  else if (isDeath && ++deaths >= MOST_DEATHS) giveUpDevice("failed");
 }
 
 // dies: what is said where the worker ends meanwhile. slow: what is said where it takes too long.
@@ -87,10 +91,21 @@ function call(method, args, {timeout = TIMEOUT, dies = "session_ended", slow = d
   });
 }
 
+// Its networks are; after a death of its threads those of the next one, without.
+async function loaded() {
+  if (!worker) begin();
+  const tried = threads;
+  try {
+    await ready;
+  } catch (error) {
+    if (threads === tried) throw error;
+    await loaded();
+  }
+}
+
 async function ask(method, args, options = {}) {
   if (problem === "browser_too_old") throw new Refusal(501, t(problem));
-  if (!worker) begin();
-  await ready;
+  await loaded();
   options.signal?.throwIfAborted();
   return call(method, args, options);
 }
@@ -237,6 +252,5 @@ export class Session {
 // The networks are on their way before somebody needs them; ends when they are there.
 export async function prepare() {
   if (problem === "browser_too_old") return;
-  if (!worker) begin();
-  await ready;
+  await loaded();
 }

@@ -202,38 +202,39 @@ const COEFFICIENT = 2048; // in fixed point, OpenCV's
 
 // cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
 export function resizeLinear(image, width, height) {
-  const {data} = image;
-  const stride = channelsOf(image);
-  const channels = min(stride, 3);
+  const channels = min(channelsOf(image), 3);
   const columns = neighbours(image.width, width);
   const rows = neighbours(image.height, height);
+  const within = (at, side) => min(max(at, 0), side - 1);
+  const tables = [
+    columns.before.map((before) => 4 * within(before, image.width)),
+    // Beyond the edge there is the border's pixel alone.
+    columns.before.map((before, x) =>
+      before >= 0 && before < image.width - 1 ? columns.near[x] | (columns.far[x] << 16) : COEFFICIENT,
+    ),
+  ];
   const result = new Uint8Array(width * height * channels);
-  let [upper, lower] = [new Int32Array(width * channels), new Int32Array(width * channels)];
-  let [upperRow, lowerRow] = [-1, -1];
-  const stretch = (row, into) => {
-    const start = row * image.width * stride;
-    for (let x = 0, out = 0; x < width; x++) {
-      // Beyond the edge there is the border's pixel alone.
-      const left = start + min(max(columns.before[x], 0), image.width - 1) * stride;
-      const inside = columns.before[x] >= 0 && columns.before[x] < image.width - 1;
-      const right = inside ? left + stride : left;
-      const far = inside ? columns.far[x] : 0;
-      const near = inside ? columns.near[x] : COEFFICIENT;
-      for (let c = 0; c < channels; c++) into[out++] = data[left + c] * near + data[right + c] * far;
+  const rowsAtOnce = max(floor(BAND / max((image.width * image.height) / height, image.width)), 1);
+  for (let from = 0; from < height; from += rowsAtOnce) {
+    const to = min(from + rowsAtOnce, height);
+    const top = within(rows.before[from], image.height);
+    const part = {top, width: image.width, height: within(rows.before[to - 1] + 1, image.height) - top + 1};
+    const length = width * (to - from) * channels;
+    const sizes = tables.map((table) => table.byteLength);
+    const [pixels, left, weights, into] = lay(4 * part.width * part.height + 4, ...sizes, length);
+    put(image, pixels, part);
+    for (const [place, table] of [
+      [left, tables[0]],
+      [weights, tables[1]],
+    ])
+      new Int32Array(compiled.memory.buffer, place, width).set(table);
+    for (let y = from, out = into; y < to; y++, out += width * channels) {
+      const [upper, lower] = [rows.before[y], rows.before[y] + 1].map(
+        (row) => pixels + 4 * part.width * (within(row, image.height) - top),
+      );
+      compiled.linear(upper, lower, rows.near[y], rows.far[y], left, weights, width, out, channels);
     }
-  };
-  for (let y = 0; y < height; y++) {
-    const top = min(max(rows.before[y], 0), image.height - 1);
-    const bottom = min(max(rows.before[y] + 1, 0), image.height - 1);
-    if (top === lowerRow) [upper, lower, upperRow, lowerRow] = [lower, upper, lowerRow, upperRow];
-    if (top !== upperRow) stretch(top, upper);
-    if (bottom !== lowerRow) stretch(bottom, lower);
-    [upperRow, lowerRow] = [top, bottom];
-    const near = rows.near[y];
-    const far = rows.far[y];
-    for (let x = 0, out = y * upper.length; x < upper.length; x++, out++) {
-      result[out] = (((near * (upper[x] >> 4)) >> 16) + ((far * (lower[x] >> 4)) >> 16) + 2) >> 2;
-    }
+    result.set(taken(into, length), from * width * channels);
   }
   return {data: result, width, height};
 }

@@ -1,6 +1,11 @@
-// A network in ONNX Runtime Web, on one thread.
+// A network in ONNX Runtime Web, on its WebAssembly threads.
 
-const OPTIONS = {executionProviders: ["wasm"], graphOptimizationLevel: "all"};
+const OPTIONS = {
+  executionProviders: ["wasm"],
+  graphOptimizationLevel: "all",
+  // Threads that wait busily would take the page's own time.
+  extra: {session: {intra_op: {allow_spinning: "0"}}},
+};
 
 export class Network {
   // place: {runtime, models}: onnxruntime-web, and what gives the bytes of a model file by its name.

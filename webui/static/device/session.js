@@ -17,6 +17,8 @@ const {EMOTIONS} = CONSTANTS.types;
 const SHOWN_PIXELS = 1600, // longest side of a photo that the page cannot decode itself
   JPEG_QUALITY = 0.9;
 
+const START = 20000; // milliseconds that threads may take to start
+
 const NEW = {origin: null, seconds: 0, lastId: 0, rows: 0, lost: 0, timeline: null}; // what a session begins with
 
 // A refusal whose status is not 422.
@@ -27,9 +29,10 @@ class SessionError extends IfadeError {
   }
 }
 
-// limits: of webui/limits.py.
-export async function openAnswers(limits) {
-  ort.env.wasm.numThreads = 1;
+// limits: of webui/limits.py; threads: of the networks.
+export async function openAnswers(limits, threads) {
+  ort.env.wasm.numThreads = threads;
+  ort.env.wasm.initTimeout = START;
   ort.env.wasm.wasmBinary = await runtimeCode();
   const analyzer = await FaceAnalyzer.open({runtime: ort, models: modelBytes, live: true});
   const sessions = new Map();

@@ -6,11 +6,11 @@ import {lacksMemory} from "./sentences.js";
 
 let answers = null; // of session.js, which is loaded when the constants are there
 
-async function open({constants, limits, models, checksums}) {
+async function open({constants, limits, models, checksums, threads}) {
   loadEarly(models, checksums);
   configure(constants);
   const {openAnswers} = await import("./session.js");
-  answers = await openAnswers(limits);
+  answers = await openAnswers(limits, threads);
 }
 
 // {code, values, status} as of a sentence, or {memory} where there was not enough.

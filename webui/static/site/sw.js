@@ -52,7 +52,15 @@ async function activate() {
 
 async function answer(path, request) {
   const kept = await caches.match(addressOf(path), {cacheName: CACHE});
-  return kept ?? keep(path).catch(() => fetch(request));
+  return isolated(kept ?? (await keep(path).catch(() => fetch(request))));
+}
+
+// With ISOLATION of webui/policy.py, so that from the second visit on there are threads also where the site's server does not say it.
+function isolated({body, status, statusText, headers: told}) {
+  const headers = new Headers(told);
+  headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+  return new Response(body, {status, statusText, headers});
 }
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
