@@ -39,6 +39,8 @@ from webui.policy import ISOLATION
 LINE_MBIT = 20
 WARM_UP = 5.0
 """The first seconds of a camera are not counted."""
+CHOOSING = 3.0
+"""Seconds that a page is there before a photo is chosen."""
 PEERS = ("human", "face-api")
 """As they are called on npm, in @vladmandic/."""
 READY = "() => performance.getEntriesByName('ifade-ready')[0]?.startTime"
@@ -157,13 +159,17 @@ def _start(browser, address: str) -> dict:
 
 
 def _photo(browser, address: str, file: Path, photo: np.ndarray) -> float:
-    """Milliseconds from choosing a file, which is written, to its answer: the median of five."""
+    """Milliseconds from choosing a file, which is written, to its answer: the median of five, after a first one.
+
+    The page has been there for CHOOSING seconds, as it is where a person chooses one.
+    """
     cv2.imwrite(str(file), photo)
     page = browser.new_context().new_page()
     page.goto(address)
     page.wait_for_function(READY)
+    page.wait_for_timeout(1000 * CHOOSING)
     times = []
-    for _ in range(5):
+    for _ in range(6):
         page.evaluate("""() => { window.answered = new Promise((done) => {
           document.querySelector("#ifade-photo .ifade-photo-file").addEventListener("change", () => {
             const started = performance.now(), status = document.querySelector("#ifade-photo .ifade-photo-status");
@@ -178,7 +184,7 @@ def _photo(browser, address: str, file: Path, photo: np.ndarray) -> float:
         times.append(page.evaluate("answered"))
         page.click("#ifade-photo .ifade-remove")
     page.context.close()
-    return round(float(np.median(times)))
+    return round(float(np.median(times[1:])))
 
 
 def _live(browser, address: str, seconds: float) -> dict:
@@ -212,8 +218,9 @@ def _peer_page(browser, address: str):
 
 
 def _peer_photo(browser, address: str) -> float:
-    """As of `_photo`; the first one, at which a network gets warm, is not counted."""
+    """As of `_photo`."""
     page = _peer_page(browser, address)
+    page.wait_for_timeout(1000 * CHOOSING)
     times = [page.evaluate("photo('small.jpg')") for _ in range(6)]
     page.context.close()
     return round(float(np.median(times[1:])))

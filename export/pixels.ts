@@ -291,6 +291,33 @@ export function linear(
   }
 }
 
+// The numbers of one channel of four pixels.
+// @ts-ignore: decorator
+@inline
+function channel(four: v128, mask: v128): v128 {
+  return f32x4.convert_i32x4_s(i8x16.swizzle(four, mask));
+}
+
+// A row of pixels as numbers, each channel in a plane of so many bytes, blue first, in rows from `result` on.
+export function planes(pixels: usize, width: i32, plane: usize, result: usize): void {
+  // Three of each pixel's bytes are left out, which a swizzle does to places that are not there.
+  const red = i8x16(0, -1, -1, -1, 4, -1, -1, -1, 8, -1, -1, -1, 12, -1, -1, -1);
+  const green = i8x16(1, -1, -1, -1, 5, -1, -1, -1, 9, -1, -1, -1, 13, -1, -1, -1);
+  const blue = i8x16(2, -1, -1, -1, 6, -1, -1, -1, 10, -1, -1, -1, 14, -1, -1, -1);
+  const end = pixels + (width << 2);
+  for (; pixels + 16 <= end; pixels += 16, result += 16) {
+    const four = v128.load(pixels);
+    v128.store(result, channel(four, blue));
+    v128.store(result + plane, channel(four, green));
+    v128.store(result + 2 * plane, channel(four, red));
+  }
+  for (; pixels < end; pixels += 4, result += 4) {
+    store<f32>(result, <f32>load<u8>(pixels, 2));
+    store<f32>(result + plane, <f32>load<u8>(pixels, 1));
+    store<f32>(result + 2 * plane, <f32>load<u8>(pixels));
+  }
+}
+
 // cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), in their place: the grey value is in the lowest byte. Up to three pixels more are written.
 export function toGrey(pixels: usize, count: i32): void {
   const weights = i16x8(9798, 19235, 3735, 0, 9798, 19235, 3735, 0);

@@ -9,7 +9,7 @@ import {Analysis, Face} from "./types.js";
 
 const PROVIDER = "wasm"; // of ONNX Runtime Web
 const WARM_SIZE = [640, 480];
-const WARM_TIMES = 2;
+const WARM_TIMES = 6; // of fewer a browser translates some of the networks only when the first photos come
 
 export class FaceAnalyzer {
   // runtime: onnxruntime-web; models: gives the bytes of a model file by its name, in a promise; live: with the faster model of emotions, for
@@ -65,7 +65,7 @@ export class FaceAnalyzer {
     const [leftEye, rightEye] = [-1, 1].map((way) => [x + (way * side) / 4, y - side / 6]);
     const place = {box: [x - side / 2, y - side / 2, x + side / 2, y + side / 2], leftEye, rightEye, score: 1};
     for (let times = 0; times < WARM_TIMES; times++) {
-      yield this.detector.searcher.fine(image);
+      yield this.detector.candidates(image);
       yield this.detector.lookAgain(image, [place]);
       yield this.detector.checker.probabilities(image, [place], [null]);
       yield this.classify(image, [place]);

@@ -54,6 +54,19 @@ const taken = (place, length) => new Uint8Array(compiled.memory.buffer, place, l
 
 export const channelsOf = ({data, width, height}) => data.length / (width * height);
 
+// A part of a picture as a network takes it, in planes of `high` rows of `wide` numbers, blue first: Float32Array. Beyond the part are zeros.
+export function planesOf(image, part, wide, high) {
+  const plane = 4 * wide * high;
+  const [pixels, result] = lay(4 * part.width * part.height, 3 * plane);
+  put(image, pixels, {left: part.x, top: part.y, width: part.width, height: part.height});
+  const numbers = new Float32Array(compiled.memory.buffer, result, 3 * wide * high);
+  if (part.width < wide || part.height < high) numbers.fill(0);
+  for (let row = 0; row < part.height; row++) {
+    compiled.planes(pixels + 4 * row * part.width, part.width, plane, result + 4 * row * wide);
+  }
+  return numbers.slice();
+}
+
 // cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 export function toGrey(image) {
   const {data, width, height} = image;

@@ -1,7 +1,7 @@
 // Places in a picture that may be a face, by YuNet: inference/search.py.
 
 import {CONSTANTS} from "./constants.js";
-import {quarterTurned, resizeArea, resizeLinear} from "./images.js";
+import {planesOf, quarterTurned, resizeArea, resizeLinear} from "./images.js";
 import {Network} from "./network.js";
 import {round} from "./numbers.js";
 import {moved, scaled as scaledPlace} from "./types.js";
@@ -69,10 +69,8 @@ export class FaceSearch {
 
   async #run(images, {x, y, width, height} = {x: 0, y: 0, width: images[0].width, height: images[0].height}) {
     const [wide, high] = [padded(width), padded(height)];
-    const plane = wide * high;
-    const batch = new Float32Array(images.length * 3 * plane);
-    images.forEach((image, number) => fill(batch, 3 * number * plane, wide, plane, image, {x, y, width, height}));
-    const outputs = await this.network.run(NAMES, {input: [batch, [images.length, 3, high, wide]]});
+    const all = images.map((image) => planesOf(image, {x, y, width, height}, wide, high));
+    const outputs = await this.network.run(NAMES, {input: [joined(all), [images.length, 3, high, wide]]});
     const arrays = STRIDES.map((stride) => KINDS.map((kind) => outputs[`${kind}_${stride}`].data));
     return {arrays, width: wide, count: images.length};
   }
@@ -121,16 +119,11 @@ export class FaceSearch {
   }
 }
 
-// Write a part of a picture to planes of so wide rows, blue first, from a place on.
-function fill(batch, start, wide, plane, {data, width: across, height: down}, {x, y, width, height}) {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length); // of one type for all pictures, so that the code stays fast
-  const channels = data.length / (across * down);
-  for (let row = 0; row < height; row++) {
-    const from = ((y + row) * across + x) * channels;
-    for (let k = 0, to = start + row * wide; k < 3; k++, to += plane) {
-      for (let column = 0, at = from + 2 - k; column < width; column++, at += channels) batch[to + column] = bytes[at];
-    }
-  }
+function joined(arrays) {
+  if (arrays.length === 1) return arrays[0];
+  const whole = new Float32Array(arrays.length * arrays[0].length);
+  arrays.forEach((array, number) => whole.set(array, number * array.length));
+  return whole;
 }
 
 // Pixels of what a model sees, rounded to STEPS.
