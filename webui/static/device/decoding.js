@@ -128,12 +128,6 @@ async function copied(frame, into = null) {
   return {data, width, height};
 }
 
-async function copiedBitmap(bitmap) {
-  if (!("VideoFrame" in self)) return null;
-  const frame = new VideoFrame(bitmap, {timestamp: 0, alpha: "discard"});
-  return copied(frame).finally(() => frame.close());
-}
-
 let canvas = null; // the context that frames are drawn in, which have one size
 
 // A frame of a camera or a video, which has nothing to see through, as pixels {data: RGBA, width, height}. frame: a VideoFrame or an
@@ -171,7 +165,7 @@ export async function decode(blob) {
   }
   try {
     checkSize(bitmap.width, bitmap.height);
-    const image = (format === "JPEG" && (await copiedBitmap(bitmap))) || pixelsOf(bitmap);
+    const image = pixelsOf(bitmap);
     if (colors?.parts) convert?.(image);
     return image;
   } finally {
