@@ -3,9 +3,10 @@
     python -m benchmarks.browser [--seconds S] [--peers DIR] --docs
 
 Writes the site into a temporary folder, serves it as files, with the headers of its README, and drives it in headless Chromium on
-this machine: how long it takes until its networks are loaded, over a line of LINE_MBIT and from a warm cache, and what was sent for that; how many frames of a
-camera (640x480, 30 a second) it answers with one and with six faces in view, and how late; a photo of 12 megapixels; how long the
-page itself stood still; and the memory of the browser's processes that have to do with it. Nothing else should be running.
+this machine: how long it takes until its networks are loaded, over a line of LINE_MBIT and from a warm cache, and what was sent for
+that; how many frames of a camera (640x480, 30 a second) it answers with one and with six faces in view, and how late; a photo of 12
+megapixels; how long the page itself stood still; and the memory of the browser's processes that have to do with it, with a camera
+and after several such photos. Nothing else should be running.
 
 With --peers two other programs look at the same frames in the same browser: human and face-api, whose newest versions come by
 
@@ -41,6 +42,10 @@ WARM_UP = 5.0
 """The first seconds of a camera are not counted."""
 CHOOSING = 3.0
 """Seconds that a page is there before a photo is chosen."""
+PHOTOS = 6
+"""Photos of 12 megapixels, one after the other, after which the memory is read."""
+SETTLING = 20.0
+"""Seconds until then, in which a browser gives back what nobody needs any more."""
 PEERS = ("human", "face-api")
 """As they are called on npm, in @vladmandic/."""
 READY = "() => performance.getEntriesByName('ifade-ready')[0]?.startTime"
@@ -109,6 +114,7 @@ def measure(seconds: float, peers: Path | None = None) -> dict:
                     small = cv2.cvtColor(next(moving_faces(1)), cv2.COLOR_RGB2BGR)
                     found["photo_12_megapixels_ms"] = _photo(browser, address, folder / "large.jpg", large)
                     found["photo_640x480_ms"] = _photo(browser, address, folder / "small.jpg", small)
+                    found["photos_memory_mb"] = _photos_memory(browser, address, folder)
                 found[f"live_{faces}"] = _live(browser, address, seconds)
                 for name, figures in found.get("peers", {}).items():
                     if faces == 1:
@@ -185,6 +191,24 @@ def _photo(browser, address: str, file: Path, photo: np.ndarray) -> float:
         page.click("#ifade-photo .ifade-remove")
     page.context.close()
     return round(float(np.median(times[1:])))
+
+
+def _photos_memory(browser, address: str, folder: Path) -> int:
+    """Megabytes some time after the last of several photos of 12 megapixels, which are written; all are in the list still."""
+    files = []
+    for number, example in enumerate(sorted((ROOT / "examples").glob("*.jpg"))[:PHOTOS]):
+        files.append(folder / f"{number}.jpg")
+        photo = cv2.imread(str(example))
+        cv2.imwrite(str(files[-1]), cv2.resize(photo, (4000, 3000), interpolation=cv2.INTER_CUBIC))
+    page = browser.new_context().new_page()
+    page.goto(address)
+    page.wait_for_function(READY)
+    page.set_input_files("#ifade-photo .ifade-photo-file", files)
+    page.wait_for_selector(f"#ifade-photo .ifade-thumbnail.ifade-done >> nth={PHOTOS - 1}", timeout=120_000)
+    page.wait_for_timeout(1000 * SETTLING)
+    memory = _memory_mb(browser)
+    page.context.close()
+    return memory
 
 
 def _live(browser, address: str, seconds: float) -> dict:
@@ -266,6 +290,10 @@ def to_markdown(result: dict) -> str:
         f"| sent for that | {result['transfer_mb']:.1f} MB |",
         f"| the whole site, with what is loaded when it is needed | {result['site_mb']:.1f} MB |",
         f"| a photo of 12 megapixels, from choosing it to its answer | {result['photo_12_megapixels_ms'] / 1000:.2f} s |",
+    ]
+    if memory := result.get("photos_memory_mb"):
+        lines.append(f"| memory of the pages {SETTLING:g} s after {PHOTOS} such photos, which stay in the list | {memory} MB |")
+    lines += [
         "",
         "| faces in view | frames a second | latency p50, p95, max (ms) | longest stop of the page (ms) | memory of the pages at the "
         f"start and after {result['seconds']:g} s (MB) |",

@@ -418,6 +418,33 @@ def fineness(image: np.ndarray, box: tuple[float, ...]) -> float:
     return float(np.abs(np.diff(image[y1:y2, x1:x2].mean(axis=2), axis=1)).mean())
 
 
+def test_of_a_large_photo_a_smaller_copy_is_shown_and_the_whole_is_saved(page, tmp_path):
+    upright = Image.open(EXAMPLES / "astronaut.jpg").resize((2400, 3000))
+    lying, exif = upright.transpose(Image.Transpose.ROTATE_90), Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    lying.save(tmp_path / "phone.jpg", exif=exif)
+    page.set_input_files(FILE, tmp_path / "phone.jpg")
+    expect(cards(page)).to_have_count(1)
+    shown = page.locator("#ifade-photo .ifade-shown")
+    assert shown.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [1280, 1600] and box_pixels(page)
+    x1, y1, x2, y2 = (round(value) for value in json.loads(download(page, "json")[1])["faces"][0]["box"])
+    saved = load_image(download(page, "boxes")[1])
+    changed = np.abs(saved.astype(int) - load_image(tmp_path / "phone.jpg")).max(axis=2) > 60
+    assert changed.shape == (3000, 2400) and changed[(y1 + y2) // 2, [x1, x2 - 1]].all()
+    assert fineness(saved, (0, 2400, 2400, 3000)) > 0.9 * fineness(np.asarray(upright), (0, 2400, 2400, 3000))
+    # What can be seen through stays so.
+    page.get_by_role("button", name="Remove this photo").click()
+    upright.putalpha(Image.linear_gradient("L").resize(upright.size))
+    upright.save(tmp_path / "clear.png", compress_level=1)
+    page.set_input_files(FILE, tmp_path / "clear.png")
+    expect(status(page)).to_contain_text("found")
+    alphas = shown.evaluate("""async image => {
+      const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight), context = canvas.getContext("2d");
+      context.drawImage(image, 0, 0);
+      return [10, 800, 1590].map((y) => context.getImageData(9, y, 1, 1).data[3]); }""")
+    assert alphas == pytest.approx([1, 127, 254], abs=3)
+
+
 # What can go wrong
 
 

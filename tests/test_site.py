@@ -15,7 +15,7 @@ import yaml
 from PIL import Image
 from playwright.sync_api import expect
 
-from benchmarks.browser import served_folder
+from benchmarks.browser import READY, served_folder
 from benchmarks.results import ROOT
 from clips import face_at, write_face_clip
 from export import runtimes, site
@@ -23,6 +23,7 @@ from inference.analyzer import FaceAnalyzer
 from inference.emotion import LIVE_MODEL, EmotionClassifier
 from inference.images import load_image
 from inference.saliency import heat_map
+from inference.search import TILE_SIDE
 from inference.tables import NAMES
 from inference.types import EMOTIONS
 from webui.front import PLACES, named_place
@@ -148,6 +149,39 @@ def test_a_photo_is_answered_as_by_python(page):
     difference = np.abs(heat.astype(int) - expected)
     assert np.ptp(expected.astype(int), axis=2).max() > 60 and difference.mean() < 2
     assert page.get_by_text("Warm: what spoke for").is_visible()
+
+
+def test_after_large_photos_little_memory_is_kept(browser, server, tmp_path):
+    context = browser.new_context(locale="en-US")
+    page = context.new_page()
+    page.goto(server[1])
+    page.wait_for_function(READY, timeout=60_000)
+    (worker,) = page.workers
+    worker.evaluate("""async () => {
+      const {FaceSearch} = await import(new URL("search.js", location.href)), {see} = FaceSearch.prototype;
+      self.runs = []; // pixels of what the network sees at once
+      FaceSearch.prototype.see = function (images, part) {
+        const {width, height} = part ?? images[0];
+        runs.push(images.length * width * height);
+        return see.call(this, images, part);
+      };
+      const {Instance} = WebAssembly;
+      self.kernels = []; // their memories, one after the other
+      WebAssembly.Instance = function (code) {
+        const instance = new Instance(code);
+        kernels.push(instance.exports.memory);
+        return instance;
+      };
+    }""")
+    # A large face is cut out at once; a picture without one is looked at in all turns.
+    photos = [tmp_path / f"{name}.jpg" for name in ("happy", "cat")]
+    for photo in photos:
+        Image.open(EXAMPLES / photo.name).resize((4000, 3000)).save(photo)
+    page.set_input_files(PHOTO, photos)
+    expect(page.locator("#ifade-photo .ifade-thumbnail.ifade-done")).to_have_count(len(photos), timeout=60_000)
+    assert max(worker.evaluate("runs")) <= TILE_SIDE**2
+    assert worker.evaluate("kernels.at(-1).buffer.byteLength") < 2**24
+    context.close()
 
 
 def test_what_is_no_photo_is_told_so_and_the_next_is_answered(page, tmp_path):

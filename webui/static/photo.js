@@ -7,7 +7,17 @@ import * as exchange from "./exchange.js";
 import {isVideo} from "./files.js";
 import {cameraProblem, percentOf, t, translate} from "./language.js";
 import {csvOf, jsonOf, stemOf} from "./photo_files.js";
-import {blurFaces, drawFaces, drawPhoto, drawSavedBoxes, fits, loadImage, shrunk, toBlob} from "./pictures.js";
+import {
+  blurFaces,
+  drawFaces,
+  drawPhoto,
+  drawSavedBoxes,
+  fits,
+  loadImage,
+  shrunk,
+  smallCopy,
+  toBlob,
+} from "./pictures.js";
 import {makeTable} from "./report.js";
 import {SETTINGS} from "./settings.js";
 
@@ -89,6 +99,7 @@ export function mountPhoto(element) {
         // A browser and the server may differ about which way is up, say; the boxes are of the server's picture.
         if (!answer.picture && !(image && fits(image, answer))) answer = await ask(true);
         if (answer.picture) {
+          release(photo);
           photo.url = answer.picture;
           delete answer.picture;
           await readImage(photo);
@@ -131,17 +142,28 @@ export function mountPhoto(element) {
 
   // The photo as a browser decodes it, or null; what it needs to be shown is in photo.url then.
   async function readImage(photo) {
-    const url = photo.url ?? URL.createObjectURL(photo.file);
+    const before = photo.url;
+    let url = before ?? URL.createObjectURL(photo.file);
     try {
-      const image = await loadImage(url);
+      const image = await loadImage(url),
+        small = before ? null : await smallCopy(photo.file, image);
+      if (small) {
+        URL.revokeObjectURL(url);
+        url = URL.createObjectURL(small);
+      }
       photo.url = url;
-      if (photo === shown) showPicture();
+      if (photo.sending.signal.aborted) release(photo);
+      else if (photo === shown) showPicture();
       return image;
     } catch {
       if (url.startsWith("blob:")) URL.revokeObjectURL(url);
       delete photo.url;
       return null;
     }
+  }
+
+  function release(photo) {
+    if (photo.url?.startsWith("blob:")) URL.revokeObjectURL(photo.url);
   }
 
   // What is seen
@@ -421,7 +443,7 @@ export function mountPhoto(element) {
   function remove(removed) {
     for (const photo of removed) {
       photo.sending?.abort();
-      if (photo.url?.startsWith("blob:")) URL.revokeObjectURL(photo.url);
+      release(photo);
     }
     const place = photos.indexOf(shown);
     photos = photos.filter((photo) => !removed.includes(photo));

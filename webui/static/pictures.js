@@ -6,6 +6,7 @@ import {make} from "./dom.js";
 const LABEL_WIDTH = 64, // CSS pixels of a box from which on its label says more than its number
   NUMBER_WIDTH = 24; // and from which on it has one while it is not lit: in a crowd it would cover others' faces
 const THUMBNAIL = 72,
+  SHOWN_SIDE = 1600, // as webui/photo.py and device/session.js have it
   SAVED_SIDE = 4096,
   DRAWN_SIDE = 1000; // pixels; DRAWN_SIDE: of a saved picture, by which its boxes are drawn
 const BLURRED_PARTS = 7; // of a blurred face: so many spots from side to side
@@ -37,17 +38,36 @@ export async function shrunk(url) {
   return canvas;
 }
 
-export const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+export const toBlob = (canvas, type = "image/jpeg") => new Promise((done) => canvas.toBlob(done, type, 0.92));
+
+// What is shown of a photo of more than SHOWN_SIDE pixels a side: a smaller copy, because browsers keep the pixels of one shown photo
+// after the other. Null where the file itself is shown. image: the file, loaded.
+export async function smallCopy(file, image) {
+  if (Math.max(image.naturalWidth, image.naturalHeight) <= SHOWN_SIDE) return null;
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (!bitmap) return null;
+  const canvas = fits(image, bitmap) ? drawn(bitmap, SHOWN_SIDE) : null;
+  bitmap.close();
+  // One may see through what is no JPEG; browsers without WebP write PNG.
+  return canvas && toBlob(canvas, file.type === "image/jpeg" ? file.type : "image/webp");
+}
+
+// A canvas with a bitmap, of so many pixels a side at most.
+function drawn(bitmap, most) {
+  const scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
+  const canvas = make("canvas", {width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale)});
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
 
 // A canvas with the photo, of SAVED_SIDE pixels a side at most, and what `draw` adds to that.
 export async function drawPhoto(photo, draw) {
-  const image = await loadImage(photo.url, {decoded: true});
-  const scale = Math.min(1, SAVED_SIDE / Math.max(image.naturalWidth, image.naturalHeight));
-  const canvas = make("canvas", {
-    width: Math.round(image.naturalWidth * scale),
-    height: Math.round(image.naturalHeight * scale),
-  });
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  const isRead = photo.url.startsWith("blob:"); // by this browser
+  const bitmap = await createImageBitmap(isRead ? photo.file : await loadImage(photo.url));
+  const canvas = drawn(bitmap, SAVED_SIDE);
+  bitmap.close();
   draw(canvas);
   return canvas;
 }

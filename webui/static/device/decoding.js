@@ -8,6 +8,7 @@ import {IfadeError} from "./sentences.js";
 
 const {FORMATS, OTHERS, MAX_PIXELS, MAX_SIDE} = CONSTANTS.image_checks;
 const START = 4096; // bytes by which a file's format is told
+const BAND = 2 ** 20; // pixels that are copied at once
 const TYPES = {HEIF: "image/heic"}; // the others are called as the format
 const LIBRARIES = {HEIF: decodeHeif, TIFF: decodeTiff}; // for formats that not every browser decodes
 
@@ -128,10 +129,26 @@ async function copied(frame, into = null) {
   return {data, width, height};
 }
 
+// In bands, because Chromium keeps as much memory as was copied at once; null where the browser cannot.
 async function copiedBitmap(bitmap) {
   if (!("VideoFrame" in self)) return null;
+  const {width, height} = bitmap,
+    rows = Math.max(Math.floor(BAND / width), 1),
+    band = new Uint8ClampedArray(4 * width * Math.min(rows, height)),
+    data = new Uint8ClampedArray(4 * width * height);
   const frame = new VideoFrame(bitmap, {timestamp: 0, alpha: "discard"});
-  return copied(frame).finally(() => frame.close());
+  try {
+    for (let y = 0; y < height; y += rows) {
+      const rect = {x: 0, y, width, height: Math.min(rows, height - y)};
+      await frame.copyTo(band, {rect, format: "RGBA"});
+      data.set(band.subarray(0, 4 * width * rect.height), 4 * width * y);
+    }
+  } catch {
+    return null;
+  } finally {
+    frame.close();
+  }
+  return {data, width, height};
 }
 
 let canvas = null; // the context that frames are drawn in, which have one size

@@ -8,7 +8,8 @@ import {round} from "./numbers.js";
 
 const {fround, floor, ceil, min, max} = Math;
 const BAND = 2 ** 20; // pixels that are handed to the kernels at once, where they need not have more
-const MOST_MEMORY = 2 ** 26; // bytes that the kernels keep
+const MOST_MEMORY = 2 ** 26, // bytes that the kernels keep while they work on a picture
+  KEPT_MEMORY = 2 ** 24; // and afterwards
 
 // What takes longest, of export/pixels.ts: a module that works on its own memory, into which pixels are copied.
 const code = new WebAssembly.Module(Uint8Array.from(atob(kernels), (character) => character.charCodeAt(0)));
@@ -48,6 +49,11 @@ function put(image, place, {left = 0, top = 0, width, height}, grey = false) {
     }
   }
   if (grey && channels > 1) compiled.toGrey(place, width * height);
+}
+
+// Give back what a large picture took; the next one of that size takes it anew.
+export function giveBackMemory() {
+  if (compiled.memory.buffer.byteLength > KEPT_MEMORY) compiled = new WebAssembly.Instance(code).exports;
 }
 
 const taken = (place, length) => new Uint8Array(compiled.memory.buffer, place, length).slice();

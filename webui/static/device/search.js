@@ -96,11 +96,14 @@ export class FaceSearch {
     const picture = scaled(image, factor);
     const found = new Map();
     for (const odd of [0, 1]) {
-      // Those of one size in one run.
       const several = turns.filter((turn) => turn % 2 === odd);
-      if (several.length === 0) continue;
-      const seen = await this.see(several.map((turn) => quarterTurned(picture, turn)));
-      several.forEach((turn, number) => found.set(turn, seen[number]));
+      // Those of one size in one run, no larger than a tile's: what the runtime takes it keeps.
+      const atOnce = max(Math.floor(TILE_SIDE ** 2 / (picture.width * picture.height)), 1);
+      for (let start = 0; start < several.length; start += atOnce) {
+        const part = several.slice(start, start + atOnce);
+        const seen = await this.see(part.map((turn) => quarterTurned(picture, turn)));
+        part.forEach((turn, number) => found.set(turn, seen[number]));
+      }
     }
     return turns.map((turn) => found.get(turn).map((place) => scaledPlace(place, 1 / factor)));
   }

@@ -6,6 +6,7 @@ import {CONSTANTS} from "./constants.js";
 import {decode, findFormat, framePixels, ImageError} from "./decoding.js";
 import {DetectorError} from "./detector.js";
 import {modelBytes, runtimeCode} from "./files.js";
+import {giveBackMemory} from "./images.js";
 import * as told from "./report.js";
 import {heatMap} from "./saliency.js";
 import {Timeline} from "./satisfaction.js";
@@ -110,8 +111,7 @@ export async function openAnswers(limits, threads) {
       const result = await inTurn(() => analyzer.analyze(image, {ageGender}));
       const answer = result.toDict();
       if (picture) answer.picture = await dataUrl(shrink(canvasOf(image), SHOWN_PIXELS), "image/jpeg");
-      // Given back at once where the browser can: it keeps what nobody needs any more for some photos.
-      image.data.buffer.transfer?.(0);
+      giveBack(image);
       if (why)
         result.faces.forEach(({crop, activation: heat}, place) => Object.assign(answer.faces[place], {crop, heat}));
       return answer;
@@ -270,6 +270,16 @@ async function isPicture(file) {
 }
 
 // Pictures for the page
+
+// The memory of a picture that nobody needs any more, at once: a browser would keep that of some photos, also where a buffer's own
+// `transfer` gives it back.
+function giveBack({data}) {
+  const {port1, port2} = new MessageChannel();
+  port1.postMessage(null, [data.buffer]);
+  port1.close();
+  port2.close();
+  giveBackMemory();
+}
 
 function canvasOf(image) {
   const canvas = new OffscreenCanvas(image.width, image.height);
