@@ -292,7 +292,9 @@ def to_markdown(result: dict) -> str:
         f"| a photo of 12 megapixels, from choosing it to its answer | {result['photo_12_megapixels_ms'] / 1000:.2f} s |",
     ]
     if memory := result.get("photos_memory_mb"):
-        lines.append(f"| memory of the pages {SETTLING:g} s after {PHOTOS} such photos, which stay in the list | {memory} MB |")
+        lines.append(
+            f"| memory of the pages {SETTLING:g} s after {PHOTOS} such photos, which stay in the list | {memory} MB |"
+        )
     lines += [
         "",
         "| faces in view | frames a second | latency p50, p95, max (ms) | longest stop of the page (ms) | memory of the pages at the "

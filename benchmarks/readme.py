@@ -120,15 +120,21 @@ def _faces_found() -> list[tuple[str, str, str]]:
 
 def _speed() -> list[tuple[str, str, str]]:
     speed = read_figures("speed")
-    link = f"[{speed['processor']}, one thread](docs/results/speed.md)"
+    one, several = (
+        f"[{speed['processor']}, {threads}](docs/results/speed.md)"
+        for threads in ("one thread", f"{speed['processors']} cores")
+    )
     faces = [f"{batches['1']:.1f} ms ({model})" for model, batches in speed["classification_per_face"].items()]
-    rows = [("one face classified", ", ".join(faces), link)]
+    rows = [("one face classified", ", ".join(faces), one)]
     full, *small = speed["classification_per_face"]
-    for kind, model in (("a photo", full), ("a frame of a stream", (small or [full])[0])):
+    for kind, model, threads, link in (
+        ("a photo", full, "all processors", several),
+        ("a frame of a stream", (small or [full])[0], "one thread", one),
+    ):
         times = [
             f"**{row['milliseconds']:.0f} ms** with {row['faces']} face{'s' * (row['faces'] > 1)}"
             for row in speed["pictures_640x480"]
-            if row["picture"] == kind and row["model"] == model
+            if (row["picture"], row["model"], row.get("threads")) == (kind, model, threads)
         ]
         rows.append((f"{kind} of 640x480, faces found and classified by {model}", ", ".join(times), link))
     return rows

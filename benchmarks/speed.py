@@ -2,9 +2,10 @@
 
     python -m benchmarks.speed [--models FILE ...] [--peer PYTHON] [--json FILE] [--docs]
 
-Times classification at several batch sizes on one CPU thread, and finding and classifying the one face and six faces of
-640x480 pictures made from the example photograph: as a photo, and as a frame of a stream, whose time is the mean over a
-second, because the search for new faces takes its turns. Medians; nothing else should be running.
+Times classification at several batch sizes on one CPU thread, and finding and classifying the one face, six and fifty faces of
+640x480 pictures made from the example photograph: as a photo, on one thread and on all processors, and as a frame of a stream, whose
+time is the mean over a second, because the search for new faces takes its turns. Besides, a JPEG file of 12 megapixels with five
+faces, reading included. Medians; nothing else should be running.
 
 With --peer the package fer is timed on the same pictures right after, by a Python that has it:
 
@@ -28,6 +29,7 @@ from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
 from inference.images import load_image
+from inference.processors import usable_processors
 
 BATCHES = (1, 8, 32)
 RATE = 20
@@ -45,12 +47,20 @@ def median_milliseconds(function, repeats: int, clock=time.perf_counter) -> floa
 
 
 def frames_with_faces() -> dict[int, np.ndarray]:
-    """Pictures of 640x480 by their number of faces: the example photograph cut, and its head six times."""
+    """Pictures of 640x480 by their number of faces: the example photograph cut, its head six times, and fifty times."""
     photo = load_image(ROOT / "examples" / "astronaut.jpg")
     head = cv2.resize(photo[20:260, 105:345], (213, 240), interpolation=cv2.INTER_AREA)
     six = np.zeros((480, 640, 3), np.uint8)
     six[:, :639] = np.tile(head, (2, 3, 1))
-    return {1: cv2.resize(photo, (640, 640), interpolation=cv2.INTER_AREA)[:480], 6: six}
+    fifty = np.zeros_like(six)
+    fifty[:360] = np.tile(cv2.resize(head, (64, 72), interpolation=cv2.INTER_AREA), (5, 10, 1))
+    return {1: cv2.resize(photo, (640, 640), interpolation=cv2.INTER_AREA)[:480], 6: six, 50: fifty}
+
+
+def large_file() -> bytes:
+    """A JPEG of 12 megapixels, the example of a meeting enlarged."""
+    photo = cv2.imread(str(ROOT / "examples" / "meeting.jpg"))
+    return cv2.imencode(".jpg", cv2.resize(photo, (4000, 3000), interpolation=cv2.INTER_CUBIC))[1].tobytes()
 
 
 def stream_milliseconds(analyzer: FaceAnalyzer, frame: np.ndarray, repeats: int) -> float:
@@ -65,7 +75,7 @@ def stream_milliseconds(analyzer: FaceAnalyzer, frame: np.ndarray, repeats: int)
 
 
 def measure(models: list[str], repeats: int) -> dict:
-    """All timings, in milliseconds; the frame is timed with the first of the models."""
+    """All timings, in milliseconds."""
     classifiers = {model: EmotionClassifier(model, threads=1, cuda=False) for model in models}
     per_face = {}
     for model, classifier in classifiers.items():
@@ -75,20 +85,44 @@ def measure(models: list[str], repeats: int) -> dict:
             / batch
             for batch in BATCHES
         }
-    analyzers = {model: FaceAnalyzer(FaceDetector(threads=1), classifier) for model, classifier in classifiers.items()}
+    detectors = FaceDetector(threads=1, cuda=False), FaceDetector(cuda=False)
+    wholes = {model: FaceAnalyzer(detectors[1], EmotionClassifier(model, cuda=False)) for model in models}
     rows = []
-    for count, frame in frames_with_faces().items():
-        for model, analyzer in analyzers.items():
-            found = len(analyzer.analyze(frame).faces)
+    for model, whole in wholes.items():
+        alone = FaceAnalyzer(detectors[0], classifiers[model])
+        for count, frame in frames_with_faces().items():
+            found = len(alone.analyze(frame).faces)
             times = {
-                "a photo": median_milliseconds(lambda: analyzer.analyze(frame), repeats),
-                "a frame of a stream": stream_milliseconds(analyzer, frame, repeats),
+                ("a photo", "one thread"): median_milliseconds(lambda: alone.analyze(frame), repeats),
+                ("a photo", "all processors"): median_milliseconds(lambda: whole.analyze(frame), repeats),
+                ("a frame of a stream", "one thread"): stream_milliseconds(alone, frame, repeats),
             }
             rows += [
-                {"picture": kind, "faces": count, "found": found, "model": model, "milliseconds": value}
-                for kind, value in times.items()
+                {
+                    "picture": kind,
+                    "faces": count,
+                    "found": found,
+                    "threads": threads,
+                    "model": model,
+                    "milliseconds": value,
+                }
+                for (kind, threads), value in times.items()
             ]
-    return {"processor": processor(), "repeats": repeats, "classification_per_face": per_face, "pictures_640x480": rows}
+    photo, whole = large_file(), wholes[models[0]]
+    large = {
+        "model": models[0],
+        "found": len(whole.analyze(photo).faces),
+        "milliseconds": median_milliseconds(lambda: whole.analyze(photo), max(repeats // 4, 3)),
+        "reading_milliseconds": median_milliseconds(lambda: load_image(photo), max(repeats // 4, 3)),
+    }
+    return {
+        "processor": processor(),
+        "processors": usable_processors(),
+        "repeats": repeats,
+        "classification_per_face": per_face,
+        "pictures_640x480": rows,
+        "file_12_megapixels": large,
+    }
 
 
 def measure_peer(python: str, repeats: int) -> list[dict]:
@@ -119,8 +153,9 @@ def processor() -> str:
 def to_markdown(result: dict) -> str:
     """The timings as a table."""
     lines = [
-        f"Median milliseconds on {result['processor']}. The pictures are made from the example photograph "
-        "([astronaut.jpg](../../examples/astronaut.jpg)): cut, and its head six times. Written by "
+        f"Median milliseconds on {result['processor']}, {result['processors']} cores. The pictures are made from the example "
+        "photograph ([astronaut.jpg](../../examples/astronaut.jpg)): cut, and its head six and fifty times; that of 12 megapixels is "
+        "[meeting.jpg](../../examples/meeting.jpg) enlarged. Written by "
         f"`python -m benchmarks.speed --repeats {result['repeats']} --docs`:",
         "",
     ]
@@ -129,9 +164,14 @@ def to_markdown(result: dict) -> str:
         for batch, value in batches.items():
             lines.append(f"| classify one face, batch of {batch}, one thread, {model} | {value:.2f} |")
     for row in result["pictures_640x480"]:
-        threads = "" if row["model"].startswith("fer ") else ", one thread"
+        threads = f", {row['threads']}" if "threads" in row else ""
         work = f"find and classify {row['found']} of {row['faces']} in {row['picture']} of 640x480{threads}, {row['model']}"
         lines.append(f"| {work} | {row['milliseconds']:.1f} |")
+    large = result["file_12_megapixels"]
+    lines.append(
+        f"| read ({large['reading_milliseconds']:.0f} ms), find and classify {large['found']} in a JPEG file of 12 megapixels, "
+        f"all processors, {large['model']} | {large['milliseconds']:.1f} |"
+    )
     return "\n".join(lines)
 
 

@@ -133,7 +133,14 @@ def test_photos_are_the_same_pixels_as_in_python(decoded):
 
 
 def test_profiles_are_followed_to_the_grey_value(decoded):
-    forms = {"JPEG": {}, "PNG": {}, "WEBP": {"lossless": True}, "TIFF": {}, "HEIF": {"quality": -1}, "AVIF": {"quality": 95}}
+    forms = {
+        "JPEG": {},
+        "PNG": {},
+        "WEBP": {"lossless": True},
+        "TIFF": {},
+        "HEIF": {"quality": -1},
+        "AVIF": {"quality": 95},
+    }
     p3 = rgb_profile(P3_D50, srgb_curve, name=b"n" * 70_000)  # of two segments in JPEG
     for form, options in forms.items():
         plain = load_image(file(form, **options)).astype(int)
