@@ -39,7 +39,14 @@ def seen_by(monkeypatch) -> dict[str, set[int]]:
 
 @pytest.mark.parametrize(
     ("name", "factor", "turn"),
-    [("astronaut", 1, 0), ("astronaut", 0.4, 0), ("meeting", 1, 0), ("meeting", 0.5, 1), ("meeting", 2.5, 0), ("cat", 1, 0)],
+    [
+        ("astronaut", 1, 0),
+        ("astronaut", 0.4, 0),
+        ("meeting", 1, 0),
+        ("meeting", 0.5, 1),
+        ("meeting", 2.5, 0),
+        ("cat", 1, 0),
+    ],
 )
 def test_several_threads_find_the_very_same_as_one(detectors, name, factor, turn):
     image = np.ascontiguousarray(np.rot90(scaled(load_image(EXAMPLES / f"{name}.jpg"), factor), turn))
@@ -60,7 +67,9 @@ def test_searches_and_looks_go_on_at_once_only_where_more_than_one_thread_may_be
     own = {threading.get_ident()}
     image = load_image(EXAMPLES / "meeting.jpg")
     detectors[1].detect(image)
-    assert set(seen_by) == {"fine", "turns", "see", "look_again"} and all(threads == own for threads in seen_by.values())
+    assert set(seen_by) == {"fine", "turns", "see", "look_again"} and all(
+        threads == own for threads in seen_by.values()
+    )
     seen_by.clear()
     detectors[3].detect(image)
     assert own.isdisjoint(seen_by["fine"]) and own.isdisjoint(seen_by["see"]) and len(seen_by["look_again"]) > 1
