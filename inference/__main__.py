@@ -227,8 +227,8 @@ def main() -> int:
     videos = [path for path, _ in found.files if is_video(path)]
     threads = min(usable_processors(), MOST_THREADS, max(len(found.files) - len(videos), 1))
     try:
-        # Several photos at once need one thread each for the networks; videos come one after the other, with all processors.
-        analyzer = FaceAnalyzer(threads=None if threads == 1 or videos else 1)
+        # Several photos at once need one thread each for the networks; a video's decoding and following take half the processors.
+        analyzer = FaceAnalyzer(threads=max(usable_processors() // 2, 1) if videos else None if threads == 1 else 1)
         if args.age_gender and analyzer.estimator is None:
             raise ModelError("age_gender_missing")
         with contextlib.ExitStack() as stack:

@@ -22,6 +22,8 @@ AGE_GENDER_FRAMING = {"side_by_eyes": 2.5, "side_by_box": 1.08, "eye_line": 0.31
 that in training hardly anything lies beyond their edge. `python -m training.age_gender.data` prints how much does."""
 LARGEST_WARP = 768
 """Side in pixels of the largest picture that is made on the way to a crop."""
+FOURTH = 4
+"""So many times the pixels of what is turned a picture may have to be given a fourth channel for that."""
 
 
 def crop_geometry(
@@ -101,7 +103,7 @@ def cut_square(
     warp = matrix * factor
     warp[:, 2] += warp[:, :2].sum(axis=1) / 2 - 0.5
     # OpenCV turns four channels in less than half the time of three, with the same values.
-    fourth = image.ndim == 3 and 2 * (size * factor) ** 2 > image.shape[0] * image.shape[1]
+    fourth = image.ndim == 3 and FOURTH * (size * factor) ** 2 > image.shape[0] * image.shape[1]
     if fourth:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
     crop = cv2.warpAffine(image, warp, (size * factor, size * factor), flags=cv2.INTER_LINEAR, borderMode=border)

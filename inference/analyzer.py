@@ -93,11 +93,11 @@ class FaceAnalyzer:
             started = time.perf_counter()
             detections = reading_order(self.detector.detect(pixels))
             detected = time.perf_counter()
-            crops.append(self._cut(pixels, detections, age_gender))
+            crops.append(self.cut(pixels, detections, age_gender))
             cut = time.perf_counter()
             pictures.append((image, pixels.shape, detected - started, cut - detected))
         started = time.perf_counter()
-        faces = self._answer([face for cut in crops for face in cut])
+        faces = self.answer([face for cut in crops for face in cut])
         seconds = (time.perf_counter() - started) / max(len(faces), 1)
         results, provider = [], self.classifier.session.provider
         for (image, shape, detecting, cutting), own in zip(pictures, crops):
@@ -126,10 +126,10 @@ class FaceAnalyzer:
         Returns:
             A face for each detection, in the same order.
         """
-        return self._answer(self._cut(image, detections, age_gender))
+        return self.answer(self.cut(image, detections, age_gender))
 
-    def _cut(self, image: np.ndarray, detections: list[Detection], age_gender: bool) -> list["_Cut"]:
-        """What the networks are to see of each face."""
+    def cut(self, image: np.ndarray, detections: list[Detection], age_gender: bool = False) -> list["Cut"]:
+        """The first half of `classify`: what the networks are to see of each face."""
         if not detections:
             return []
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -137,11 +137,11 @@ class FaceAnalyzer:
         for detection in detections:
             crop = align_face(grey, detection, self.classifier.input_size)
             portrait = self.estimator.crop(image, detection) if age_gender and self.estimator else None
-            cuts.append(_Cut(detection, crop, measure(detection, crop, image.shape), portrait))
+            cuts.append(Cut(detection, crop, measure(detection, crop, image.shape), portrait))
         return cuts
 
-    def _answer(self, cuts: list["_Cut"]) -> list[Face]:
-        """A face for each of them, of one picture or of several."""
+    def answer(self, cuts: list["Cut"]) -> list[Face]:
+        """The other half: a face for each of them, of one picture or of several."""
         if not cuts:
             return []
         predictions = self.classifier.predict(np.stack([cut.crop for cut in cuts]))
@@ -179,7 +179,9 @@ class _Source:
         return (_Source, (self.image, self.bgr)) if isinstance(self.image, str | os.PathLike) else (type(None), ())
 
 
-class _Cut(NamedTuple):
+class Cut(NamedTuple):
+    """A face as the networks see it, and where it was found."""
+
     detection: Detection
     crop: np.ndarray
     quality: Quality

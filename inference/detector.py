@@ -6,8 +6,6 @@ import math
 import os
 import threading
 import weakref
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +32,7 @@ from .search import (
     within,
 )
 from .sentences import IfadeError
+from .side_by_side import side_by_side
 from .types import Detection
 
 # TensorFlow takes 15 s where it is installed, what MediaPipe draws and records with half a second, and none of it is needed.
@@ -123,7 +122,7 @@ OUTWEIGHED = 2
 """So many times as clear are the faces that outweigh those in another turn."""
 CERTAIN = 0.92
 """Score of a face in a picture of at most FINE_SIDE that is not looked for at a further size."""
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = 2
 """So many places and more are looked at by several MediaPipe detectors, each of which works in one thread..."""
 MOST_DETECTORS = 4
 """... at most so many; each takes 5 MB and four threads."""
@@ -154,11 +153,15 @@ class FaceDetector:
     Args:
         searching: False leaves YuNet out: MediaPipe's model alone sees faces that fill an eighth of the picture and more.
         min_score: places below this (0 to 1) are no faces; default: `face_check.MIN_SCORE`, without search NEAR_MIN_SCORE.
-        threads: of the search, see `inference.session.Session`, and of the looks from near.
+        threads: of the search, see `inference.session.Session`, and of the looks from near; with more than one the searches, and
+            what is seen of their places, go side by side.
         cuda: of the search.
 
     Raises:
         ModelError: a model file is missing or altered.
+
+    Attributes:
+        threads: that may be used.
     """
 
     def __init__(
@@ -168,7 +171,8 @@ class FaceDetector:
         self.searcher = FaceSearch(threads, cuda) if searching else None
         self.checker = FaceCheck(self.searcher, threads, cuda) if searching else None
         _close(_dropped)
-        others = min(threads or usable_processors(), MOST_DETECTORS) - 1
+        self.threads = threads or usable_processors()
+        others = min(self.threads, MOST_DETECTORS) - 1
         self._models: list[vision.FaceDetector | None] = [_open(FILE), *[None] * others]  # which are opened when needed
         self._failed: list[vision.FaceDetector] = []  # and those that are tried because another failed
         self._lock = threading.Lock()
@@ -233,22 +237,26 @@ class FaceDetector:
             places in pixels of the picture turned so, none twice, and all that was seen upright in it, at several sizes.
         """
         longer = max(image.shape[:2])
-        fine = self.searcher.fine(image)
-        level, factor = self.searcher.see_scaled(image, NEAREST_SIDE / longer), COARSE_SIDE / longer
+        factor = COARSE_SIDE / longer
         smallest = TURN_PIXELS / factor
-        # Up to that size the fine search sees as much, and where it is certain another size tells nothing new.
-        certain = longer <= FINE_SIDE and min((place.score for place in fine), default=0.0) >= CERTAIN
-        level += fine if certain and _is_upright(level, smallest) else self.searcher.see_scaled(image, factor)
-        # Where most faces are surely upright, a closer look is taken in those turns alone in which a quick one shows others.
-        aside: list[list[Detection]] = [[] for _ in TURNED]
-        turns = list(TURNED)
-        if _is_upright(level, smallest):
-            aside = self.searcher.turns(image, min(TURNED_SIDE, longer), TURNED)
-            turns = _unsure(level, _carried(aside, image.shape))
-        if turns:
-            near, far = (self.searcher.turns(image, side, turns) for side in (NEAREST_SIDE, factor * longer))
-            closer = {turn: near[number] + far[number] for number, turn in enumerate(turns)}
-            aside = [closer.get(turn, places) for turn, places in zip(TURNED, aside)]
+        with side_by_side(2 if self.threads > 1 else 0) as begin:
+            searched = begin(self.searcher.fine, image)
+            quick = begin(self.searcher.turns, image, min(TURNED_SIDE, longer), TURNED)
+            level = self.searcher.see_scaled(image, NEAREST_SIDE / longer)
+            # Up to that size the fine search sees as much, and where it is certain another size tells nothing new.
+            certain = longer <= FINE_SIDE and min((place.score for place in searched()), default=0.0) >= CERTAIN
+            level += searched() if certain and _is_upright(level, smallest) else self.searcher.see_scaled(image, factor)
+            # Where most faces are surely upright, a closer look is taken in those turns alone in which a quick one shows others.
+            aside: list[list[Detection]] = [[] for _ in TURNED]
+            turns = list(TURNED)
+            if _is_upright(level, smallest):
+                aside = quick()
+                turns = _unsure(level, _carried(aside, image.shape))
+            if turns:
+                near, far = (self.searcher.turns(image, side, turns) for side in (NEAREST_SIDE, factor * longer))
+                closer = {turn: near[number] + far[number] for number, turn in enumerate(turns)}
+                aside = [closer.get(turn, places) for turn, places in zip(TURNED, aside)]
+            fine = searched()
         coarse = [suppress(level), *map(suppress, aside)]
         # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
         turn = clearest(coarse, factor)
@@ -300,7 +308,7 @@ class FaceDetector:
         longer = max(image.shape[:2])
         found, missed = [], expected
         if len(expected) <= FEW_FACES:
-            looks = [self.look_again(image, face) for face in expected]
+            looks = self._looks(image, expected)
             found = [
                 replace(look, score=face.score)
                 for face, look in zip(expected, looks)
@@ -357,19 +365,23 @@ class FaceDetector:
     ) -> list[Detection]:
         """Those of some places that are faces, by a look at each from near; known is the sum of the scores of others. A large
         picture may be given small too."""
+        if not places:
+            return []
         small = image if small is None else small
         near = [as_near(place) if place.search == "yunet" else place for place in places]
-        starts = self._starts(small, near, image.shape) if self.searcher else [None] * len(near)
-        looks = self._looks(image, [start or place for start, place in zip(starts, near)])
-        # The check goes by a look from where YuNet saw the face, of which a sure one from elsewhere tells as much.
-        again = [number for number, start in enumerate(starts) if start and not _is_sure(looks[number])]
-        checked = looks.copy()
-        for number, look in zip(again, self._looks(image, [near[number] for number in again])):
-            checked[number], looks[number] = look, looks[number] or look
-        if self.searcher is None:
-            scores = [look.score if look else 0.0 for look in looks]
-        else:
-            scores = self.checker.probabilities(image, places, checked, known).tolist()
+        with side_by_side(1 if self.threads > 1 else 0) as begin:
+            views = begin(self.checker.see, image, places) if self.checker else None
+            starts = self._starts(small, near, image.shape) if self.searcher else [None] * len(near)
+            looks = self._looks(image, [start or place for start, place in zip(starts, near)])
+            # The check goes by a look from where YuNet saw the face, of which a sure one from elsewhere tells as much.
+            again = [number for number, start in enumerate(starts) if start and not _is_sure(looks[number])]
+            checked = looks.copy()
+            for number, look in zip(again, self._looks(image, [near[number] for number in again])):
+                checked[number], looks[number] = look, looks[number] or look
+            if self.checker is None:
+                scores = [look.score if look else 0.0 for look in looks]
+            else:
+                scores = self.checker.judge(places, checked, views(), known).tolist()
         found = []
         for place, look, score in zip(near, looks, scores):
             if score >= min_score:
@@ -393,17 +405,17 @@ class FaceDetector:
 
     def _looks(self, image: np.ndarray, places: list[Detection]) -> list[Detection | None]:
         """`look_again` at each of some places."""
-        count = len(self._models) if len(places) >= SIDE_BY_SIDE else 1
+        count = min(len(self._models), len(places)) if len(places) >= SIDE_BY_SIDE else 1
         looks: list[Detection | None] = [None] * len(places)
 
         def look(number: int) -> None:
             looks[number::count] = [self.look_again(image, place, number) for place in places[number::count]]
 
-        if count == 1:
+        with side_by_side(count - 1) as begin:
+            others = [begin(look, number) for number in range(1, count)]
             look(0)
-        else:
-            with ThreadPoolExecutor(count) as pool:
-                deque(pool.map(look, range(count)), maxlen=0)
+            for wait in others:
+                wait()
         return looks
 
     def _check(self, image: np.ndarray) -> None:

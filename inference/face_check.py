@@ -70,10 +70,26 @@ class FaceCheck:
             float32 (N,), 0 to 1: the share of such candidates that are faces, where half of those are that have no company;
             in company more.
         """
+        return self.judge(candidates, looks, self.see(image, candidates), known)
+
+    def see(self, image: np.ndarray, candidates: list[Detection]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What `judge` needs of the picture, by BATCH."""
+        return [
+            views(self.search, image, candidates[start : start + BATCH]) for start in range(0, len(candidates), BATCH)
+        ]
+
+    def judge(
+        self,
+        candidates: list[Detection],
+        looks: list[Detection | None],
+        seen: list[tuple[np.ndarray, np.ndarray]],
+        known: float = 0.0,
+    ) -> np.ndarray:
+        """`probabilities`, of what `see` gave."""
         answers = [np.zeros(0, np.float32)]
-        for start in range(0, len(candidates), BATCH):
-            part = slice(start, start + BATCH)
-            crops, values = measure(self.search, image, candidates[part], looks[part])
+        for number, (crops, scores) in enumerate(seen):
+            part = slice(number * BATCH, (number + 1) * BATCH)
+            values = measures_of(candidates[part], looks[part], crops, scores)
             answers += self.session.run(["probability"], {"image": crops.astype(np.float32), "measures": values})
         searched = np.array([candidate.score for candidate in candidates])
         return with_company(np.concatenate(answers), searched, known)
@@ -95,16 +111,28 @@ def measure(
     Returns:
         Crops, uint8 (N, VIEW / 2, VIEW / 2, 3), and measures, float32 (N, M).
     """
+    crops, scores = views(search, image, candidates)
+    return crops, measures_of(candidates, looks, crops, scores)
+
+
+def views(search: FaceSearch, image: np.ndarray, candidates: list[Detection]) -> tuple[np.ndarray, np.ndarray]:
+    """The crops of `measure`, and how much of a face YuNet sees in each at two sizes, float32 (N, 2)."""
     places = [_place(candidate) for candidate in candidates]
-    views = [cut_square(image, center, SURROUNDINGS * side, roll, VIEW)[0] for center, side, roll in places]
-    small = [cv2.resize(view, (SMALL_VIEW, SMALL_VIEW), interpolation=cv2.INTER_AREA) for view in views]
-    seen = [search.middle_scores(pictures, len(pictures[0]) / SURROUNDINGS / 3) for pictures in (views, small)]
-    crops = np.stack(views)[:, INNER:-INNER, INNER:-INNER]
+    whole = [cut_square(image, center, SURROUNDINGS * side, roll, VIEW)[0] for center, side, roll in places]
+    small = [cv2.resize(view, (SMALL_VIEW, SMALL_VIEW), interpolation=cv2.INTER_AREA) for view in whole]
+    scores = [search.middle_scores(pictures, len(pictures[0]) / SURROUNDINGS / 3) for pictures in (whole, small)]
+    return np.stack(whole)[:, INNER:-INNER, INNER:-INNER], np.stack(scores, axis=1)
+
+
+def measures_of(
+    candidates: list[Detection], looks: list[Detection | None], crops: np.ndarray, scores: np.ndarray
+) -> np.ndarray:
+    """The measures of `measure`, of what `views` gives."""
     rows = [
-        [*_geometry(candidate), *_look(candidate, look), *_light(crop), *map(_logit, scores)]
-        for candidate, look, crop, *scores in zip(candidates, looks, crops, *seen)
+        [*_geometry(candidate), *_look(candidate, look), *_light(crop), *map(_logit, seen)]
+        for candidate, look, crop, seen in zip(candidates, looks, crops, scores)
     ]
-    return crops, np.array(rows, np.float32)
+    return np.array(rows, np.float32)
 
 
 def _place(candidate: Detection) -> tuple[tuple[float, float], float, float]:

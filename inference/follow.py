@@ -1,14 +1,14 @@
 """The faces of a stream of frames, found, followed and classified."""
 
 import math
-from dataclasses import replace
 
 import cv2
 import numpy as np
 
-from .analyzer import FaceAnalyzer, reading_order
+from .analyzer import Cut, FaceAnalyzer, reading_order
 from .detector import check_picture
-from .tracker import FaceTracker, TrackedFace
+from .tracker import FaceTracker, Placed, TrackedFace
+from .types import Face
 
 SEARCH_SECONDS = 0.25
 """How often a frame is searched for new faces while there are some."""
@@ -70,6 +70,17 @@ class FaceFollower:
             ValueError: the array is not of that form, or the time is not finite.
             DetectorError: MediaPipe failed on this frame; the next may be given.
         """
+        cuts, places = self.find(image, seconds, width, age_gender)
+        return self.name(self.analyzer.answer(cuts), places)
+
+    def find(
+        self, image: np.ndarray, seconds: float, width: float | None = None, age_gender: bool = False
+    ) -> tuple[list[Cut], list[Placed]]:
+        """The first part of `analyze`: who is where. The next frame may be given before this one is classified.
+
+        Returns:
+            What the networks are to see of everybody, and who they are, in the order of their places.
+        """
         check_picture(image)
         scene = reduced(image)
         near = 0 <= seconds - self._scene_seconds <= SCENE_SECONDS
@@ -90,11 +101,14 @@ class FaceFollower:
             self._searched_thoroughly, self._thorough_turn = seconds, self._turn
         self._scene, self._scene_seconds, self._turn = scene, seconds, self._turn + 1
         # So that those who are there at first are numbered as one reads.
-        faces = self.analyzer.classify(image, reading_order(detections), age_gender)
+        cuts = self.analyzer.cut(image, reading_order(detections), age_gender)
         if scale != 1:
-            faces = [replace(face, detection=face.detection.scaled(scale)) for face in faces]
-        people = self.tracker.update(faces, seconds, doubted=likeness < PERHAPS_OTHER_SCENE)
-        return sorted(people, key=lambda face: face.id)
+            cuts = [cut._replace(detection=cut.detection.scaled(scale)) for cut in cuts]
+        return cuts, self.tracker.place(cuts, seconds, doubted=likeness < PERHAPS_OTHER_SCENE)
+
+    def name(self, faces: list[Face], placed: list[Placed]) -> list[TrackedFace]:
+        """The last part of `analyze`, frame by frame in their order: what `FaceAnalyzer.answer` says of what was cut."""
+        return sorted(self.tracker.average(faces, placed), key=lambda face: face.id)
 
 
 def reduced(image: np.ndarray) -> np.ndarray:

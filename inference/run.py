@@ -8,9 +8,9 @@ from tqdm import tqdm
 
 from .analyzer import FaceAnalyzer
 from .copies import Copies
-from .detector import DetectorError
 from .outputs import create
 from .parquet import ParquetReport
+from .processors import usable_processors
 from .report import CsvReport, JsonReport, video_entry
 from .satisfaction import Timeline
 from .sentences import IfadeError
@@ -100,11 +100,9 @@ class Run:
                     leave=False,
                 )
             )
-            for frame in reader:
-                try:
-                    moment = stream.add(frame.image, frame.seconds, age_gender=self.job.age_gender)
-                except DetectorError:
-                    continue
+            moments = stream.moments(reader, self.job.age_gender, ahead=usable_processors() > 1)
+            stack.enter_context(contextlib.closing(moments))
+            for frame, moment in moments:
                 for copies, writer in writers:  # first, so that an interrupt leaves no row whose frame the copy lacks
                     if writer:
                         writer.write(copies.frame(frame.image, moment, self.analyzer), moment.seconds)

@@ -1,6 +1,6 @@
 """One step of a stream: a frame of a camera or a video goes in, what is known at that moment comes out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,10 @@ from .analyzer import FaceAnalyzer
 from .detector import DetectorError
 from .follow import FaceFollower
 from .satisfaction import Reading, Timeline
-from .tracker import TrackedFace
+from .side_by_side import side_by_side
+from .tracker import Placed, TrackedFace
 from .types import Face
+from .video import VideoFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +75,39 @@ class Stream:
         except DetectorError:
             self.lost += 1
             raise
+        return self._moment(seconds, people)
+
+    def moments(
+        self, frames: Iterable[VideoFrame], age_gender: bool = False, ahead: bool = False
+    ) -> Generator[tuple[VideoFrame, Moment], None, None]:
+        """What `add` says of one frame after another, but for the lost ones; to be closed.
+
+        Args:
+            frames, age_gender: see `add`.
+            ahead: whether threads classify a frame, and read the one after the next, while faces are followed to the next.
+        """
+        follower, waiting = self.follower, None
+        with side_by_side(2 if ahead else 0) as begin:
+            left = iter(frames)
+            following = begin(next, left, None)
+            while (frame := following()) is not None:
+                following = begin(next, left, None)
+                try:
+                    cuts, placed = follower.find(frame.image, frame.seconds, age_gender=age_gender)
+                except DetectorError:
+                    self.lost += 1
+                    continue
+                answers = begin(follower.analyzer.answer, cuts)
+                if waiting:
+                    yield waiting[0], self._named(*waiting)
+                waiting = frame, placed, answers
+            if waiting:
+                yield waiting[0], self._named(*waiting)
+
+    def _named(self, frame: VideoFrame, placed: list[Placed], answers: Callable[[], list[Face]]) -> Moment:
+        return self._moment(frame.seconds, self.follower.name(answers(), placed))
+
+    def _moment(self, seconds: float, people: list[TrackedFace]) -> Moment:
         return Moment(seconds, people, *self.timeline.add(seconds, people))
 
     def report(self) -> dict:

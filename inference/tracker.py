@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -81,6 +81,24 @@ class TrackedFace:
     seconds: float
 
 
+class Seen(Protocol):
+    """What tells who a face is: a `Face`, or an `inference.analyzer.Cut`."""
+
+    @property
+    def detection(self) -> Detection: ...
+
+    @property
+    def crop(self) -> np.ndarray: ...
+
+
+class Placed(NamedTuple):
+    """A face that was matched, and has to be averaged: who it is, the frame's time, and the place averaged over time."""
+
+    person: "_Person"
+    seconds: float
+    detection: Detection
+
+
 class FaceTracker:
     """Gives the faces of a stream ids and averages what is said of them; for one stream, used by one thread at a time.
 
@@ -122,7 +140,8 @@ class FaceTracker:
         limits = (emotion_seconds, person_seconds, looks_seconds, longest_gap, young_gap)
         if not all(0 < value < math.inf for value in limits):
             raise ValueError(f"time constants and limits must be above 0 seconds, not {limits}")
-        self._time_constants = np.array([emotion_seconds] * 2 + [person_seconds] * 2 + [looks_seconds])
+        self._time_constants = np.array([emotion_seconds] * 2 + [person_seconds] * 2)
+        self._looks_seconds = np.array([looks_seconds])
         self.longest_gap, self.young_gap = longest_gap, young_gap
         self._people: list[_Person] = []
         self._ids = itertools.count(1)
@@ -163,6 +182,11 @@ class FaceTracker:
         Raises:
             ValueError: the time is not finite; nothing has changed then.
         """
+        return self.average(faces, self.place(faces, seconds, doubted))
+
+    def place(self, faces: Sequence[Seen], seconds: float, doubted: bool = False) -> list[Placed]:
+        """The first half of `update`, with the same arguments: who is where. Answers are not needed for it, and may come when
+        later frames have been placed, as long as they come in the order of the frames."""
         if _finite(seconds) < self._now - self.longest_gap:
             self.forget()
             self._now = seconds
@@ -172,24 +196,34 @@ class FaceTracker:
         if not faces:
             return []
         places = [_place(face.detection) for face in faces]
-        table = np.array(places)
-        values, present = _values(faces)
+        table, looks = np.array(places), _looks(faces)
         # A crop in which another face is seen too says less of a person's looks, and would teach the wrong ones.
-        alone = present[:, -1] = _alone(table)
+        alone = _alone(table)
+        present = alone[:, None].copy()
         people = []
-        known_people = self._match(table, values[:, -LOOKS:], alone, now, DOUBTED_NEWCOMER if doubted else NEWCOMER)
+        known_people = self._match(table, looks, alone, now, DOUBTED_NEWCOMER if doubted else NEWCOMER)
         for number, (person, place, face) in enumerate(zip(known_people, places, faces)):
             if person is None:
                 person = _Person(next(self._ids), now, place, face.detection)
                 self._people.append(person)
-                present[number, -1] = True
+                present[number] = True
             else:
                 person.move(place, face.detection, now)
             people.append(person)
-        means, known = self._average(people, values, present, now)
+        _average([person.looks for person in people], looks, present, now, self._looks_seconds)
+        return [Placed(person, now, _detection(person.place, person)) for person in people]
+
+    def average(self, faces: list[Face], placed: list[Placed]) -> list[TrackedFace]:
+        """The other half: takes the answers into the averages of those who were placed."""
+        if not faces:
+            return []
+        values, present = _values(faces)
+        means, known = _average(
+            [person.answers for person, _, _ in placed], values, present, placed[0].seconds, self._time_constants
+        )
         return [
-            TrackedFace(person.id, face, _smoothed(face, person, *averages), now - person.born)
-            for face, person, *averages in zip(faces, people, means.copy(), known.tolist())
+            TrackedFace(person.id, face, _smoothed(face, detection, *averages), now - person.born)
+            for face, (person, now, detection), *averages in zip(faces, placed, means, known.tolist())
         ]
 
     def _remembered(self, person: "_Person", now: float) -> bool:
@@ -213,7 +247,7 @@ class FaceTracker:
             start = newcomer - math.log(spread / REACH**2)
             expectations.append((x, y, width * height, spread * width * height, growth_spread, start))
         x, y, area, spread, growth_spread, start = np.array(expectations).T
-        known = np.array([person.mean[-LOOKS:] for person in self._people])
+        known = np.array([person.looks.mean for person in self._people])
         alike = looks @ known.T / (np.sqrt(np.einsum("nk,nk->n", known, known)) + 1e-9)
         distance = ((places[:, :1] - x) ** 2 + (places[:, 1:2] - y) ** 2) / spread
         growth = np.log(places[:, 2:3] * places[:, 3:4] / area) / 2 / growth_spread
@@ -224,27 +258,48 @@ class FaceTracker:
             matched[row] = self._people[column]
         return matched
 
-    def _average(
-        self, people: list["_Person"], values: np.ndarray, present: np.ndarray, now: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Take values (N, sum of LENGTHS) into the means of people; present (N, number of LENGTHS) tells which exist.
-        Returns the means, and which of them were ever there.
 
-        A value counts for the time since the last one; the first, before which nothing is known, as much as the second.
-        """
-        mean = np.array([person.mean for person in people])
-        mass = np.array([person.mass for person in people])
-        updated = np.array([person.updated for person in people])
-        keep = np.exp((updated - now) / self._time_constants)
-        weight = 1 - keep
-        new_mass = np.where(mass > 0, mass, weight) * keep + weight
-        share = np.where(present, weight / np.maximum(new_mass, 1e-12), 0)
-        mean += (values - mean) * np.repeat(share.astype(np.float32), LENGTHS, axis=1)
-        mass = np.where(present & (updated > -math.inf), new_mass, mass)
-        updated = np.where(present, now, updated)
-        for number, person in enumerate(people):
-            person.mean, person.mass, person.updated = mean[number], mass[number], updated[number]
-        return mean, updated > -math.inf
+class _Averages:
+    """Exponential averages in time of some values.
+
+    Args:
+        lengths: of the values.
+
+    Attributes:
+        lengths: as given.
+        mean: float32 (sum of their lengths,).
+        mass: float64 (number of them,), how much each of them weighs: up to 1, 0 after the first value.
+        updated: float64 (number of them,), seconds of each one's last value, -inf before there is one.
+    """
+
+    __slots__ = ("lengths", "mean", "mass", "updated")
+
+    def __init__(self, lengths: Sequence[int]):
+        self.lengths, self.mean = lengths, np.zeros(sum(lengths), np.float32)
+        self.mass, self.updated = np.zeros(len(lengths)), np.full(len(lengths), -math.inf)
+
+
+def _average(
+    averages: list[_Averages], values: np.ndarray, present: np.ndarray, now: float, time_constants: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take values (N, sum of lengths) into the averages of people; present (N, number of lengths) tells which exist.
+    Returns the means, and which of them were ever there.
+
+    A value counts for the time since the last one; the first, before which nothing is known, as much as the second.
+    """
+    mean = np.array([own.mean for own in averages])
+    mass = np.array([own.mass for own in averages])
+    updated = np.array([own.updated for own in averages])
+    keep = np.exp((updated - now) / time_constants)
+    weight = 1 - keep
+    new_mass = np.where(mass > 0, mass, weight) * keep + weight
+    share = np.where(present, weight / np.maximum(new_mass, 1e-12), 0)
+    mean += (values - mean) * np.repeat(share.astype(np.float32), averages[0].lengths, axis=1)
+    mass = np.where(present & (updated > -math.inf), new_mass, mass)
+    updated = np.where(present, now, updated)
+    for number, own in enumerate(averages):
+        own.mean, own.mass, own.updated = mean[number].copy(), mass[number], updated[number]
+    return mean, updated > -math.inf
 
 
 class _Person:
@@ -256,12 +311,10 @@ class _Person:
         place, speed: then, in pixels and pixels per second.
         covariance: variance of a coordinate of the place, covariance with its speed, variance of the speed, in sides of
             the face and seconds. The coordinates have about the same noise, so one matrix serves all of them.
-        mean: float32 (sum of LENGTHS,), the averages.
-        mass: float64 (number of LENGTHS,), how much each of them weighs: up to 1, 0 after the first value.
-        updated: float64 (number of LENGTHS,), seconds of each one's last value, -inf before there is one.
+        looks, answers: the averages.
     """
 
-    __slots__ = ("id", "born", "seen", "score", "placed_at", "place", "speed", "covariance", "mean", "mass", "updated")
+    __slots__ = ("id", "born", "seen", "score", "placed_at", "place", "speed", "covariance", "looks", "answers")
 
     def __init__(self, number: int, now: float, place: "Place", detection: Detection):
         self.id, self.born, self.seen = number, now, now
@@ -269,8 +322,7 @@ class _Person:
         self.place: Place = place
         self.speed: Place = (0.0,) * len(place)
         self.covariance = (_noise(place), 0.0, FIRST_SPEED**2)
-        self.mean = np.zeros(sum(LENGTHS), np.float32)
-        self.mass, self.updated = np.zeros(len(LENGTHS)), np.full(len(LENGTHS), -math.inf)
+        self.looks, self.answers = _Averages([LOOKS]), _Averages(LENGTHS[:-1])
 
     @property
     def young(self) -> bool:
@@ -325,9 +377,9 @@ class _Person:
 
 
 def _values(faces: list[Face]) -> tuple[np.ndarray, np.ndarray]:
-    """What is averaged of each face, float32 (N, sum of LENGTHS), and what of it exists, bool (N, number of LENGTHS)."""
-    values = np.zeros((len(faces), sum(LENGTHS)), np.float32)
-    present = np.ones((len(faces), len(LENGTHS)), bool)
+    """The distributions of each face, float32 (N, sum of their lengths), and which there are, bool (N, number of AVERAGED)."""
+    values = np.zeros((len(faces), sum(LENGTHS[:-1])), np.float32)
+    present = np.ones((len(faces), len(AVERAGED)), bool)
     for row, face in enumerate(faces):
         for part, (name, (start, stop)) in enumerate(PARTS.items()):
             value = getattr(face, name)
@@ -335,22 +387,25 @@ def _values(faces: list[Face]) -> tuple[np.ndarray, np.ndarray]:
                 present[row, part] = False
             else:
                 values[row, start:stop] = value
-        small = cv2.resize(face.crop, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-        values[row, -LOOKS:] = small.ravel()
-    # Without brightness and contrast, of length 1: the product of two is their correlation.
-    looks = values[:, -LOOKS:]
-    looks -= looks @ MEAN
-    looks /= np.sqrt(np.einsum("nk,nk->n", looks, looks))[:, None] + 1e-6
     return values, present
 
 
-def _smoothed(face: Face, person: _Person, mean: np.ndarray, known: list[bool]) -> Face:
+def _looks(faces: Sequence[Seen]) -> np.ndarray:
+    """What everybody looks like, float32 (N, LOOKS)."""
+    looks = np.zeros((len(faces), LOOKS), np.float32)
+    for row, face in enumerate(faces):
+        looks[row] = cv2.resize(face.crop, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA).ravel()
+    # Without brightness and contrast, of length 1: the product of two is their correlation.
+    looks -= looks @ MEAN
+    looks /= np.sqrt(np.einsum("nk,nk->n", looks, looks))[:, None] + 1e-6
+    return looks
+
+
+def _smoothed(face: Face, detection: Detection, mean: np.ndarray, known: list[bool]) -> Face:
     averages: dict[str, Any] = {
         name: mean[start:stop] if there else None for (name, (start, stop)), there in zip(PARTS.items(), known)
     }
-    return Face(
-        _detection(person.place, person), face.crop, activation=face.activation, quality=face.quality, **averages
-    )
+    return Face(detection, face.crop, activation=face.activation, quality=face.quality, **averages)
 
 
 def assign(ratios: list[list[float]]) -> list[tuple[int, int]]:

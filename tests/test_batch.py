@@ -27,11 +27,11 @@ from inference.__main__ import main
 from inference.analyzer import FaceAnalyzer
 from inference.batch import FACE, AnalyzePhotos
 from inference.copies import blur_all
+from inference.follow import FaceFollower
 from inference.images import ImageError, load_image
 from inference.parquet import ParquetReport, files_done, parts, settings
 from inference.report import CsvReport
 from inference.run import Run
-from inference.stream import Stream
 from inference.tables import NAMES, arrow_schema
 from inference.types import Detection
 from inference.video import VideoReader
@@ -254,14 +254,14 @@ def test_a_video_has_the_figures_of_its_finished_curve_in_any_number_of_pieces(a
     (tmp_path / "cut").mkdir()
     cut = ParquetReport(tmp_path / "cut", {})
     Run(analyzer, Job(), None, tables, 10).file(clip, Path("clip"))
-    add = Stream.add
+    find = FaceFollower.find
 
-    def interrupted(stream, image, seconds, **options):
+    def interrupted(follower, image, seconds, **options):
         if seconds > 0.55:
             raise KeyboardInterrupt
-        return add(stream, image, seconds, **options)
+        return find(follower, image, seconds, **options)
 
-    monkeypatch.setattr(Stream, "add", interrupted)
+    monkeypatch.setattr(FaceFollower, "find", interrupted)
     with pytest.raises(KeyboardInterrupt):
         Run(analyzer, Job(), None, [cut], 10).file(clip, Path("clip"))
     for report in (*tables, cut):

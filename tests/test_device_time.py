@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from export.conformance_time import SCENES, SESSIONS, said_faces, vectors
+from inference.analyzer import Cut
 from inference.detector import DetectorError
 from inference.stream import Moment, Stream
 from inference.tables import MAX_ROWS, STORED, FrameTable, moment_rows
@@ -176,10 +178,14 @@ def test_a_stream_goes_on_after_a_frame_on_which_the_detector_fails(device):
                 raise DetectorError("detector_failed")
             return [faces[place].detection for place in frame["places"]]
 
-    def classify(_image, found, _age_gender):
-        return [next(face for face in faces if face.detection == detection) for detection in found]
+    def cut(_image, found, _age_gender):
+        seen = [next(face for face in faces if face.detection == detection) for detection in found]
+        return [Cut(face.detection, face.crop, face.quality, None) for face in seen]
 
-    stream, moments = Stream(SimpleNamespace(detector=Detector(), classify=classify), camera=True), []
+    def answer(cuts):
+        return [replace(face, detection=cut.detection) for cut in cuts for face in faces if face.crop is cut.crop]
+
+    stream, moments = Stream(SimpleNamespace(detector=Detector(), cut=cut, answer=answer), camera=True), []
     for frame in frames:
         try:
             moment = stream.add(pixels, frame["seconds"], 48)

@@ -113,7 +113,7 @@ def test_of_a_camera_whose_frames_come_slowly_not_every_frame_is_searched_thorou
         asked.append((search, thorough))
         return []
 
-    analyzer = SimpleNamespace(detector=SimpleNamespace(follow=follow), classify=lambda *_: [])
+    analyzer = SimpleNamespace(detector=SimpleNamespace(follow=follow), cut=lambda *_: [], answer=list)
     follower = FaceFollower(analyzer, camera)
     for number in range(14):
         follower.analyze(np.zeros((48, 64, 3), np.uint8), 1.5 * number)

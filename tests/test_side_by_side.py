@@ -1,0 +1,107 @@
+"""Work of several threads at once: the same answers as of one, and no thread more than is allowed."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.detector import FaceDetector
+from inference.face_check import FaceCheck
+from inference.images import load_image
+from inference.search import FaceSearch, scaled
+from inference.side_by_side import side_by_side
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+@pytest.fixture(scope="module")
+def detectors() -> dict[int, FaceDetector]:
+    """By their threads."""
+    return {threads: FaceDetector(threads=threads, cuda=False) for threads in (1, 3)}
+
+
+@pytest.fixture
+def seen_by(monkeypatch) -> dict[str, set[int]]:
+    """The threads in which each method was called."""
+    threads: dict[str, set[int]] = {}
+
+    def watch(owner: type, name: str) -> None:
+        inner = getattr(owner, name)
+        monkeypatch.setattr(
+            owner, name, lambda *given: (threads.setdefault(name, set()).add(threading.get_ident()), inner(*given))[1]
+        )
+
+    for owner, name in ((FaceSearch, "fine"), (FaceSearch, "turns"), (FaceCheck, "see"), (FaceDetector, "look_again")):
+        watch(owner, name)
+    return threads
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "turn"),
+    [
+        ("astronaut", 1, 0),
+        ("astronaut", 0.4, 0),
+        ("meeting", 1, 0),
+        ("meeting", 0.5, 1),
+        ("meeting", 2.5, 0),
+        ("cat", 1, 0),
+    ],
+)
+def test_several_threads_find_the_very_same_as_one(detectors, name, factor, turn):
+    image = np.ascontiguousarray(np.rot90(scaled(load_image(EXAMPLES / f"{name}.jpg"), factor), turn))
+    alone, several = (detectors[threads].detect(image) for threads in (1, 3))
+    assert several == alone
+
+
+def test_a_stream_finds_the_very_same_with_several_threads(detectors):
+    image = load_image(EXAMPLES / "meeting.jpg")
+    expected = detectors[1].detect(image)[:2]
+    assert len(expected) == 2
+    for search, thorough in ((False, False), (True, False), (True, True)):
+        alone, several = (detectors[threads].follow(image, expected, search, thorough) for threads in (1, 3))
+        assert several == alone and len(alone) >= 2
+
+
+def test_searches_and_looks_go_on_at_once_only_where_more_than_one_thread_may_be_used(detectors, seen_by):
+    own = {threading.get_ident()}
+    image = load_image(EXAMPLES / "meeting.jpg")
+    detectors[1].detect(image)
+    assert set(seen_by) == {"fine", "turns", "see", "look_again"} and all(
+        threads == own for threads in seen_by.values()
+    )
+    seen_by.clear()
+    detectors[3].detect(image)
+    assert own.isdisjoint(seen_by["fine"]) and own.isdisjoint(seen_by["see"]) and len(seen_by["look_again"]) > 1
+
+
+def test_no_thread_is_left():
+    before = threading.active_count()
+    with side_by_side(2) as begin:
+        assert [wait() for wait in [begin(pow, 2, number) for number in range(5)]] == [1, 2, 4, 8, 16]
+        assert threading.active_count() > before
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_what_is_raised_is_raised_where_the_answer_is_asked_for(threads):
+    with side_by_side(threads) as begin:
+        wait = begin(int, "no number")
+        with pytest.raises(ValueError, match="no number"):
+            wait()
+
+
+def test_without_threads_nothing_is_done_that_is_not_asked_for_and_nothing_twice():
+    done = []
+    with side_by_side(0) as begin:
+        first, _ = begin(done.append, 1), begin(done.append, 2)
+        first(), first()
+    assert done == [1]
+
+
+def test_what_no_thread_has_begun_is_done_by_who_asks():
+    going_on, own = threading.Event(), threading.get_ident()
+    with side_by_side(1) as begin:
+        begin(going_on.wait)
+        assert begin(threading.get_ident)() == own
+        going_on.set()
