@@ -756,8 +756,9 @@ def _summary(steps: list[tuple[float, float, Reading]], dwell: dict[str, float])
             return {"index": round(step[2].index, 4), "seconds": round(step[0], 2)}
 
         figures["mean"] = round(sum(length * reading.index for _, length, reading in steps) / total, 4)
-        figures["highest"] = at(max(steps, key=lambda step: step[2].index))
-        figures["lowest"] = at(min(steps, key=lambda step: step[2].index))
+        # The first of several that are told alike: how a processor rounds is no difference.
+        figures["highest"] = at(max(steps, key=lambda step: round(step[2].index, 4)))
+        figures["lowest"] = at(min(steps, key=lambda step: round(step[2].index, 4)))
         figures["end"] = round(steps[-1][2].index, 4)
         figures["positive"] = part(lambda index: index > NEUTRAL_ZONE)
         figures["negative"] = part(lambda index: index < -NEUTRAL_ZONE)

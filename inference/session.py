@@ -32,6 +32,23 @@ RETURN_MEMORY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:
 # By itself OpenCV takes all that the machine has.
 cv2.setNumThreads(usable_processors())
 
+# OpenCV's threads end before a fork, and begin anew when they are needed: a child, which has none, would wait for ever for what one
+# of them held.
+_opencv_threads: list[int] = []
+
+
+def _end_opencv_threads() -> None:
+    _opencv_threads.append(cv2.getNumThreads())
+    cv2.setNumThreads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_end_opencv_threads,
+        after_in_parent=lambda: cv2.setNumThreads(_opencv_threads.pop()),
+        after_in_child=_opencv_threads.clear,
+    )
+
 
 class Session:
     """An ONNX model, on CUDA where a run with it succeeds, else on the CPU; may be shared by threads.

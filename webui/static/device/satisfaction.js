@@ -649,10 +649,9 @@ function summary(steps, dwell) {
   if (total > 0) {
     const part = (inside) => round(sum(steps.map(([, length, {index}]) => (inside(index) ? length : 0))) / total, 4);
     const most = (sign) => {
-      const [seconds, , {index}] = steps.reduce((one, other) =>
-        sign * other[2].index > sign * one[2].index ? other : one,
-      );
-      return {index: round(index, 4), seconds: round(seconds, 2)};
+      // The first of several that are told alike: how a processor rounds is no difference.
+      const readings = steps.map(([seconds, , {index}]) => ({index: round(index, 4), seconds: round(seconds, 2)}));
+      return readings.reduce((one, other) => (sign * other.index > sign * one.index ? other : one));
     };
     figures.mean = round(sum(steps.map(([, length, {index}]) => length * index)) / total, 4);
     figures.highest = most(1);
