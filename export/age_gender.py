@@ -98,10 +98,13 @@ def parse_tta(text: str) -> list[TTAView]:
 
 
 def averaged(path: Path) -> keras.Model:
-    """A trained network, of a checkpoint with the running average of its weights."""
-    network = keras.models.load_model(path)
-    if getattr(network, "optimizer", None) is not None:
-        network.optimizer.finalize_variable_values(network.trainable_variables)
+    """A trained network in float32, of a checkpoint with the running average of its weights."""
+    trained = keras.models.load_model(path)
+    if getattr(trained, "optimizer", None) is not None:
+        trained.optimizer.finalize_variable_values(trained.trainable_variables)
+    # A checkpoint of a run in bfloat16 computes in that.
+    network = keras.models.model_from_json(trained.to_json().replace('"mixed_bfloat16"', '"float32"'))
+    network.set_weights(trained.get_weights())
     return network
 
 

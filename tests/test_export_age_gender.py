@@ -80,6 +80,18 @@ class TestExport:
             np.testing.assert_allclose(both[name], (one[name] + other[name]) / 2, atol=1e-5)
         assert np.abs(one["gender"] - other["gender"]).max() > 0.01
 
+    def test_a_checkpoint_of_a_run_in_bfloat16_is_exported_in_float32(self, tmp_path):
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            trained = train.RECIPES["both"].build()
+        finally:
+            keras.config.set_dtype_policy("float32")
+        trained.save(tmp_path / "checkpoint.keras")
+        network = export_age_gender.averaged(tmp_path / "checkpoint.keras")
+        assert {layer.dtype_policy.name for layer in network.layers} == {"float32"}
+        for found, expected in zip(network.get_weights(), trained.get_weights(), strict=True):
+            assert np.array_equal(found, expected)
+
     def test_the_mean_of_weights(self, trained_age_gender, portraits):
         """A checkpoint gives the running average, which is what its run measured last."""
         run = AgeGenderRun.__new__(AgeGenderRun)
