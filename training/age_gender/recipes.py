@@ -75,7 +75,8 @@ RECIPES = {
     # With photographs of private albums, of which a part of the pull toward undisturbed ones is lost: what is released is the
     # mean (export.age_gender --mean) of this one and the one that it began with.
     "both-wide-64-album": replace(_further, optimizer=sgd(0.004, average=0.1), epochs=36, augmentation=ALBUM),
-    # Goes on from that mean, at a rate at which it is worse at first, and longer: the released network is their mean again.
+    # Goes on from that mean, at a rate at which it is worse at first, and longer, to their mean again; once more from that, with more
+    # faces an epoch (--faces), to the released network.
     "both-wide-64-long": replace(_further, optimizer=sgd(0.02, average=0.1), epochs=90, augmentation=ALBUM),
 }
 """The recipes by name. Every epoch of the runs behind the released networks is in docs/results/age_gender_runs.json."""

@@ -38,18 +38,27 @@ export async function shrunk(url) {
   return canvas;
 }
 
-export const toBlob = (canvas, type = "image/jpeg") => new Promise((done) => canvas.toBlob(done, type, 0.92));
+export const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
 
 // What is shown of a photo of more than SHOWN_SIDE pixels a side: a smaller copy, because browsers keep the pixels of one shown photo
 // after the other. Null where the file itself is shown. image: the file, loaded.
 export async function smallCopy(file, image) {
   if (Math.max(image.naturalWidth, image.naturalHeight) <= SHOWN_SIDE) return null;
-  const bitmap = await createImageBitmap(file).catch(() => null);
-  if (!bitmap) return null;
-  const canvas = fits(image, bitmap) ? drawn(bitmap, SHOWN_SIDE) : null;
-  bitmap.close();
   // One may see through what is no JPEG; browsers without WebP write PNG.
-  return canvas && toBlob(canvas, file.type === "image/jpeg" ? file.type : "image/webp");
+  const type = file.type === "image/jpeg" ? file.type : "image/webp";
+  const worker = new Worker(new URL("device/shrink.js", import.meta.url));
+  try {
+    const copy = await new Promise((done, failed) => {
+      worker.addEventListener("message", ({data}) => done(data));
+      worker.addEventListener("error", failed);
+      worker.postMessage({file, side: SHOWN_SIDE, type});
+    });
+    return fits(image, copy) ? copy.blob : null;
+  } catch {
+    return null;
+  } finally {
+    worker.terminate();
+  }
 }
 
 // A canvas with a bitmap, of so many pixels a side at most.
