@@ -15,7 +15,7 @@ const KEPT = "ifade-kept", // in the tab's storage
 const STATUS = {session_ended: 404, not_loaded: 503}; // of what is said where the worker ends
 const FATAL = ["detector_failed", "no_answer"]; // what is said where networks fail, whose memory is not to be relied on any more
 const MOST_DEATHS = 2; // of workers, one after the other without an answer between
-const MOST_THREADS = 4; // of the networks; more are not faster
+const MOST_THREADS = 4; // of the networks; each takes memory
 
 let worker = null,
   ready = null, // a promise: its networks are loaded
