@@ -280,8 +280,8 @@ def to_markdown(result: dict) -> str:
     """The page."""
     lines = [
         f"The site of `python -m export.site` in headless Chromium on {result['processor']}, {result['processors']} cores, without a "
-        "graphics processor, served with the headers that let its networks have threads. A frame's latency counts from taking the picture to having its answer. A fake camera shows the example "
-        "photograph moved about.",
+        "graphics processor, served with the headers that let its networks have threads. A frame's latency counts from taking the "
+        "picture to having its answer. A fake camera shows the example photograph moved about.",
         "",
         "| | measured |",
         "|---|---|",
@@ -312,8 +312,8 @@ def to_markdown(result: dict) -> str:
         lines += [
             "",
             "Other programs on the same frames in the same browser. They find all faces and their expressions in every frame anew, "
-            "without anything else that they can do, on TensorFlow.js with WebAssembly, which has threads too, in the page itself; face-api with its small "
-            "detector. Ifade works in a worker, and follows a face from frame to frame.",
+            "without anything else that they can do, on TensorFlow.js with WebAssembly, which has threads too, in the page itself; "
+            "face-api with its small detector. Ifade works in a worker, and follows a face from frame to frame.",
             "",
             "| | faces in view and found | frames a second | latency p50, p95, max (ms) | a photo of one face, 640x480 (ms) |",
             "|---|---|---|---|---|",

@@ -159,9 +159,6 @@ class FaceDetector:
 
     Raises:
         ModelError: a model file is missing or altered.
-
-    Attributes:
-        threads: that may be used.
     """
 
     def __init__(
@@ -171,8 +168,8 @@ class FaceDetector:
         self.searcher = FaceSearch(threads, cuda) if searching else None
         self.checker = FaceCheck(self.searcher, threads, cuda) if searching else None
         _close(_dropped)
-        self.threads = threads or usable_processors()
-        others = min(self.threads, MOST_DETECTORS) - 1
+        self._threads = threads or usable_processors()
+        others = min(self._threads, MOST_DETECTORS) - 1
         self._models: list[vision.FaceDetector | None] = [_open(FILE), *[None] * others]  # which are opened when needed
         self._failed: list[vision.FaceDetector] = []  # and those that are tried because another failed
         self._lock = threading.Lock()
@@ -239,7 +236,7 @@ class FaceDetector:
         longer = max(image.shape[:2])
         factor = COARSE_SIDE / longer
         smallest = TURN_PIXELS / factor
-        with side_by_side(2 if self.threads > 1 else 0) as begin:
+        with side_by_side(2 if self._threads > 1 else 0) as begin:
             searched = begin(self.searcher.fine, image)
             quick = begin(self.searcher.turns, image, min(TURNED_SIDE, longer), TURNED)
             level = self.searcher.see_scaled(image, NEAREST_SIDE / longer)
@@ -369,7 +366,7 @@ class FaceDetector:
             return []
         small = image if small is None else small
         near = [as_near(place) if place.search == "yunet" else place for place in places]
-        with side_by_side(1 if self.threads > 1 else 0) as begin:
+        with side_by_side(1 if self._threads > 1 else 0) as begin:
             views = begin(self.checker.see, image, places) if self.checker else None
             starts = self._starts(small, near, image.shape) if self.searcher else [None] * len(near)
             looks = self._looks(image, [start or place for start, place in zip(starts, near)])

@@ -16,7 +16,7 @@ from inference.constants import constants
 from inference.drawing import PERSON_COLORS, shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
 from inference.types import ADULT, AGE_COVERAGE, COLUMNS_IN_CROWD, CROWD, EMOTIONS, GENDER_SURE, GENDERS, NOT_SURE
-from webui.limits import RATES, Limits
+from webui.limits import RATES, SHOWN_PIXELS, Limits
 from webui.texts import LANGUAGES, text, texts
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,7 +96,7 @@ def settings(
         "baselineSeconds": BASELINE_SECONDS,
         "columns": {column.name: int(column.form[-2]) if column.form else None for column in tables.COLUMNS},
         "examples": [file.stem for file in EXAMPLES],
-        "photo": {"suffixes": images.SUFFIXES, "megabytes": limits.photo_bytes // 2**20},
+        "photo": {"suffixes": images.SUFFIXES, "megabytes": limits.photo_bytes // 2**20, "shownPixels": SHOWN_PIXELS},
         "video": {
             "suffixes": video.SUFFIXES,
             "megabytes": limits.video_bytes // 2**20,
@@ -109,6 +109,7 @@ def settings(
             "models": DEVICE_MODELS[:-1],
             "checksums": {name: value for name, value in model_files.checksums().items() if name in DEVICE_MODELS},
             "limits": {
+                "shownPixels": SHOWN_PIXELS,
                 "videoLongest": video.LONGEST,
                 "videoPixels": limits.video_pixels,
                 "videoMinutes": limits.video_minutes,

@@ -6,6 +6,8 @@ from inference.images import MAX_BYTES
 
 RATES = (2, 5, 10, 25)
 """Pictures a second that may be asked for of a video."""
+SHOWN_PIXELS = 1600
+"""Longest side of the copy in which a larger photo is shown."""
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,9 @@ from inference.saliency import heat_map
 from inference.types import EMOTIONS, Face
 from webui.bodies import Bodies
 from webui.http import Refusal, guarded, json_response
-from webui.limits import Limits
+from webui.limits import SHOWN_PIXELS, Limits
 from webui.shares import FairPool
 from webui.visitors import visitor
-
-SHOWN_PIXELS = 1600
-"""Longest side of the picture that is sent back."""
 
 
 class PhotoServer:

@@ -2,11 +2,11 @@
 
 import {drawBox} from "./cards.js";
 import {make} from "./dom.js";
+import {SETTINGS} from "./settings.js";
 
 const LABEL_WIDTH = 64, // CSS pixels of a box from which on its label says more than its number
   NUMBER_WIDTH = 24; // and from which on it has one while it is not lit: in a crowd it would cover others' faces
 const THUMBNAIL = 72,
-  SHOWN_SIDE = 1600, // as webui/photo.py and device/session.js have it
   SAVED_SIDE = 4096,
   DRAWN_SIDE = 1000; // pixels; DRAWN_SIDE: of a saved picture, by which its boxes are drawn
 const BLURRED_PARTS = 7; // of a blurred face: so many spots from side to side
@@ -40,10 +40,11 @@ export async function shrunk(url) {
 
 export const toBlob = (canvas) => new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
 
-// What is shown of a photo of more than SHOWN_SIDE pixels a side: a smaller copy, because browsers keep the pixels of one shown photo
+// What is shown of a photo of more than `shownPixels` a side: a smaller copy, because browsers keep the pixels of one shown photo
 // after the other. Null where the file itself is shown. image: the file, loaded.
 export async function smallCopy(file, image) {
-  if (Math.max(image.naturalWidth, image.naturalHeight) <= SHOWN_SIDE) return null;
+  const {shownPixels: side} = SETTINGS.photo;
+  if (Math.max(image.naturalWidth, image.naturalHeight) <= side) return null;
   // One may see through what is no JPEG; browsers without WebP write PNG.
   const type = file.type === "image/jpeg" ? file.type : "image/webp";
   const worker = new Worker(new URL("device/shrink.js", import.meta.url));
@@ -51,7 +52,7 @@ export async function smallCopy(file, image) {
     const copy = await new Promise((done, failed) => {
       worker.addEventListener("message", ({data}) => done(data));
       worker.addEventListener("error", failed);
-      worker.postMessage({file, side: SHOWN_SIDE, type});
+      worker.postMessage({file, side, type});
     });
     return fits(image, copy) ? copy.blob : null;
   } catch {

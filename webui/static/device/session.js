@@ -15,10 +15,8 @@ import {Stream} from "./stream.js";
 import {FrameTable, momentRows} from "./tables.js";
 
 const {EMOTIONS} = CONSTANTS.types;
-const SHOWN_PIXELS = 1600, // longest side of a photo that the page cannot decode itself
-  JPEG_QUALITY = 0.9;
-
-const START = 20000; // milliseconds that threads may take to start
+const JPEG_QUALITY = 0.9,
+  START = 20000; // milliseconds that threads may take to start
 
 const NEW = {origin: null, seconds: 0, lastId: 0, rows: 0, lost: 0, timeline: null}; // what a session begins with
 
@@ -110,7 +108,7 @@ export async function openAnswers(limits, threads) {
       }
       const result = await inTurn(() => analyzer.analyze(image, {ageGender}));
       const answer = result.toDict();
-      if (picture) answer.picture = await dataUrl(shrink(canvasOf(image), SHOWN_PIXELS), "image/jpeg");
+      if (picture) answer.picture = await dataUrl(shrink(canvasOf(image), limits.shownPixels), "image/jpeg");
       giveBack(image);
       if (why)
         result.faces.forEach(({crop, activation: heat}, place) => Object.assign(answer.faces[place], {crop, heat}));
