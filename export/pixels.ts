@@ -88,13 +88,9 @@ function isWithin(step: f64, number: i32, start: f64, last: i32): bool {
   return place >= 0 && place < <f32>last;
 }
 
-// See warpAffine of images.js. pixels: the part of a picture of width by height that is needed, from (left, top) on, in rows of `stride`;
-// sums: room for 16 * size bytes; result: channels * size * size bytes.
+// See warpAffine of images.js. pixels: the part of a picture that is needed, of width by height; sums: room for 16 * size bytes; result: channels * size * size bytes.
 export function warp(
   pixels: usize,
-  left: i32,
-  top: i32,
-  stride: i32,
   width: i32,
   height: i32,
   a: f64,
@@ -116,8 +112,7 @@ export function warp(
   const steps = f64x2.replace_lane(f64x2.splat(a), 1, d);
   const nearlyHalf = f32x4.splat(NEARLY_HALF);
   const integer = f32x4.splat(INTEGER);
-  const down = stride << 2;
-  const corner = pixels - ((top * stride + left) << 2);
+  const down = width << 2;
   for (let line: i32 = 0; line < size * factor; line++) {
     const startX = <f64>(<f32>(<f64>(<f32>(b * line)) + c));
     const startY = <f64>(<f32>(<f64>(<f32>(e * line)) + f));
@@ -140,7 +135,7 @@ export function warp(
           const before = f32x4.floor(place);
           const part = f32x4.sub(place, before);
           const cell = v128.and(f32x4.add(before, integer), i32x4.splat(MANTISSA));
-          const at = corner + i32x4.extract_lane(cell, 1) * down + (i32x4.extract_lane(cell, 0) << 2);
+          const at = pixels + i32x4.extract_lane(cell, 1) * down + (i32x4.extract_lane(cell, 0) << 2);
           const partX = v128.shuffle<f32>(part, part, 0, 0, 0, 0);
           const partY = v128.shuffle<f32>(part, part, 1, 1, 1, 1);
           const value = between(numbers(at), numbers(at + 4), numbers(at + down), numbers(at + down + 4), partX, partY);
@@ -159,8 +154,8 @@ export function warp(
           const row = <i32>floor<f32>(y);
           const before = min(max(column, 0), rightmost) << 2;
           const after = min(max(column + 1, 0), rightmost) << 2;
-          const above = corner + min(max(row, 0), lowest) * down;
-          const below = corner + min(max(row + 1, 0), lowest) * down;
+          const above = pixels + min(max(row, 0), lowest) * down;
+          const below = pixels + min(max(row + 1, 0), lowest) * down;
           const outAbove = black && (row < 0 || row > lowest);
           const outBelow = black && (row < -1 || row >= lowest);
           const outBefore = black && (column < 0 || column > rightmost);

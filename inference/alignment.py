@@ -20,10 +20,12 @@ EYE_LINE = 0.396
 AGE_GENDER_FRAMING = {"side_by_eyes": 2.5, "side_by_box": 1.08, "eye_line": 0.31}
 """The crop for age and gender as arguments of `align_face`: what FairFace's and UTKFace's own pictures show of a face, so
 that in training hardly anything lies beyond their edge. `python -m training.age_gender.data` prints how much does."""
-LARGEST_WARP = 768
+LARGEST_WARP = 384
 """Side in pixels of the largest picture that is made on the way to a crop."""
 FOURTH = 4
 """So many times the pixels of what is turned a picture may have to be given a fourth channel for that."""
+MARGIN = 2
+"""Pixels around a square that its edges are interpolated from."""
 
 
 def crop_geometry(
@@ -52,7 +54,9 @@ def crop_geometry(
     return center, side, roll
 
 
-def align_face(image: np.ndarray, detection: Detection, size: int = 48, **framing: float) -> np.ndarray:
+def align_face(
+    image: np.ndarray, detection: Detection, size: int = 48, *, grey: bool = False, **framing: float
+) -> np.ndarray:
     """Cut out one face upright, framed as in FER-2013 unless said otherwise; beyond the picture's edge the border pixels
     repeat.
 
@@ -60,12 +64,13 @@ def align_face(image: np.ndarray, detection: Detection, size: int = 48, **framin
         image: uint8 (H, W, 3) RGB or (H, W) grey.
         detection: where the face is.
         size: side of the crop in pixels.
+        grey: of RGB, as OpenCV weighs the colors.
         framing: side_by_eyes, side_by_box and eye_line of `crop_geometry`.
 
     Returns:
         uint8 (size, size, 3) or (size, size).
     """
-    return cut_square(image, *crop_geometry(detection, **framing), size)[0]
+    return cut_square(image, *crop_geometry(detection, **framing), size, grey=grey)[0]
 
 
 def cut_square(
@@ -75,6 +80,7 @@ def cut_square(
     roll: float,
     size: int,
     border: int = cv2.BORDER_REPLICATE,
+    grey: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut a square out of a picture, turned and scaled.
 
@@ -87,6 +93,7 @@ def cut_square(
         roll: of the square, in radians, clockwise as seen.
         size: side of the result in pixels.
         border: what lies beyond the picture's edge, a cv2.BORDER_ constant.
+        grey: of RGB, as OpenCV weighs the colors.
 
     Returns:
         uint8 (size, size, 3) or (size, size), and the matrix (2, 3) that takes a point of the picture there.
@@ -102,9 +109,19 @@ def cut_square(
     # Points count from the picture's corner, OpenCV's from the middle of the first pixel.
     warp = matrix * factor
     warp[:, 2] += warp[:, :2].sum(axis=1) / 2 - 0.5
+    # Of a large picture no more is touched than the square needs.
+    reach = side / 2 * (abs(math.cos(roll)) + abs(math.sin(roll))) + MARGIN
+    (left, right), (top, bottom) = (
+        [min(max(end, 0), length - 1) for end in (math.floor(middle - reach), math.ceil(middle + reach))]
+        for middle, length in zip(center, image.shape[1::-1])
+    )
+    image = image[top : bottom + 1, left : right + 1]
+    warp[:, 2] += warp[:, 0] * left + warp[:, 1] * top
     # OpenCV turns four channels in less than half the time of three, with the same values.
-    fourth = image.ndim == 3 and FOURTH * (size * factor) ** 2 > image.shape[0] * image.shape[1]
-    if fourth:
+    fourth = image.ndim == 3 and not grey and FOURTH * (size * factor) ** 2 > image.shape[0] * image.shape[1]
+    if grey:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    elif fourth:
         image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
     crop = cv2.warpAffine(image, warp, (size * factor, size * factor), flags=cv2.INTER_LINEAR, borderMode=border)
     if factor > 1:

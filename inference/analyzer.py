@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from .age_gender import AgeGenderEstimator, find_estimator
@@ -130,12 +129,9 @@ class FaceAnalyzer:
 
     def cut(self, image: np.ndarray, detections: list[Detection], age_gender: bool = False) -> list["Cut"]:
         """The first half of `classify`: what the networks are to see of each face."""
-        if not detections:
-            return []
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         cuts = []
         for detection in detections:
-            crop = align_face(grey, detection, self.classifier.input_size)
+            crop = align_face(image, detection, self.classifier.input_size, grey=True)
             portrait = self.estimator.crop(image, detection) if age_gender and self.estimator else None
             cuts.append(Cut(detection, crop, measure(detection, crop, image.shape), portrait))
         return cuts

@@ -24,7 +24,7 @@ from .search import (
     MAX_OVERLAP,
     NEAREST_SIDE,
     SURE_SCORE,
-    TILE_SIDE,
+    WHOLE_SIDE,
     FaceSearch,
     bounded,
     in_steps,
@@ -257,7 +257,7 @@ class FaceDetector:
         coarse = [suppress(level), *map(suppress, aside)]
         # Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
         turn = clearest(coarse, factor)
-        for side in (FINE_SIDE, TILE_SIDE):
+        for side in (FINE_SIDE, WHOLE_SIDE):
             if turn is None and longer > side / 2 and fine and fine[0].score < SURELY_UPRIGHT:
                 turn = clearest(self.searcher.turns(image, side), side / longer)
         upright = np.rot90(image, turn or 0)

@@ -46,10 +46,13 @@ eighth of the time."""
 CROWD_PIXELS = 36
 """Height of a face, as it is searched, below which others are searched for at twice the size: of so small ones some are not seen, of
 smaller ones most."""
-TILE_SIDE = 1280
+WHOLE_SIDE = 1280
 """Longest side of what is searched in one run, which bounds the memory."""
-TILE_OVERLAP = 160
-"""Pixels that neighbouring tiles share; a face that a tile's edge cuts is seen whole in the next one, or at COARSE_SIDE."""
+TILE_SIDE = 736
+"""Longest side of the tiles of what is larger: of so many pixels each takes a third less time, because a processor's cache holds what
+the model makes of them."""
+TILE_OVERLAP = 128
+"""Pixels that neighbouring tiles share; a face that a tile's edge cuts is seen whole in the next one, or at FINE_SIDE."""
 
 
 class FaceSearch:
@@ -144,6 +147,8 @@ class FaceSearch:
         longer, most = max(image.shape[:2]), math.sqrt(MAX_PIXELS / image[..., 0].size)
         factor = min(max(longer, FINE_SIDE) / longer, ENLARGED, most)
         found = self.see_scaled(image, factor)
+        if longer * factor > WHOLE_SIDE:  # in tiles, which cut large faces
+            found += self.see_scaled(image, FINE_SIDE / longer)
         finer = min(2 * factor, most)
         if finer > 1.2 * factor and any(place.box[3] - place.box[1] < CROWD_PIXELS / factor for place in found):
             found += self.see_scaled(image, finer)
@@ -271,8 +276,10 @@ def _inside(area: np.ndarray, shared: np.ndarray) -> np.ndarray:
 
 def _tiles(image: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
     """Overlapping tiles of one size that cover a picture, as (x, y, view)."""
+    whole = max(image.shape[:2]) <= WHOLE_SIDE
     counts = [
-        -(-(side - TILE_OVERLAP) // (TILE_SIDE - TILE_OVERLAP)) if side > TILE_SIDE else 1 for side in image.shape[:2]
+        1 if whole or side <= TILE_SIDE else -(-(side - TILE_OVERLAP) // (TILE_SIDE - TILE_OVERLAP))
+        for side in image.shape[:2]
     ]
     # No larger than they must be: as large as makes them meet with the overlap.
     height, width = (-(-(side + (count - 1) * TILE_OVERLAP) // count) for side, count in zip(image.shape[:2], counts))

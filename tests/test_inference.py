@@ -166,6 +166,19 @@ def test_coinciding_eyes_still_give_a_crop():
     assert align_face(np.zeros((60, 60, 3), np.uint8), detection).shape == (48, 48, 3)
 
 
+def test_of_a_large_picture_no_more_than_the_square_is_touched():
+    huge = np.broadcast_to(np.array([10, 100, 200], np.uint8), (10**6, 10**6, 3))  # three bytes
+    crop, matrix = cut_square(huge, (5e5, 6e5), 700, 0.3, 96)
+    assert (crop == (10, 100, 200)).all()
+    assert np.allclose(matrix @ (5e5, 6e5, 1), 48)
+
+
+def test_grey_crops_are_those_of_the_grey_picture(astronaut):
+    grey = cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY)
+    for x, y, side in ((225, 110, 90), (500, 20, 150)):
+        assert (align_face(astronaut, face_at((x, y), side), grey=True) == align_face(grey, face_at((x, y), side))).all()
+
+
 @pytest.mark.parametrize("border", [cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE])
 def test_colors_are_cut_as_each_of_them_alone_within_and_beyond_the_picture(border):
     rng = np.random.default_rng(0)

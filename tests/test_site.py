@@ -23,7 +23,7 @@ from inference.analyzer import FaceAnalyzer
 from inference.emotion import LIVE_MODEL, EmotionClassifier
 from inference.images import load_image
 from inference.saliency import heat_map
-from inference.search import TILE_SIDE
+from inference.search import WHOLE_SIDE
 from inference.tables import NAMES
 from inference.types import EMOTIONS
 from webui.front import PLACES, named_place
@@ -179,7 +179,7 @@ def test_after_large_photos_little_memory_is_kept(browser, server, tmp_path):
         Image.open(EXAMPLES / photo.name).resize((4000, 3000)).save(photo)
     page.set_input_files(PHOTO, photos)
     expect(page.locator("#ifade-photo .ifade-thumbnail.ifade-done")).to_have_count(len(photos), timeout=60_000)
-    assert max(worker.evaluate("runs")) <= TILE_SIDE**2
+    assert max(worker.evaluate("runs")) <= WHOLE_SIDE**2
     assert worker.evaluate("kernels.at(-1).buffer.byteLength") < 2**24
     context.close()
 

@@ -3,7 +3,7 @@
 import {CONSTANTS} from "./constants.js";
 import {invertAffine, warpAffine} from "./images.js";
 
-const {SIDE_BY_EYES, SIDE_BY_BOX, EYE_LINE, AGE_GENDER_FRAMING, LARGEST_WARP} = CONSTANTS.alignment;
+const {SIDE_BY_EYES, SIDE_BY_BOX, EYE_LINE, AGE_GENDER_FRAMING, LARGEST_WARP, MARGIN} = CONSTANTS.alignment;
 
 export {AGE_GENDER_FRAMING};
 
@@ -37,5 +37,13 @@ export function cutSquare(image, {center: [x, y], side, roll}, size, {black = fa
   // Points count from the picture's corner, OpenCV's from the middle of the first pixel.
   warp[2] += (warp[0] + warp[1]) / 2 - 0.5;
   warp[5] += (warp[3] + warp[4]) / 2 - 0.5;
-  return {crop: warpAffine(image, invertAffine(warp), size, factor, {black, grey}), matrix};
+  // Of a large picture no more is touched than the square needs.
+  const reach = (side / 2) * (Math.abs(Math.cos(roll)) + Math.abs(Math.sin(roll))) + MARGIN;
+  const within = (value, length) => Math.min(Math.max(value, 0), length - 1);
+  const [left, right] = [Math.floor(x - reach), Math.ceil(x + reach)].map((end) => within(end, image.width));
+  const [top, bottom] = [Math.floor(y - reach), Math.ceil(y + reach)].map((end) => within(end, image.height));
+  const part = {left, top, width: right - left + 1, height: bottom - top + 1};
+  warp[2] += warp[0] * left + warp[1] * top;
+  warp[5] += warp[3] * left + warp[4] * top;
+  return {crop: warpAffine(image, part, invertAffine(warp), size, factor, {black, grey}), matrix};
 }

@@ -36,7 +36,7 @@ const {
   TURNED_SIDE,
   VERIFY_EVERY,
 } = CONSTANTS.detector;
-const {COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, SURE_SCORE, TILE_SIDE} = CONSTANTS.search;
+const {COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, SURE_SCORE, WHOLE_SIDE} = CONSTANTS.search;
 const {MIN_SCORE} = CONSTANTS.face_check;
 const {abs, atan2, floor, hypot, max, min, sqrt} = Math;
 
@@ -120,7 +120,7 @@ export class FaceDetector {
     const coarse = [level, ...aside].map(suppress);
     // Small faces alone tell it only at a size at which they are large enough; some that are surely upright settle it.
     let turn = clearest(coarse, factor);
-    for (const side of [FINE_SIDE, TILE_SIDE]) {
+    for (const side of [FINE_SIDE, WHOLE_SIDE]) {
       if (turn === null && longer > side / 2 && fine.length && fine[0].score < SURELY_UPRIGHT) {
         turn = clearest(await searcher.turns(image, side), side / longer);
       }

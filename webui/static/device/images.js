@@ -286,28 +286,15 @@ export function resizeNearest(image, width, height) {
   return {data: result, width, height};
 }
 
-// cv2.warpAffine(image, matrix, (size * factor, size * factor), flags=cv2.INTER_LINEAR), of which each block of `factor` by `factor`
-// pixels is then averaged, as cv2.resize does it with cv2.INTER_AREA. `inverse` is that of the matrix, [a, b, c, d, e, f]. Beyond the
-// edge the border pixels repeat, or all is black. grey: of the picture's grey values.
-export function warpAffine(image, inverse, size, factor, {black = false, grey = false} = {}) {
-  const {width, height} = image;
-  const [a, b, c, d, e, f] = inverse.map(fround);
-  const last = size * factor - 1;
-  // The part of the picture that lies there.
-  const reach = (across, down, from, most) => {
-    const ends = [from, from + across * last, from + down * last, from + (across + down) * last].map(floor);
-    const within = (value) => min(max(value, 0), most - 1);
-    return [within(min(...ends) - 1), within(max(...ends) + 2)];
-  };
-  const [left, right] = reach(a, b, c, width);
-  const [top, bottom] = reach(d, e, f, height);
-  const part = {left, top, width: right - left + 1, height: bottom - top + 1};
+// cv2.warpAffine(part, matrix, (size * factor, size * factor), flags=cv2.INTER_LINEAR) of a part {left, top, width, height} of a
+// picture, of which each block of `factor` by `factor` pixels is then averaged, as cv2.resize does it with cv2.INTER_AREA. `inverse` is
+// that of the matrix, [a, b, c, d, e, f]. Beyond the part's edge its border pixels repeat, or all is black. grey: of its grey values.
+export function warpAffine(image, part, inverse, size, factor, {black = false, grey = false} = {}) {
   const channels = grey ? 1 : min(channelsOf(image), 3);
   const length = size * size * channels;
   const [pixels, sums, result] = lay(4 * part.width * part.height, 16 * size, length);
   put(image, pixels, part, grey);
-  const place = [pixels, left, top, part.width, width, height];
-  compiled.warp(...place, a, b, c, d, e, f, size, factor, black, sums, result, channels);
+  compiled.warp(pixels, part.width, part.height, ...inverse.map(fround), size, factor, black, sums, result, channels);
   return {data: taken(result, length), width: size, height: size};
 }
 

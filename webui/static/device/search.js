@@ -21,6 +21,7 @@ const {
   SURE_SCORE,
   TILE_OVERLAP,
   TILE_SIDE,
+  WHOLE_SIDE,
 } = CONSTANTS.search;
 const KINDS = ["cls", "obj", "bbox", "kps"];
 const NAMES = STRIDES.flatMap((stride) => KINDS.map((kind) => `${kind}_${stride}`));
@@ -82,6 +83,8 @@ export class FaceSearch {
     const most = sqrt(MAX_PIXELS / (image.width * image.height));
     const factor = min(max(longer, FINE_SIDE) / longer, ENLARGED, most);
     const found = await this.seeScaled(image, factor);
+    // In tiles, which cut large faces.
+    if (longer * factor > WHOLE_SIDE) found.push(...(await this.seeScaled(image, FINE_SIDE / longer)));
     const finer = min(2 * factor, most);
     if (finer > 1.2 * factor && found.some(({box}) => box[3] - box[1] < CROWD_PIXELS / factor)) {
       found.push(...(await this.seeScaled(image, finer)));
@@ -98,7 +101,7 @@ export class FaceSearch {
     for (const odd of [0, 1]) {
       const several = turns.filter((turn) => turn % 2 === odd);
       // Those of one size in one run, no larger than a tile's: what the runtime takes it keeps.
-      const atOnce = max(Math.floor(TILE_SIDE ** 2 / (picture.width * picture.height)), 1);
+      const atOnce = max(Math.floor(WHOLE_SIDE ** 2 / (picture.width * picture.height)), 1);
       for (let start = 0; start < several.length; start += atOnce) {
         const part = several.slice(start, start + atOnce);
         const seen = await this.see(part.map((turn) => quarterTurned(picture, turn)));
@@ -224,8 +227,9 @@ export function within(places, others) {
 
 // Overlapping tiles of one size that cover a picture.
 function tiles(image) {
+  const whole = max(image.width, image.height) <= WHOLE_SIDE;
   const [across, down] = [image.width, image.height].map((side) => {
-    const count = side > TILE_SIDE ? Math.ceil((side - TILE_OVERLAP) / (TILE_SIDE - TILE_OVERLAP)) : 1;
+    const count = whole || side <= TILE_SIDE ? 1 : Math.ceil((side - TILE_OVERLAP) / (TILE_SIDE - TILE_OVERLAP));
     // No larger than they must be: as large as makes them meet with the overlap.
     const size = Math.ceil((side + (count - 1) * TILE_OVERLAP) / count);
     const starts = Array.from({length: count}, (_, k) => round(count > 1 ? (k * (side - size)) / (count - 1) : 0));
