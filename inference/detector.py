@@ -250,8 +250,9 @@ class FaceDetector:
                 aside = quick()
                 turns = _unsure(level, _carried(aside, image.shape))
             if turns:
-                near, far = (self.searcher.turns(image, side, turns) for side in (NEAREST_SIDE, factor * longer))
-                closer = {turn: near[number] + far[number] for number, turn in enumerate(turns)}
+                near = begin(self.searcher.turns, image, NEAREST_SIDE, turns)
+                far = self.searcher.turns(image, factor * longer, turns)
+                closer = {turn: near()[number] + far[number] for number, turn in enumerate(turns)}
                 aside = [closer.get(turn, places) for turn, places in zip(TURNED, aside)]
             fine = searched()
         coarse = [suppress(level), *map(suppress, aside)]

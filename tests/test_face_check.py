@@ -47,6 +47,28 @@ def test_a_face_stays_one_when_its_picture_is_small_dark_blurred_or_grey(kept, s
         assert len(kept(view)) == 1
 
 
+@pytest.mark.parametrize("size", [512, 300])
+def test_a_face_between_a_fur_cap_and_a_beard_is_a_face(kept, size):
+    image = load_image(ROOT / "examples" / "astronaut.jpg").copy()
+    fur = cv2.resize(load_image(ROOT / "examples" / "cat.jpg")[60:160, 120:220], (206, 206))
+    image[:90, 120:326] = fur[:90]
+    image[146:249, 120:326] = fur[:103]
+    assert len(kept(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA))) == 1
+
+
+def test_a_framed_crop_keeps_its_middle_and_some_of_its_edges():
+    from training.face_check import framed  # takes seconds
+
+    rng = np.random.default_rng(0)
+    crops, others = np.full((200, 48, 48, 3), 100, np.uint8), rng.integers(0, 256, (200, 48, 48, 3), np.uint8)
+    result = framed(crops, others, rng)
+    assert result.shape == crops.shape and result.dtype == np.uint8
+    assert (np.abs(result[:, 19:24, 18:30].astype(int) - 100) <= 5).all()
+    for edge in (result[:, 0], result[:, -1], result[:, :, 0], result[:, :, -1]):
+        kept = (np.abs(edge.astype(int) - 100) <= 1).all(axis=(1, 2)).mean()
+        assert 0.1 < kept < 0.6
+
+
 def test_no_candidates_have_no_probabilities():
     search = FaceSearch(cuda=False)
     assert FaceCheck(search, cuda=False).probabilities(np.zeros((64, 64, 3), np.uint8), [], []).shape == (0,)
