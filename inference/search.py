@@ -215,8 +215,8 @@ def suppress(places: list[Detection]) -> list[Detection]:
     Returns:
         Those that are kept, from the highest score to the lowest.
     """
-    if not places:
-        return []
+    if len(places) < 2:
+        return list(places)
     places = sorted(places, key=lambda place: -place.score)
     boxes, scores = np.array([place.box for place in places]), np.array([place.score for place in places])
     area, shared = _areas(boxes)
@@ -244,6 +244,8 @@ def distinct(boxes: np.ndarray, threshold: float) -> list[int]:
     Returns:
         The indices of the boxes that are kept.
     """
+    if len(boxes) == 1:
+        return [0]
     area, shared = _areas(boxes)
     close = shared > threshold * (area[:, None] + area - shared)
     return _first_of_each(close, np.zeros(len(boxes), bool))
@@ -274,6 +276,8 @@ def _inside(area: np.ndarray, shared: np.ndarray) -> np.ndarray:
 
 def _tiles(image: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
     """Overlapping tiles of one size that cover a picture, as (x, y, view)."""
+    if max(image.shape[:2]) <= TILE_SIDE:
+        return [(0, 0, image)]
     counts = [
         -(-(side - TILE_OVERLAP) // (TILE_SIDE - TILE_OVERLAP)) if side > TILE_SIDE else 1 for side in image.shape[:2]
     ]

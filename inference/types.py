@@ -154,10 +154,11 @@ class Detection:
 
     def mapped(self, carry: Callable[[float, float], Point]) -> "Detection":
         """The same place in a picture into which `carry` takes each point (x, y), by shifts, scales and quarter turns."""
-        corners = carry(*self.box[:2]), carry(*self.box[2:])
-        (x1, x2), (y1, y2) = (sorted(values) for values in zip(*corners))
-        points: dict[str, Any] = {name: carry(*point) for name in POINTS if (point := getattr(self, name)) is not None}
-        return replace(self, box=(x1, y1, x2, y2), **points)
+        x1, y1, x2, y2 = self.box
+        (x1, y1), (x2, y2) = carry(x1, y1), carry(x2, y2)
+        box = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+        points = [point and carry(*point) for point in (self.left_eye, self.right_eye, self.nose, self.mouth)]
+        return Detection(box, self.score, *points, self.search, self.placed_at)  # type: ignore[arg-type]
 
 
 ISSUES = ("too_small", "blurred", "overexposed", "turned_away", "cut_off")
