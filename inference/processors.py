@@ -28,7 +28,9 @@ def usable_memory(root: Path = Path("/")) -> float:
         there = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, OSError, ValueError):  # not on Windows
         there = math.inf
-    return min([there, *(float(most) for most, *_ in _limits(root, "memory", ["memory.max"], ["memory.limit_in_bytes"]))])
+    return min(
+        [there, *(float(most) for most, *_ in _limits(root, "memory", ["memory.max"], ["memory.limit_in_bytes"]))]
+    )
 
 
 def _quotas(root: Path) -> Iterator[float]:

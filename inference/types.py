@@ -1,8 +1,7 @@
 """The vocabulary that every other module shares."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -157,8 +156,9 @@ class Detection:
         x1, y1, x2, y2 = self.box
         (x1, y1), (x2, y2) = carry(x1, y1), carry(x2, y2)
         box = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
-        points = [point and carry(*point) for point in (self.left_eye, self.right_eye, self.nose, self.mouth)]
-        return Detection(box, self.score, *points, self.search, self.placed_at)  # type: ignore[arg-type]
+        nose, mouth = self.nose and carry(*self.nose), self.mouth and carry(*self.mouth)
+        eyes = carry(*self.left_eye), carry(*self.right_eye)
+        return Detection(box, self.score, *eyes, nose, mouth, self.search, self.placed_at)
 
 
 ISSUES = ("too_small", "blurred", "overexposed", "turned_away", "cut_off")

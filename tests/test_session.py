@@ -276,7 +276,9 @@ def test_processors_by_affinity_and_without_any_control_groups(tmp_path, monkeyp
     ],
 )
 def test_memory_by_the_limits_of_control_groups(tmp_path, monkeypatch, membership, files, megabytes):
-    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PHYS_PAGES": 2**20, "SC_PAGE_SIZE": 2**12}[name], raising=False)
+    monkeypatch.setattr(
+        os, "sysconf", lambda name: {"SC_PHYS_PAGES": 2**20, "SC_PAGE_SIZE": 2**12}[name], raising=False
+    )
     assert usable_memory(made_up(tmp_path, membership, files)) == megabytes * 2**20
 
 
