@@ -18,11 +18,12 @@ from benchmarks.speed import processor
 from inference.analyzer import FaceAnalyzer
 from inference.processors import usable_processors
 from inference.sources import find_files, is_photo
-from inference.workers import Job, photos_ahead, photos_by_threads
+from inference.workers import Job, Processes, photos_ahead, photos_by_threads
 
 
 def by_processes(paths: Sequence[Path], workers: int) -> Iterable:
-    return photos_ahead(paths, Job(), workers)
+    with Processes(workers) as processes:
+        yield from photos_ahead(paths, Job(), processes)
 
 
 def by_threads(paths: Sequence[Path], workers: int) -> Iterable:

@@ -51,7 +51,17 @@ from .run import Run
 from .sentences import IfadeError
 from .sources import SUFFIXES, Found, find_files, is_video, printable
 from .video import VideoError
-from .workers import MOST_THREADS, Job, Photo, WorkerError, photos_ahead, photos_by_threads
+from .workers import (
+    MOST_PROCESSES,
+    MOST_THREADS,
+    Job,
+    Photo,
+    Processes,
+    WorkerError,
+    photos_ahead,
+    photos_by_threads,
+    usual_processes,
+)
 
 MAX_WORKERS = 256
 
@@ -191,7 +201,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--workers",
         type=worker_count,
         metavar="N",
-        help="analyse photos by so many processes at once, instead of threads of one; the order of what is written stays",
+        help="analyse photos by so many processes at once (default: of many photos as many as there are processors and memory for, "
+        f"up to {MOST_PROCESSES}; of a few, or on a GPU, threads of one process); the order of what is written stays",
     )
     return parser
 
@@ -222,16 +233,20 @@ def main() -> int:
         return 1
     if skipped:
         print(f"{skipped} of {skipped + len(found.files) + len(found.unread)} files are done already.", file=sys.stderr)
-    if not args.workers:
-        shared_decoders.warm()  # it starts while the networks are opened
     videos = [path for path, _ in found.files if is_video(path)]
-    threads = min(usable_processors(), MOST_THREADS, max(len(found.files) - len(videos), 1))
+    photos = len(found.files) - len(videos)
+    workers = args.workers or usual_processes(photos)
+    if not workers:
+        shared_decoders.warm()  # it starts while the networks are opened
+    threads = min(usable_processors(), MOST_THREADS, max(photos, 1))
     try:
-        # Several photos at once need one thread each for the networks; a video's decoding and following take half the processors.
-        analyzer = FaceAnalyzer(threads=max(usable_processors() // 2, 1) if videos else None if threads == 1 else 1)
-        if args.age_gender and analyzer.estimator is None:
-            raise ModelError("age_gender_missing")
         with contextlib.ExitStack() as stack:
+            # They start while the networks are opened here.
+            processes = stack.enter_context(Processes(workers)) if workers else None
+            # Several photos at once need one thread each for the networks; a video's decoding and following take half the processors.
+            analyzer = FaceAnalyzer(threads=max(usable_processors() // 2, 1) if videos else None if threads == 1 else 1)
+            if args.age_gender and analyzer.estimator is None:
+                raise ModelError("age_gender_missing")
             for path in filter(None, (args.json, args.csv)):
                 check_room(path)
             for kind in copies:
@@ -247,7 +262,7 @@ def main() -> int:
             for report in filter(None, (json_report, *tables)):
                 stack.callback(report.close)
             run = Run(analyzer, Job(args.age_gender, copies), json_report, tables, args.rate)
-            return work(run, found, args.workers, threads)
+            return work(run, found, processes, threads)
     except (ModelError, WorkerError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -256,11 +271,11 @@ def main() -> int:
         return 1
 
 
-def work(run: Run, found: Found, workers: int | None, threads: int) -> int:
+def work(run: Run, found: Found, processes: Processes | None, threads: int) -> int:
     """Do what there is to do with each file, and tell it on the terminal; gives the exit status.
 
     Args:
-        workers: processes for the photos; None: threads of this one.
+        processes: for the photos; None: threads of this one.
 
     Raises:
         OSError: something cannot be written.
@@ -276,8 +291,8 @@ def work(run: Run, found: Found, workers: int | None, threads: int) -> int:
         progress = stack.enter_context(tqdm(found.files, unit="file", disable=None if total > 1 else True))
         outcomes: Iterator[Photo | IfadeError | None] = itertools.repeat(None)
         paths = (path for path, _ in found.files)
-        if workers:
-            outcomes = stack.enter_context(contextlib.closing(photos_ahead(paths, run.job, workers)))
+        if processes:
+            outcomes = stack.enter_context(contextlib.closing(photos_ahead(paths, run.job, processes)))
         elif threads > 1:
             ahead = photos_by_threads(paths, run.job, run.analyzer, threads)
             outcomes = stack.enter_context(contextlib.closing(ahead))

@@ -28,6 +28,7 @@ from .search import (
     FaceSearch,
     bounded,
     in_steps,
+    rotated,
     suppress,
     within,
 )
@@ -209,7 +210,7 @@ class FaceDetector:
             small, factor = bounded(image)
             turn, *both = self.candidates(small)
             places, seen = ([place.scaled(1 / factor) for place in some] for some in both)
-            upright, small = (np.ascontiguousarray(np.rot90(picture, turn)) for picture in (image, small))
+            upright, small = (np.ascontiguousarray(rotated(picture, turn)) for picture in (image, small))
             found = self._confirm(upright, places, self.min_score, small=small)
             # What turns out to be no face rules out none of those inside it.
             others = [
@@ -261,7 +262,7 @@ class FaceDetector:
         for side in (FINE_SIDE, WHOLE_SIDE):
             if turn is None and longer > side / 2 and fine and fine[0].score < SURELY_UPRIGHT:
                 turn = clearest(self.searcher.turns(image, side), side / longer)
-        upright = np.rot90(image, turn or 0)
+        upright = rotated(image, turn or 0)
         if turn:
             turned = self.searcher.fine(upright)
             # One thing that looks like a face in another turn does not outweigh a crowd.

@@ -1,4 +1,4 @@
-"""How many processors there are to use."""
+"""How many processors there are to use, and how much memory."""
 
 import math
 import os
@@ -17,15 +17,39 @@ def usable_processors(root: Path = Path("/")) -> int:
     return max(min([scheduled, *map(math.ceil, _quotas(root))]), 1)
 
 
+def usable_memory(root: Path = Path("/")) -> float:
+    """Bytes that this process may use: the machine's, or fewer where its control groups grant less; without end where the system
+    does not say.
+
+    Args:
+        root: as for `usable_processors`.
+    """
+    try:
+        there = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        there = math.inf
+    return min(
+        [there, *(float(most) for most, *_ in _limits(root, "memory", ["memory.max"], ["memory.limit_in_bytes"]))]
+    )
+
+
 def _quotas(root: Path) -> Iterator[float]:
     """The limits, in processors, of the control groups that this process is in and of those around them."""
+    for values in _limits(root, "cpu", ["cpu.max"], ["cpu.cfs_quota_us", "cpu.cfs_period_us"]):
+        if len(values) == 2:
+            yield values[0] / values[1]
+
+
+def _limits(root: Path, controller: str, second: list[str], first: list[str]) -> Iterator[list[int]]:
+    """What files of version 2, or of 1, say of the control groups that this process is in and of those around them, where all of it
+    are numbers."""
     groups = root / "sys/fs/cgroup"
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
         if not controllers:
-            mounts, files = (groups, groups / "unified"), ["cpu.max"]
-        elif "cpu" in controllers.split(","):
-            mounts, files = (groups / controllers, groups / "cpu"), ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+            mounts, files = (groups, groups / "unified"), second
+        elif controller in controllers.split(","):
+            mounts, files = (groups / controllers, groups / controller), first
         else:
             continue
         # In a container the path may be the host's, of which only the end, or nothing, is visible here.
@@ -33,8 +57,8 @@ def _quotas(root: Path) -> Iterator[float]:
             group = mount / path.strip("/")
             for folder in (group, *group.parents):
                 values = " ".join(_read(folder / file) for file in files).split()
-                if len(values) == 2 and all(value.isdecimal() and int(value) for value in values):  # not "max", not -1
-                    yield int(values[0]) / int(values[1])
+                if values and all(value.isdecimal() and int(value) for value in values):  # not "max", not -1
+                    yield [int(value) for value in values]
                 if folder == mount:
                     break
 

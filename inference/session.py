@@ -194,6 +194,11 @@ def zeros(inputs, batch_size: int = 1, side: int = 32) -> dict[str, np.ndarray]:
     return feed
 
 
+def may_use_cuda() -> bool:
+    """Whether sessions here try CUDA: there is a GPU to be seen, and the installed onnxruntime knows it."""
+    return CUDA in onnxruntime.get_available_providers() and _has_nvidia_gpu()
+
+
 def _has_nvidia_gpu() -> bool:
     """Whether a driver is there at all; without one, trying CUDA costs seconds and prints errors."""
     return os.name == "nt" or any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()

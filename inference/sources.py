@@ -40,11 +40,13 @@ def find_files(sources: list[Path]) -> Found:
     names: set[str] = set()
     for source in sources:
         folder = os.path.isdir(source)
+        folder_name = source.resolve().name if folder else ""
         for file in _files_below(source, found) if folder else [source]:
-            if file.absolute() in paths:
+            place = file.absolute()
+            if place in paths:
                 continue
-            paths.add(file.absolute())
-            name = Path(source.resolve().name, file.relative_to(source)) if folder else Path(source.name)
+            paths.add(place)
+            name = Path(folder_name, file.relative_to(source)) if folder else Path(source.name)
             name = name.with_suffix("") if name.suffix in (".jpg", ".mp4") else name
             stem, count = name.name, 1
             while same_name(name) in names:
@@ -107,7 +109,8 @@ def _is_apple_double(path: Path) -> bool:
 
 def printable(path: Path | str) -> str:
     """A path without line breaks, other control characters and bytes that are no text, for the terminal."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(path))
+    text = str(path)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def open_file(path: Path, rate: float = video.RATE) -> np.ndarray | VideoReader:

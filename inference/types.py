@@ -1,8 +1,7 @@
 """The vocabulary that every other module shares."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -154,10 +153,12 @@ class Detection:
 
     def mapped(self, carry: Callable[[float, float], Point]) -> "Detection":
         """The same place in a picture into which `carry` takes each point (x, y), by shifts, scales and quarter turns."""
-        corners = carry(*self.box[:2]), carry(*self.box[2:])
-        (x1, x2), (y1, y2) = (sorted(values) for values in zip(*corners))
-        points: dict[str, Any] = {name: carry(*point) for name in POINTS if (point := getattr(self, name)) is not None}
-        return replace(self, box=(x1, y1, x2, y2), **points)
+        x1, y1, x2, y2 = self.box
+        (x1, y1), (x2, y2) = carry(x1, y1), carry(x2, y2)
+        box = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+        nose, mouth = self.nose and carry(*self.nose), self.mouth and carry(*self.mouth)
+        eyes = carry(*self.left_eye), carry(*self.right_eye)
+        return Detection(box, self.score, *eyes, nose, mouth, self.search, self.placed_at)
 
 
 ISSUES = ("too_small", "blurred", "overexposed", "turned_away", "cut_off")

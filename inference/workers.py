@@ -2,13 +2,15 @@
 
 Threads share one analyzer, so that nothing has to start and a folder of a few photos gains as well. Processes take as much
 processor time, have no lock of the interpreter's in common however many they are, and where the system ends one, for want of
-memory say, that costs one photo and not the run. `python -m benchmarks.batch` measures both.
+memory say, that costs one photo and not the run. `python -m benchmarks.batch` measures both, and `usual_processes` chooses.
 """
 
 import functools
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -26,7 +28,10 @@ from .copies import Copies
 from .decoding import shared_decoders
 from .detector import DetectorError
 from .images import MAX_BYTES, ImageError
+from .model_files import ModelError
+from .processors import usable_memory, usable_processors
 from .sentences import IfadeError
+from .session import may_use_cuda
 from .sources import is_video, open_file
 from .types import Analysis
 from .video import VideoError, VideoReader
@@ -35,6 +40,12 @@ AHEAD = 8
 """So many photos for each process are read ahead, or wait for their turn to be handed over."""
 MOST_THREADS = 4
 """Of more threads each would wait for the others' turns in the interpreter."""
+MANY_PHOTOS = 100
+"""From so many photos on processes are done sooner than threads, although they have to start."""
+MOST_PROCESSES = 8
+"""Of more, one that hands over what they have done has too little time for it, and who has so many processors may name them."""
+PROCESS_MEMORY = 512 * 10**6
+"""Bytes that a process takes with a large photo, its decoder included."""
 MAX_ENDED = 5
 """After so many photos in a row whose process ended it is not the photos."""
 
@@ -74,6 +85,15 @@ class Job:
         return Photo(result, [copies.photo(image, result, analyzer) for copies in self.copies])
 
 
+def usual_processes(photos: int) -> int:
+    """How many processes are best for so many photos where nobody says it; 0 where that is threads of this one.
+
+    One has a GPU for itself, and a few photos are done before processes have started.
+    """
+    most = min(usable_processors(), MOST_PROCESSES, usable_memory() // PROCESS_MEMORY)
+    return int(most) if most > 1 and photos >= MANY_PHOTOS and not may_use_cuda() else 0
+
+
 def photos_by_threads(
     paths: Iterable[Path], job: Job, analyzer: FaceAnalyzer, threads: int
 ) -> Generator[Photo | IfadeError | None, None, None]:
@@ -84,7 +104,8 @@ def photos_by_threads(
     """
     waiting: deque[Future | None] = deque()
     left = iter(paths)
-    pool = ThreadPoolExecutor(threads)
+    pool, of_opencv = ThreadPoolExecutor(threads), cv2.getNumThreads()
+    cv2.setNumThreads(1)  # more would only wait for one another
     try:
         while True:
             while len(waiting) < AHEAD * threads and (path := next(left, None)) is not None:
@@ -95,26 +116,28 @@ def photos_by_threads(
             yield future.result() if future else None
     finally:
         pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(of_opencv)
 
 
-def photos_ahead(paths: Iterable[Path], job: Job, workers: int) -> Generator[Photo | IfadeError | None, None, None]:
+def photos_ahead(
+    paths: Iterable[Path], job: Job, processes: "Processes"
+) -> Generator[Photo | IfadeError | None, None, None]:
     """What becomes of each file, in order: the photo, why there is none, or None, which says that it is a video, and not read.
 
     Args:
-        paths: are asked for AHEAD * workers in advance.
-        workers: processes, each with one thread for its networks.
+        paths: are asked for AHEAD times as many in advance as there are processes.
 
     Raises:
         WorkerError: the processes end whatever the photo is.
     """
     waiting: deque[tuple[Path, Future | None]] = deque()
     left, ended = iter(paths), 0
-    with _Pool(workers) as pool, ThreadPoolExecutor(workers) as readers:
+    with ThreadPoolExecutor(processes.count) as readers:
         while True:
-            while len(waiting) < AHEAD * workers and (path := next(left, None)) is not None:
+            while len(waiting) < AHEAD * processes.count and (path := next(left, None)) is not None:
                 if not is_video(path):
                     readers.submit(_read, path)
-                waiting.append((path, None if is_video(path) else pool.submit(_work, path, job)))
+                waiting.append((path, None if is_video(path) else processes.submit(_work, path, job)))
             if not waiting:
                 return
             path, future = waiting.popleft()
@@ -123,37 +146,47 @@ def photos_ahead(paths: Iterable[Path], job: Job, workers: int) -> Generator[Pho
                 ended = 0
                 continue
             except BrokenProcessPool:
-                pool.restart()
+                processes.restart()
             # All that were under way are lost with the process; one by one it shows with which of them it ends.
             alone = [(path, future), *waiting]
             waiting.clear()
             for path, future in alone:
                 try:
                     if future and (not future.done() or future.exception()):
-                        future = pool.submit(_work, path, job)
+                        future = processes.submit(_work, path, job)
                     outcome, ended = future.result() if future else None, 0
                 except BrokenProcessPool:
-                    pool.restart()
+                    processes.restart()
                     outcome, ended = WorkerError("worker_ended"), ended + 1
                     if ended == MAX_ENDED:
                         raise WorkerError("workers_end") from None
                 yield outcome
 
 
-class _Pool:
-    """A ProcessPoolExecutor that can be put in place of one whose process ended; a context manager.
+class Processes:
+    """Processes that analyse photos, each with one thread for its networks; a context manager. They start at once.
 
-    The processes are new ones (spawn): forked ones would have the memory of MediaPipe and ONNX Runtime but not their threads.
+    They are forked from a process without threads, as the command is at its start, and have what it has imported. Where there are
+    threads they are new ones (spawn): forked ones would have the memory of MediaPipe and ONNX Runtime but not their threads.
+
+    Args:
+        count: of them.
+
+    Attributes:
+        count: as given.
     """
 
-    def __init__(self, workers: int):
-        self._workers = workers
-        self._open()
+    def __init__(self, count: int):
+        self.count = count
+        self._open("fork" if _forks_well() else "spawn")
 
-    def _open(self) -> None:
-        self._pool = ProcessPoolExecutor(self._workers, multiprocessing.get_context("spawn"), _prepare)
+    def _open(self, method: str) -> None:
+        self._pool = ProcessPoolExecutor(self.count, multiprocessing.get_context(method), _prepare)
+        for _ in range(self.count):  # each has one process started
+            self.submit(os.getpid)
 
     def submit(self, *call) -> Future:
+        """Have a function called in one of them; the answer is a BrokenProcessPool where one has ended."""
         with _without_interrupts():
             try:
                 return self._pool.submit(*call)
@@ -163,14 +196,20 @@ class _Pool:
                 return future
 
     def restart(self) -> None:
+        """Put others in the place of those of which one has ended."""
         self._pool.shutdown()
-        self._open()
+        self._open("spawn")
 
-    def __enter__(self) -> "_Pool":
+    def __enter__(self) -> "Processes":
         return self
 
     def __exit__(self, *_) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+
+def _forks_well() -> bool:
+    """On macOS and Windows the system's own libraries do not, and CUDA does nowhere."""
+    return sys.platform == "linux" and threading.active_count() == 1 and not may_use_cuda()
 
 
 @contextmanager
@@ -213,7 +252,10 @@ def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     shared_decoders.warm()
+    multiprocessing.util.Finalize(None, shared_decoders.close, exitpriority=0)  # a forked process has no other end
     cv2.setNumThreads(1)
+    with suppress(ModelError):  # which comes with the first photo
+        _analyzer()
 
 
 def _end_with_parent() -> None:

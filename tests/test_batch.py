@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow
 import pyarrow.dataset
@@ -35,7 +36,7 @@ from inference.run import Run
 from inference.tables import NAMES, arrow_schema
 from inference.types import Detection
 from inference.video import VideoReader
-from inference.workers import Job, Photo, WorkerError, photos_ahead, photos_by_threads
+from inference.workers import Job, Photo, Processes, WorkerError, photos_ahead, photos_by_threads, usual_processes
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 FACES = EXAMPLES / "astronaut.jpg"
@@ -290,7 +291,8 @@ def test_a_process_that_ends_costs_one_photo(album):
     paths = [
         album / name for name in ("00.jpg", "empty.png", "broken.jpg", "01.jpg", "clip.mp4", "video.webp", "02.jpg")
     ]
-    first, fatal, broken, second, *videos, third = photos_ahead(paths, Deadly(), 1)
+    with Processes(1) as processes:
+        first, fatal, broken, second, *videos, third = photos_ahead(paths, Deadly(), processes)
     assert [len(photo.result.faces) for photo in (first, second, third)] == [1, 1, 1]
     assert isinstance(fatal, WorkerError) and "for want of memory" in str(fatal)
     assert isinstance(broken, ImageError) and videos == [None, None]
@@ -298,18 +300,53 @@ def test_a_process_that_ends_costs_one_photo(album):
 
 def test_processes_that_always_end_end_the_run(album, monkeypatch):
     monkeypatch.setattr("inference.workers.MAX_ENDED", 2)
-    with pytest.raises(WorkerError, match="Use fewer --workers"):
-        list(photos_ahead([album / f"{number:02}.jpg" for number in range(8)], Deadly(everything=True), 1))
+    paths = [album / f"{number:02}.jpg" for number in range(8)]
+    with Processes(1) as processes, pytest.raises(WorkerError, match="Use fewer --workers"):
+        list(photos_ahead(paths, Deadly(everything=True), processes))
 
 
 def test_no_more_is_read_ahead_than_has_its_turn_soon(album):
     asked = []
     paths = (asked.append(number) or album / f"{number % 12:02}.jpg" for number in range(100))
-    ahead = photos_ahead(paths, Job(), 1)
-    next(ahead)
-    assert 2 <= len(asked) <= 9
-    ahead.close()
+    with Processes(1) as processes:
+        ahead = photos_ahead(paths, Job(), processes)
+        next(ahead)
+        assert 2 <= len(asked) <= 9
+        ahead.close()
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("photos", "processors", "gigabytes", "cuda", "processes"),
+    [(100, 2, 16, False, 2), (99, 2, 16, False, 0), (100, 1, 16, False, 0), (100, 64, 16, False, 8)]
+    + [(100, 8, 2, False, 3), (100, 8, 1, False, 0), (100, 8, 16, True, 0), (100, 4, float("inf"), False, 4)],
+)
+def test_processes_where_they_pay(monkeypatch, photos, processors, gigabytes, cuda, processes):
+    monkeypatch.setattr("inference.workers.usable_processors", lambda: processors)
+    monkeypatch.setattr("inference.workers.usable_memory", lambda: gigabytes * 10**9)
+    monkeypatch.setattr("inference.workers.may_use_cuda", lambda: cuda)
+    assert usual_processes(photos) == processes
+
+
+def test_many_photos_are_done_by_processes_without_being_asked(call, album, sequential, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr("inference.workers.MANY_PHOTOS", 10)
+    monkeypatch.setattr("inference.workers.usable_processors", lambda: 2)
+    monkeypatch.setattr("inference.workers.usable_memory", lambda: 10**10)
+    monkeypatch.setattr("inference.__main__.Processes", lambda count: started.append(count) or Processes(count))
+    assert call(main, album, *everything(tmp_path)) == 1 and started == [2]
+    assert (tmp_path / "faces.csv").read_bytes() == (sequential / "faces.csv").read_bytes()
+    assert without_times(tmp_path / "faces.json") == without_times(sequential / "faces.json")
+    assert not multiprocessing.active_children()
+
+
+def test_opencv_has_one_thread_while_others_analyse_photos(album, analyzer):
+    before = cv2.getNumThreads()
+    ahead = photos_by_threads([album / "00.jpg", album / "01.jpg"], Job(), analyzer, 2)
+    next(ahead)
+    assert cv2.getNumThreads() == 1
+    ahead.close()
+    assert cv2.getNumThreads() == before
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import pytest
 
 from benchmarks.hostile import ATTACKS
 from benchmarks.load import Phase, to_markdown, tracebacks
+from inference.processors import usable_processors
 from webui.limits import Limits
 from webui.memory import returning_memory
 
@@ -91,6 +92,37 @@ def test_large_blocks_between_small_ones_are_returned(way, least, most):
         pytest.skip("the C library is not glibc")
     done = subprocess.run([sys.executable, "-c", HOLES, way], capture_output=True, text=True, check=True)
     assert least <= float(done.stdout) <= most
+
+
+HEAPS = """
+import ctypes, sys, threading
+from webui.memory import return_large_blocks
+
+if sys.argv[1] == "few":
+    return_large_blocks()
+here = threading.Barrier(12)
+
+def work():
+    block = bytes(100_000)
+    here.wait()
+
+threads = [threading.Thread(target=work) for _ in range(12)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+stdout = libc.fdopen(1, b"w")
+libc.malloc_info(0, ctypes.c_void_p(stdout))
+libc.fflush(ctypes.c_void_p(stdout))
+"""
+
+
+@pytest.mark.parametrize("way, least, most", [("usual", 12, 100), ("few", 1, max(usable_processors(), 2))])
+def test_threads_share_few_heaps(way, least, most):
+    if "glibc" not in platform.libc_ver():
+        pytest.skip("the C library is not glibc")
+    done = subprocess.run([sys.executable, "-c", HEAPS, way], capture_output=True, text=True, check=True)
+    assert least <= done.stdout.count("<heap nr=") <= most
 
 
 def test_threads_that_have_long_been_idle_are_ended(monkeypatch):

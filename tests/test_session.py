@@ -22,7 +22,7 @@ from inference.emotion import EmotionClassifier
 from inference.images import load_image
 from inference.model_files import MODELS
 from inference.native import native_stderr
-from inference.processors import usable_processors
+from inference.processors import usable_memory, usable_processors
 from inference.providers import COMPARED, MEASURED, differences
 from inference.session import CPU, CUDA, Session
 from webui.bodies import Bodies
@@ -262,3 +262,26 @@ def test_processors_by_affinity_and_without_any_control_groups(tmp_path, monkeyp
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5}, raising=False)
     assert usable_processors(tmp_path) == 2
     assert usable_processors(made_up(tmp_path, "0::/\n", {"cpu.max": "800000 100000\n"})) == 2
+
+
+@pytest.mark.parametrize(
+    ("membership", "files", "megabytes"),
+    [
+        ("0::/\n", {}, 4096),
+        ("0::/\n", {"memory.max": "max\n"}, 4096),
+        ("0::/a/b\n", {"memory.max": "max", "a/memory.max": "1073741824", "a/b/memory.max": "2147483648"}, 1024),
+        ("0::/\n", {"memory.max": "99999999999999\n"}, 4096),
+        ("5:memory:/x\n", {"memory/x/memory.limit_in_bytes": "536870912"}, 512),
+        ("5:memory:/\n", {"memory/memory.limit_in_bytes": "9223372036854771712"}, 4096),
+    ],
+)
+def test_memory_by_the_limits_of_control_groups(tmp_path, monkeypatch, membership, files, megabytes):
+    monkeypatch.setattr(
+        os, "sysconf", lambda name: {"SC_PHYS_PAGES": 2**20, "SC_PAGE_SIZE": 2**12}[name], raising=False
+    )
+    assert usable_memory(made_up(tmp_path, membership, files)) == megabytes * 2**20
+
+
+def test_memory_where_the_system_does_not_say(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    assert usable_memory(tmp_path) == float("inf")
