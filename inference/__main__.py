@@ -25,6 +25,7 @@ if __name__ == "__main__":
 require_system_libraries()
 require_temporary_folder()
 
+import cv2
 from tqdm import tqdm
 
 from . import video
@@ -228,7 +229,10 @@ def main() -> int:
     threads = min(usable_processors(), MOST_THREADS, max(len(found.files) - len(videos), 1))
     try:
         # Several photos at once need one thread each for the networks; a video's decoding and following take half the processors.
-        analyzer = FaceAnalyzer(threads=max(usable_processors() // 2, 1) if videos else None if threads == 1 else 1)
+        half = max(usable_processors() // 2, 1)
+        analyzer = FaceAnalyzer(threads=half if videos else None if threads == 1 else 1)
+        if videos:
+            cv2.setNumThreads(half)
         if args.age_gender and analyzer.estimator is None:
             raise ModelError("age_gender_missing")
         with contextlib.ExitStack() as stack:
