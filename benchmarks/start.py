@@ -8,6 +8,7 @@ the modules of a package without those of others that it imports.
 """
 
 import argparse
+import contextlib
 import re
 import statistics
 import subprocess
@@ -56,11 +57,10 @@ def proportional_memory(process: int) -> int:
 
 def descendants(process: int) -> list[int]:
     """The processes that a process started, and those that they did (Linux)."""
-    children = [
-        int(number)
-        for task in Path(f"/proc/{process}/task").iterdir()
-        for number in (task / "children").read_text().split()
-    ]
+    children: list[int] = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            children += map(int, (task / "children").read_text().split())
     return children + [below for child in children for below in descendants(child)]
 
 

@@ -25,6 +25,7 @@ if __name__ == "__main__":
 require_system_libraries()
 require_temporary_folder()
 
+import cv2
 from tqdm import tqdm
 
 from . import video
@@ -244,7 +245,10 @@ def main() -> int:
             # They start while the networks are opened here.
             processes = stack.enter_context(Processes(workers)) if workers else None
             # Several photos at once need one thread each for the networks; a video's decoding and following take half the processors.
-            analyzer = FaceAnalyzer(threads=max(usable_processors() // 2, 1) if videos else None if threads == 1 else 1)
+            half = max(usable_processors() // 2, 1)
+            analyzer = FaceAnalyzer(threads=half if videos else None if threads == 1 else 1)
+            if videos:
+                cv2.setNumThreads(half)
             if args.age_gender and analyzer.estimator is None:
                 raise ModelError("age_gender_missing")
             for path in filter(None, (args.json, args.csv)):

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from io import BufferedReader
 from typing import BinaryIO, cast
 
@@ -34,8 +34,12 @@ WALL = 3
 PYTHON = sys.executable or os.path.join(sys.exec_prefix, "bin", "python3")
 """A program that has Python in it may not say where it is."""
 START_SECONDS = 60
-ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**20)}
-"""So that a process holds little memory when it has nothing to do: each thread would, and blocks that glibc does not give back."""
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
+"""So that a process holds little memory: each thread would."""
+RETURNED_BLOCKS = {"MALLOC_MMAP_THRESHOLD_": str(2**20)}
+"""Has glibc give large blocks back to the system when they are free, so that a process holds little that has nothing to do."""
+KEPT_BLOCKS = {"MALLOC_MMAP_THRESHOLD_": str(2**28), "MALLOC_TRIM_THRESHOLD_": str(2**28)}
+"""Has it keep them for the next picture: the system hands a block over page by page, which takes a quarter of a decoder's time."""
 PIPE = 2**20
 """Bytes that a pipe of pixels may hold, where the system can: of the usual 64 kB a picture fills dozens, and as often the two
 processes wait for each other."""
@@ -62,9 +66,16 @@ class DecoderProcess:
         options: for `decoder_child`.
         source: what it has as its standard input; default: what `send` sends.
         shares: whether pixels come through memory that both processes have, where the system can, and not through the pipe.
+        blocks: RETURNED_BLOCKS or KEPT_BLOCKS.
     """
 
-    def __init__(self, options: dict, source: int | BinaryIO = subprocess.PIPE, shares: bool = False):
+    def __init__(
+        self,
+        options: dict,
+        source: int | BinaryIO = subprocess.PIPE,
+        shares: bool = False,
+        blocks: Mapping[str, str] = RETURNED_BLOCKS,
+    ):
         self._shared = os.memfd_create("pixels") if shares and hasattr(os, "memfd_create") else None
         # Where this process has its modules from, which may be no folder that Python looks into by itself.
         paths = [os.path.dirname(os.path.dirname(os.path.abspath(__file__))), *sys.path]
@@ -75,7 +86,7 @@ class DecoderProcess:
             stdout=subprocess.PIPE,
             pass_fds=() if self._shared is None else (self._shared,),
             start_new_session=True,  # Ctrl-C is for this process
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **ENVIRONMENT, **blocks},
         )
         if self._shared is None:
             with contextlib.suppress(ImportError, AttributeError, OSError):  # another system, or too many such pipes

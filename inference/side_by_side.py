@@ -1,10 +1,14 @@
 """Calls that other threads work on while this one goes on."""
 
 import functools
-from collections.abc import Callable, Iterator
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
 
 
 @contextmanager
@@ -31,3 +35,34 @@ def side_by_side(threads: int) -> Iterator[Callable[..., Callable[[], Any]]]:
         yield begin
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def read_ahead(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
+    """The same items, of which a thread has up to so many ready before they are asked for; to be closed.
+
+    What goes wrong with one is raised here, in its turn. When this is left, the thread has ended.
+    """
+    ready: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
+    source, room, left = iter(items), threading.Semaphore(count), threading.Event()
+
+    def read() -> None:
+        try:
+            while room.acquire() and not left.is_set():
+                ready.put((True, next(source)))
+        except StopIteration:
+            ready.put((False, None))
+        except BaseException as error:
+            ready.put((False, error))
+
+    thread = threading.Thread(target=read, name="ahead")
+    thread.start()
+    try:
+        while (told := ready.get())[0]:
+            room.release()
+            yield told[1]
+        if told[1] is not None:
+            raise told[1]
+    finally:
+        left.set()
+        room.release()
+        thread.join()

@@ -1,18 +1,25 @@
 """One step of a stream: a frame of a camera or a video goes in, what is known at that moment comes out."""
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+import contextlib
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from .analyzer import FaceAnalyzer
+from .analyzer import Cut, FaceAnalyzer
 from .detector import DetectorError
 from .follow import FaceFollower
 from .satisfaction import Reading, Timeline
-from .side_by_side import side_by_side
+from .side_by_side import read_ahead
 from .tracker import Placed, TrackedFace
 from .types import Face
 from .video import VideoFrame
+
+AHEAD = 3
+"""So many frames are read, and faces found in so many, before they are asked for: one of ten frames takes three times as long."""
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +82,7 @@ class Stream:
         except DetectorError:
             self.lost += 1
             raise
-        return self._moment(seconds, people)
+        return self.moment(seconds, people)
 
     def moments(
         self, frames: Iterable[VideoFrame], age_gender: bool = False, ahead: bool = False
@@ -83,31 +90,44 @@ class Stream:
         """What `add` says of one frame after another, but for the lost ones; to be closed.
 
         Args:
-            frames, age_gender: see `add`.
-            ahead: whether threads classify a frame, and read the one after the next, while faces are followed to the next.
+            frames, age_gender, ahead: see `followed`.
         """
-        follower, waiting = self.follower, None
-        with side_by_side(2 if ahead else 0) as begin:
-            left = iter(frames)
-            following = begin(next, left, None)
-            while (frame := following()) is not None:
-                following = begin(next, left, None)
-                try:
-                    cuts, placed = follower.find(frame.image, frame.seconds, age_gender=age_gender)
-                except DetectorError:
-                    self.lost += 1
-                    continue
-                answers = begin(follower.analyzer.answer, cuts)
-                if waiting:
-                    yield waiting[0], self._named(*waiting)
-                waiting = frame, placed, answers
-            if waiting:
-                yield waiting[0], self._named(*waiting)
+        with contextlib.closing(self.followed(frames, age_gender, ahead)) as followed:
+            for frame, people in followed:
+                yield frame, self.moment(frame.seconds, people)
 
-    def _named(self, frame: VideoFrame, placed: list[Placed], answers: Callable[[], list[Face]]) -> Moment:
-        return self._moment(frame.seconds, self.follower.name(answers(), placed))
+    def followed(
+        self, frames: Iterable[VideoFrame], age_gender: bool = False, ahead: bool = False
+    ) -> Generator[tuple[VideoFrame, list[TrackedFace]], None, None]:
+        """The same without the timeline, for who gives everybody to `moment`, frame after frame; to be closed.
 
-    def _moment(self, seconds: float, people: list[TrackedFace]) -> Moment:
+        Args:
+            frames, age_gender: see `add`.
+            ahead: whether a thread reads the next frames and another one follows the faces to them, while one is classified and
+                the caller works on it.
+        """
+        with contextlib.ExitStack() as stack:
+
+            def early(items: Iterable[Item]) -> Iterable[Item]:
+                return stack.enter_context(contextlib.closing(read_ahead(items, AHEAD))) if ahead else items
+
+            for frame, cuts, placed in early(self._find(early(frames), age_gender)):
+                yield frame, self.follower.name(self.follower.analyzer.answer(cuts), placed)
+
+    def _find(
+        self, frames: Iterable[VideoFrame], age_gender: bool
+    ) -> Iterator[tuple[VideoFrame, list[Cut], list[Placed]]]:
+        """Frames with what `FaceFollower.find` says of them, but for the lost ones."""
+        for frame in frames:
+            try:
+                cuts, placed = self.follower.find(frame.image, frame.seconds, age_gender=age_gender)
+            except DetectorError:
+                self.lost += 1
+            else:
+                yield frame, cuts, placed
+
+    def moment(self, seconds: float, people: list[TrackedFace]) -> Moment:
+        """Take everybody in the next frame into the timeline."""
         return Moment(seconds, people, *self.timeline.add(seconds, people))
 
     def report(self) -> dict:

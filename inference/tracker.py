@@ -100,7 +100,8 @@ class Placed(NamedTuple):
 
 
 class FaceTracker:
-    """Gives the faces of a stream ids and averages what is said of them; for one stream, used by one thread at a time.
+    """Gives the faces of a stream ids and averages what is said of them; for one stream. `average`
+    may be called by one thread while another one calls `place` for later frames.
 
     Movement: each person has a Kalman filter of constant velocity on the centre, the size and the eyes, in units of the
     face's side, so that it works alike at all resolutions. Its acceleration noise is small until a frame contradicts

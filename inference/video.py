@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from .decoding import WALL, DecoderEnded, DecoderProcess
+from .decoding import KEPT_BLOCKS, WALL, DecoderEnded, DecoderProcess
 from .processors import usable_processors
 from .sentences import IfadeError
 
@@ -32,8 +32,8 @@ LONGEST = 1920
 """Longest side of a picture in pixels; larger ones are scaled down."""
 MAX_PIXELS = 8192 * 4320
 """Larger pictures are refused before they are decoded."""
-THREADS = min(2, usable_processors())
-"""Of a decoder and of an encoder; each holds pictures in memory."""
+THREADS = min(2, max(usable_processors() // 2, 1))
+"""Of a decoder and of an encoder; each holds pictures in memory. The faces take the other processors."""
 
 INDEX_MEMORY, MEMORY_A_PIXEL = 2**29, 64
 """Bytes that the process may take for a video's index, an hour of which takes a few MB, and for the dozens of pictures that a decoder
@@ -114,7 +114,9 @@ class VideoReader:
             asked = {"rate": rate, "longest": longest, "max_pixels": max_pixels, "seconds": FRAME_SECONDS}
             self._wall = WALL * (FRAME_SECONDS + FRAME_SECONDS_A_MEGAPIXEL * max_pixels / 10**6)
             with _with_descriptor(self._file) as file:
-                self._process = DecoderProcess({"memory": INDEX_MEMORY, "output": 0, "video": asked}, file)
+                self._process = DecoderProcess(
+                    {"memory": INDEX_MEMORY, "output": 0, "video": asked}, file, blocks=KEPT_BLOCKS
+                )
             try:
                 found = self._receive()
             except DecoderEnded as ended:

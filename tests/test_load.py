@@ -78,7 +78,7 @@ photo = bytes(10**7)
 del photo  # glibc takes its size for the bound
 begun, small, large = memory(), [], []
 for _ in range(40):
-    large.append(b"x" * 4_000_000)
+    large.append(b"x" * 5_000_000)
     small.append(b"x" * 100_000)
 taken = memory() - begun
 del large

@@ -1,6 +1,7 @@
 """Work of several threads at once: the same answers as of one, and no thread more than is allowed."""
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from inference.detector import FaceDetector
 from inference.face_check import FaceCheck
 from inference.images import load_image
 from inference.search import FaceSearch, scaled
-from inference.side_by_side import side_by_side
+from inference.side_by_side import read_ahead, side_by_side
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -105,3 +106,46 @@ def test_what_no_thread_has_begun_is_done_by_who_asks():
         begin(going_on.wait)
         assert begin(threading.get_ident)() == own
         going_on.set()
+
+
+def test_what_is_read_ahead_comes_in_its_order_and_is_read_up_to_so_many_by_another_thread():
+    readers, read = set(), []
+
+    def numbers():
+        for number in range(6):
+            readers.add(threading.get_ident())
+            read.append(number)
+            yield number
+
+    before = threading.active_count()
+    items = read_ahead(numbers(), 2)
+    assert next(items) == 0
+    wait_for(lambda: read == [0, 1, 2])
+    assert [*items] == [1, 2, 3, 4, 5] and readers and threading.get_ident() not in readers
+    assert threading.active_count() == before
+
+
+def test_what_goes_wrong_ahead_is_raised_in_its_turn():
+    def numbers():
+        yield 1
+        raise OSError("gone")
+
+    items = read_ahead(numbers(), 3)
+    assert next(items) == 1
+    with pytest.raises(OSError, match="gone"):
+        next(items)
+
+
+def test_who_wants_no_more_has_nothing_more_read():
+    read, before = [], threading.active_count()
+    items = read_ahead((read.append(number) or number for number in range(100)), 2)
+    assert next(items) == 0
+    items.close()
+    assert threading.active_count() == before and len(read) <= 3
+
+
+def wait_for(condition):
+    ended = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < ended
+        time.sleep(0.01)

@@ -11,6 +11,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from clips import face_at, write_clip, write_face_clip
 from inference.decoding import DecoderProcess
 from inference.stream import Stream
 from inference.tables import AGE_GENDER, NAMES
+from inference.tracker import TrackedFace
 from inference.types import EMOTIONS, GENDER_SURE, WIDEST_AGE_RANGE
 from test_app_page import VIEWS, drop_file
 from test_satisfaction import person, sure_of
@@ -64,12 +66,21 @@ def limited(server: VideoServer, **limits: float) -> VideoServer:
     return VideoServer(SessionServer(store), server._new_stream)
 
 
-def follow_by(monkeypatch, server: VideoServer, follower: type) -> None:
-    """Its videos are followed by something else."""
+def follow_by(monkeypatch, server: VideoServer, people: Callable[[float], list[TrackedFace]]) -> None:
+    """In its videos are those of whom something else says so, by the second."""
+
+    class Follower:
+        analyzer = SimpleNamespace(answer=lambda cuts: cuts)
+
+        def find(self, image, seconds, age_gender):
+            return people(seconds), []
+
+        def name(self, faces, placed):
+            return faces
 
     def new_stream(make=server._new_stream) -> Stream:
         stream = make()
-        stream.follower = follower()
+        stream.follower = Follower()
         return stream
 
     monkeypatch.setattr(server, "_new_stream", new_stream)
@@ -169,11 +180,7 @@ def test_a_video_is_analysed_and_forgotten(visitor, clip, stored):
 def test_the_curve_looks_back_when_the_video_is_over(server, visitor, clip, monkeypatch):
     """A face that is sad for two seconds and then happy: curve, table and report turn in the middle, by any weights."""
 
-    class Turning:
-        def analyze(self, image, seconds, width, age_gender):
-            return [person(sure_of("sad" if seconds < 2 else "happy", 0.6))]
-
-    follow_by(monkeypatch, server, Turning)
+    follow_by(monkeypatch, server, lambda seconds: [person(sure_of("sad" if seconds < 2 else "happy", 0.6))])
     visitor.send(clip)
     visitor.wait("done")
     for weights in ({"happy": 1.0, "sad": -1.0}, {"happy": 0.9, "sad": -0.9}):
@@ -246,8 +253,8 @@ def test_work_ends_where_the_decoder_does_not_answer(server, visitor, end, opene
     started: list[DecoderProcess] = []
 
     class Process(DecoderProcess):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
+        def __init__(self, *arguments, **more):
+            super().__init__(*arguments, **more)
             started.append(self)
             if not opened:
                 os.kill(self._process.pid, signal.SIGSTOP)
@@ -404,13 +411,12 @@ def test_a_slow_upload_keeps_its_session_until_it_has_taken_too_long(server, vis
 
 
 def test_a_fault_is_told_and_what_was_read_is_kept(server, visitor, clip, monkeypatch):
-    class Faulty:
-        def analyze(self, image, seconds, width, age_gender):
-            if seconds > 1:
-                raise RuntimeError("broken on purpose")
-            return []
+    def faulty(seconds: float) -> list[TrackedFace]:
+        if seconds > 1:
+            raise RuntimeError("broken on purpose")
+        return []
 
-    follow_by(monkeypatch, server, Faulty)
+    follow_by(monkeypatch, server, faulty)
     visitor.send(clip)
     state = visitor.wait("stopped")
     assert state["error"].startswith("Something went wrong") and state["frames"] == 11

@@ -10,9 +10,10 @@ from inference.processors import usable_processors
 from webui.limits import Limits
 from webui.periodic import periodically
 
-LARGE_BLOCK = 2 * 2**20
-"""Blocks of at least so many bytes, as the pixels of photos are, are the system's again as soon as they are free. A camera's
-frames are smaller: the system hands a block over page by page, which took a quarter of a frame's processor time."""
+LARGE_BLOCK = 4 * 2**20
+"""Blocks of at least so many bytes, as the pixels of photos are, are the system's again as soon as they are free. Frames of cameras and
+of most videos are smaller: the system hands a block over page by page, which took a quarter of a frame's processor time, and to take
+it back it interrupts the other processors."""
 KEPT = 16 * 2**20
 """So many bytes may be free at the end of a heap, until `returning_memory` gives them back."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of glibc's malloc.h

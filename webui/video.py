@@ -13,7 +13,7 @@ import math
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import BinaryIO
 
@@ -21,10 +21,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from inference.detector import DetectorError
 from inference.image_checks import ImageError, find_format
+from inference.processors import usable_processors
 from inference.stream import Stream
 from inference.tables import moment_rows
+from inference.tracker import TrackedFace
 from inference.video import RATE, VideoError, VideoFrame, VideoReader
 from webui.http import Refusal, guarded, json_response, wants_age_gender
 from webui.language import request_language
@@ -38,6 +39,8 @@ from webui.visitors import visitor
 
 PREFIX = "/video"
 
+Followed = Generator[tuple[VideoFrame, list[TrackedFace]], None, None]
+
 
 class VideoJob:
     """What becomes of one video.
@@ -45,7 +48,7 @@ class VideoJob:
     Attributes:
         place: what it takes up of the server.
         state: "sending", "waiting", "reading", then "done", or "stopped" when somebody or something ended it early.
-        reader: from the moment at which the file was received; `frames` are what is left of it.
+        reader: from the moment at which the file was received; `followed` are the people of what is left of it.
         work: its next turn.
         age_gender: whether age and gender are estimated too.
         stopping: set it to end the work at the next step of the decoder.
@@ -57,7 +60,7 @@ class VideoJob:
         self.state = "sending"
         self.age_gender = age_gender
         self.reader: VideoReader | None = None
-        self.frames: Iterator[VideoFrame] = iter(())
+        self.followed: Followed | None = None
         self.work: Future | None = None
         self.stopping = threading.Event()
         self.error: PageError | None = None
@@ -116,8 +119,11 @@ class VideoServer:
         self._end(job)
 
     def _finish(self, job: VideoJob, state: str) -> None:
+        job.stopping.set()  # where a frame is read ahead
         if job.reader is not None:
             job.reader.close()
+        if job.followed is not None:
+            job.followed.close()
         session = self._jobs.pop(job, None)
         if session is not None:
             session.timeline.finished = True  # before anybody hears that the report can be fetched
@@ -157,8 +163,9 @@ class VideoServer:
                 job.reader.close()
                 raise Refusal(422, "video_too_long", minutes=self._limits.video_minutes)
             session.stream = self._new_stream()
-            job.state, job.frames = "waiting", iter(job.reader)
-            job.work = self._pool.submit(job.place.visitor, self._work, session, job)
+            job.followed = session.stream.followed(job.reader, job.age_gender, ahead=usable_processors() > 1)
+            job.state = "waiting"
+            job.work = self._pool.submit(job.place.visitor, self._work, session, job, job.reader, job.followed)
         except VideoError as error:
             raise Refusal(422, "photo_in_video" if _is_picture(start) else error) from None
         except OSError:  # the disk is full, say
@@ -216,33 +223,29 @@ class VideoServer:
     def _too_large(self) -> Refusal:
         return Refusal(413, "too_large", megabytes=self._limits.video_bytes // 2**20)
 
-    def _work(self, session: Session, job: VideoJob) -> None:
+    def _work(self, session: Session, job: VideoJob, reader: VideoReader, followed: Followed) -> None:
         """Work on a video until it is over or the turn of another visitor's."""
         until, job.state = time.monotonic() + self._limits.turn_seconds, "reading"
         try:
             while time.monotonic() < until:
-                frame = None if self._is_over(session, job) else next(job.frames, None)
-                if frame is None or self._is_over(session, job):
-                    return self._finish(job, "done" if job.reader is not None and job.reader.finished else "stopped")
+                found = None if self._is_over(session, job) else next(followed, None)
+                if session.stream.lost:
+                    job.error = PageError("frames_lost", count=session.stream.lost)
+                if found is None or self._is_over(session, job):
+                    return self._finish(job, "done" if found is None and reader.finished else "stopped")
+                frame, people = found
                 if frame.seconds > 60 * self._limits.video_minutes:
                     job.error = PageError("video_cut", minutes=self._limits.video_minutes)
                     return self._finish(job, "done")
-                self._add(session, job, frame)
-            job.work = self._pool.submit(job.place.visitor, self._work, session, job, next=True)
+                with session.lock:
+                    moment = session.stream.moment(frame.seconds, people)
+                    session.rows.add(moment_rows(moment))
+                    session.seconds = moment.seconds
+            job.work = self._pool.submit(job.place.visitor, self._work, session, job, reader, followed, next=True)
         except Exception:
             logging.getLogger(__name__).exception("a video failed")
             job.error = PageError("video_failed")
             self._finish(job, "stopped")
-
-    def _add(self, session: Session, job: VideoJob, frame: VideoFrame) -> None:
-        with session.lock:
-            try:
-                moment = session.stream.add(frame.image, frame.seconds, age_gender=job.age_gender)
-            except DetectorError:
-                job.error = PageError("frames_lost", count=session.stream.lost)
-                return
-            session.rows.add(moment_rows(moment))
-            session.seconds = moment.seconds
 
     async def progress(self, request: Request) -> Response:
         """`state` (see VideoJob), `position` and `duration` in seconds, the `size` of the pictures in pixels, `frames`
