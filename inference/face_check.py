@@ -19,7 +19,7 @@ people that the network was trained with are cut off there."""
 SMALL_VIEW = 64
 """The side in pixels of the view of a candidate as YuNet sees it once more, smaller."""
 INNER = VIEW // 4
-MIN_SCORE = 0.24
+MIN_SCORE = 0.2
 """Score from which a candidate is kept."""
 COMPANY_SCORE = 0.65
 """Score of the search from which company speaks for a candidate: among people a person that is seen badly is likelier than an

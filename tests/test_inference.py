@@ -176,7 +176,9 @@ def test_of_a_large_picture_no_more_than_the_square_is_touched():
 def test_grey_crops_are_those_of_the_grey_picture(astronaut):
     grey = cv2.cvtColor(astronaut, cv2.COLOR_RGB2GRAY)
     for x, y, side in ((225, 110, 90), (500, 20, 150)):
-        assert (align_face(astronaut, face_at((x, y), side), grey=True) == align_face(grey, face_at((x, y), side))).all()
+        assert (
+            align_face(astronaut, face_at((x, y), side), grey=True) == align_face(grey, face_at((x, y), side))
+        ).all()
 
 
 @pytest.mark.parametrize("border", [cv2.BORDER_CONSTANT, cv2.BORDER_REPLICATE])

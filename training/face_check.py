@@ -3,11 +3,11 @@
     python -m training.face_check --fairface DIR --utkface DIR --others DIR --out runs/face-check
     python -m export.face_check runs/face-check/model.keras models/face_check.onnx
 
---others is a folder of pictures without a person. A network of the crop is trained first, then a logistic regression joins
-its answer with what YuNet and BlazeFace say of the same candidate (`inference.face_check.measure`). Both kinds go the same
-way: pictures of others are cut off around a candidate as those of people are around a face, both are scaled so that faces
-have 14 to 110 pixels, and searched again. Pictures are parted by name: the network learns from three fifths, the regression
-from a fourth, and the last is for the figures in report.json.
+--others is a folder of pictures without a person. A network of the crop is trained first, whose mean for the crop and its mirror
+image a logistic regression then joins with what YuNet and BlazeFace say of the same candidate (`inference.face_check.measure`).
+Both kinds go the same way: pictures of others are cut off around a candidate as those of people are around a face, both are scaled
+so that faces have 14 to 110 pixels, and searched again. Pictures are parted by name: the network learns from three fifths, the
+regression from a fourth, and the last is for the figures in report.json.
 """
 
 import argparse
@@ -141,6 +141,12 @@ def cut_off(samples: Samples) -> np.ndarray:
     return ~np.char.startswith(samples.names, "whole ")
 
 
+def symmetric(network: keras.Model) -> keras.Model:
+    """The mean of its logits for a crop and for its mirror image."""
+    image = keras.Input(network.inputs[0].shape[1:], name="image")
+    return keras.Model(image, (network(image) + network(keras.ops.flip(image, axis=2))) / 2, name="symmetric")
+
+
 def framed(crops: np.ndarray, others: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Crops uint8 (N, S, S, 3) with the edges of others (N, S, S, 3), half of which lose their colors, lighter or darker. Each of the
     four edges has half of them, up to a soft seam."""
@@ -266,7 +272,7 @@ def main() -> int:
         samples = collect(args)
         np.savez(kept, **samples._asdict())
     print(f"{(samples.labels == 1).sum()} people, {(samples.labels == 0).sum()} others", flush=True)
-    network = train_content(samples, args.epochs)
+    network = symmetric(train_content(samples, args.epochs))
     content = network.predict(samples.crops, batch_size=256, verbose=0)
     values = np.column_stack([content, samples.measures])
     joined = (samples.parts == JOINED) & cut_off(samples)
