@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from training.age_gender.data import SIZE, SOURCES
-from training.age_gender.model import WIDE, age_gender_cnn
+from training.age_gender.model import WIDE, WIDER, age_gender_cnn
 from training.augment import Augmentation
 from training.recipe import Recipe, sgd
 
@@ -60,6 +60,9 @@ _wide_64 = replace(_both, build=lambda: age_gender_cnn(SIZE, WIDE), epochs=16)
 # Goes on from what export.restore made: its kernels are small, so that the rate above would move them by 4 % a step.
 _further = replace(_wide_64, optimizer=sgd(0.008, average=0.1), epochs=16)
 
+# Goes on at a rate at which it is worse at first, and longer.
+_long = replace(_further, optimizer=sgd(0.02, average=0.1), epochs=90, augmentation=ALBUM)
+
 RECIPES = {
     "fairface": _fairface,
     # What a run of "fairface" that has to be cut short goes on with (--start): the falling rate.
@@ -75,8 +78,13 @@ RECIPES = {
     # With photographs of private albums, of which a part of the pull toward undisturbed ones is lost: what is released is the
     # mean (export.age_gender --mean) of this one and the one that it began with.
     "both-wide-64-album": replace(_further, optimizer=sgd(0.004, average=0.1), epochs=36, augmentation=ALBUM),
-    # Goes on from that mean, at a rate at which it is worse at first, and longer, to their mean again; once more from that, with more
-    # faces an epoch (--faces), to the released network.
-    "both-wide-64-long": replace(_further, optimizer=sgd(0.02, average=0.1), epochs=90, augmentation=ALBUM),
+    # From that mean to their mean again; once more from that, with more faces an epoch (--faces).
+    "both-wide-64-long": _long,
+    # Goes on from that with more channels, to the released network.
+    "both-wider-64-long": replace(
+        _long, build=lambda: age_gender_cnn(SIZE, WIDER), optimizer=sgd(0.03, average=0.1), epochs=60
+    ),
+    # Goes on from "fairface" with all the pixels, more channels, and photographs of private albums.
+    "fairface-wide-64-long": replace(_long, sources=("FairFace",), optimizer=sgd(0.06, average=0.1), epochs=60),
 }
 """The recipes by name. Every epoch of the runs behind the released networks is in docs/results/age_gender_runs.json."""
