@@ -30,8 +30,9 @@ from webui.visitors import named_proxies
 SERVER_NAME, SERVER_PORT = named_address(os.environ)
 LIMITS = Limits(proxies=named_proxies(os.environ))
 
+import contextlib
 import sys
-from unittest.mock import patch
+from collections.abc import Iterator
 
 import cv2
 
@@ -57,10 +58,20 @@ if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the st
     spaces.GPU(lambda: None)  # never called: the page answers on the CPU there
 
 
+@contextlib.contextmanager
+def without_applications() -> Iterator[None]:
+    """Gradio makes the web application of a page at each step of building it; the one that serves is made by launch()."""
+    made = vars(App)["create_app"]
+    App.create_app = staticmethod(lambda *_, **__: None)  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        App.create_app = made  # type: ignore[method-assign]
+
+
 def build_page() -> gr.Blocks:
     """The page, ready to launch: Gradio has the frame, the modules of webui/static fill the tabs."""
-    # Gradio makes the web application of a page at each step of building it; the one that serves is made by launch().
-    with patch.object(App, "create_app"), gr.Blocks(title="Ifade", analytics_enabled=False) as page:
+    with without_applications(), gr.Blocks(title="Ifade", analytics_enabled=False) as page:
         with gr.Column(elem_classes="ifade-head"):
             gr.HTML(language_links(), elem_id="ifade-languages")
             gr.Markdown(I18N("page_introduction"))
