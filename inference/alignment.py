@@ -1,11 +1,21 @@
 """The crop: one way to cut a face out of a picture, for training, evaluation and serving alike."""
 
 import math
+from typing import TypedDict
 
 import cv2
 import numpy as np
 
 from .types import Detection
+
+
+class Framing(TypedDict):
+    """What `crop_geometry` is told of a crop."""
+
+    side_by_eyes: float
+    side_by_box: float
+    eye_line: float
+
 
 # Medians of where FER-2013's own frame lies around a detection, measured by `python -m benchmarks.alignment`; with them
 # crops of PublicTest faces are classified as well as the original faces. The optimum is flat: neighbouring rules differ
@@ -17,7 +27,7 @@ SIDE_BY_BOX = 1.16
 close together, and a box at the edge of the picture is cut off."""
 EYE_LINE = 0.396
 """Height of the eye line in the crop, from the top, in sides."""
-AGE_GENDER_FRAMING = {"side_by_eyes": 2.5, "side_by_box": 1.08, "eye_line": 0.31}
+AGE_GENDER_FRAMING: Framing = {"side_by_eyes": 2.5, "side_by_box": 1.08, "eye_line": 0.31}
 """The crop for age and gender as arguments of `align_face`: what FairFace's and UTKFace's own pictures show of a face, so
 that in training hardly anything lies beyond their edge. `python -m training.age_gender.data` prints how much does."""
 LARGEST_WARP = 384
