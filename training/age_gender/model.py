@@ -19,7 +19,7 @@ NARROW = ((16,), (32,), (64, 64), (128, 128), (224, 224))
 WIDE = ((16,), (32,), (64, 64), (192, 192), (352, 352))
 """The widths of a larger network, which `widened` makes of one of NARROW."""
 WIDER = ((24,), (48,), (96, 96), (256, 256), (384, 384))
-"""Those of one that it makes of that one, with most more where there are most pixels: twice the time, a third more weights."""
+"""Those of one that it makes of that one, most of them more where there are many pixels."""
 
 
 def age_gender_cnn(input_size: int = 48, stages: tuple[tuple[int, ...], ...] = NARROW) -> keras.Model:

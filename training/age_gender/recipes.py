@@ -78,13 +78,13 @@ RECIPES = {
     # With photographs of private albums, of which a part of the pull toward undisturbed ones is lost: what is released is the
     # mean (export.age_gender --mean) of this one and the one that it began with.
     "both-wide-64-album": replace(_further, optimizer=sgd(0.004, average=0.1), epochs=36, augmentation=ALBUM),
-    # From that mean to their mean again; once more from that, with more faces an epoch (--faces).
+    # From that mean to their mean again; once more from that, with more faces an epoch (--faces), to the released network.
     "both-wide-64-long": _long,
-    # Goes on from that with more channels, to the released network.
+    # Goes on from that with more channels: for half as much time again no better on the validation faces.
     "both-wider-64-long": replace(
         _long, build=lambda: age_gender_cnn(SIZE, WIDER), optimizer=sgd(0.03, average=0.1), epochs=60
     ),
-    # Goes on from "fairface" with all the pixels, more channels, and photographs of private albums.
+    # Goes on from "fairface" with all the pixels, more channels, and photographs of private albums, to the one released of FairFace.
     "fairface-wide-64-long": replace(_long, sources=("FairFace",), optimizer=sgd(0.06, average=0.1), epochs=60),
 }
 """The recipes by name. Every epoch of the runs behind the released networks is in docs/results/age_gender_runs.json."""
