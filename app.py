@@ -39,8 +39,8 @@ import cv2
 from inference.imports import imported_later, without_sources
 
 # At each import Gradio parses the source of all its components and writes stubs of their types beside it, for editors, which
-# takes half of the time; pandas takes 70 MB and is for tables, of which the page has none.
-with without_sources("gradio.component_meta"), imported_later("pandas"):
+# takes half of the time; pandas takes 70 MB and is for tables, of which the page has none, and fsspec is for a client.
+with without_sources("gradio.component_meta"), imported_later("pandas", "fsspec", "fsspec.asyn"):
     import gradio as gr
     from gradio.routes import App
 

@@ -150,11 +150,12 @@ class FaceSearch:
         longer, most = max(image.shape[:2]), math.sqrt(MAX_PIXELS / image[..., 0].size)
         factor = min(max(longer, FINE_SIDE) / longer, ENLARGED, most)
         found = self.see_scaled(image, factor)
+        finer = min(2 * factor, most)
+        whole = suppress(found)  # of what a tile's edge cuts a part is small
+        if finer > 1.2 * factor and any(place.box[3] - place.box[1] < CROWD_PIXELS / factor for place in whole):
+            found += self.see_scaled(image, finer)
         if longer * factor > WHOLE_SIDE:  # in tiles, which cut large faces
             found += self.see_scaled(image, FINE_SIDE / longer)
-        finer = min(2 * factor, most)
-        if finer > 1.2 * factor and any(place.box[3] - place.box[1] < CROWD_PIXELS / factor for place in found):
-            found += self.see_scaled(image, finer)
         return sorted(found, key=lambda place: -place.score)
 
     def turns(self, image: np.ndarray, longer: float, turns: Sequence[int] = range(4)) -> list[list[Detection]]:

@@ -107,7 +107,7 @@ def test_cuda_that_is_demanded_and_not_there_is_an_error():
 def test_a_result_is_a_line_a_face(result):
     first, line = repr(result).splitlines()
     assert first == f"{ASTRONAUT}: 512 x 512 pixels, 1 face"
-    assert re.match(r"1: Face\(happy \d+%; apparent age: .*; apparent gender: .*; box 1\d\d \d+ 2\d\d 1\d\d\)$", line)
+    assert re.match(r"1: Face\(happy \d+%; apparent age.*; apparent gender.*; box 1\d\d \d+ 2\d\d 1\d\d\)$", line)
     assert repr(inference.analyze(load_image(CAT))) == "451 x 300 pixels, no face"
 
 

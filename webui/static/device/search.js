@@ -83,12 +83,13 @@ export class FaceSearch {
     const most = sqrt(MAX_PIXELS / (image.width * image.height));
     const factor = min(max(longer, FINE_SIDE) / longer, ENLARGED, most);
     const found = await this.seeScaled(image, factor);
-    // In tiles, which cut large faces.
-    if (longer * factor > WHOLE_SIDE) found.push(...(await this.seeScaled(image, FINE_SIDE / longer)));
     const finer = min(2 * factor, most);
-    if (finer > 1.2 * factor && found.some(({box}) => box[3] - box[1] < CROWD_PIXELS / factor)) {
+    // Of what a tile's edge cuts a part is small.
+    if (finer > 1.2 * factor && suppress(found).some(({box}) => box[3] - box[1] < CROWD_PIXELS / factor)) {
       found.push(...(await this.seeScaled(image, finer)));
     }
+    // In tiles, which cut large faces.
+    if (longer * factor > WHOLE_SIDE) found.push(...(await this.seeScaled(image, FINE_SIDE / longer)));
     return found.sort((one, other) => other.score - one.score);
   }
 
