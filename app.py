@@ -45,11 +45,12 @@ with without_sources("gradio.component_meta"), imported_later("pandas", "fsspec"
     from gradio.routes import App
 
 from inference.analyzer import FaceAnalyzer
+from inference.emotion import live_model
 from inference.model_files import ModelError
 from webui.client import I18N, tab
 from webui.front import HEAD, TABS, language_links
 from webui.memory import return_large_blocks
-from webui.server import build_sessions, build_video_server, launch, live_model
+from webui.server import build_sessions, build_video_server, launch
 from webui.snippets import declare_api
 
 if os.environ.get("SPACES_ZERO_GPU") == "true":  # the Space would end at the start without a function for its GPU
@@ -91,7 +92,7 @@ def main() -> None:
     address = listen(SERVER_NAME, SERVER_PORT)
     try:
         analyzer = FaceAnalyzer()
-        sessions = build_sessions(LIMITS, live_model(analyzer))
+        sessions = build_sessions(LIMITS, live_model(analyzer.classifier))
         video = build_video_server(sessions)
     except ModelError as error:
         sys.exit(f"error: {error}")

@@ -52,6 +52,8 @@ def serving_network(
         ValueError: a network lacks the named layers.
     """
     image = keras.Input((INPUT_SIZE, INPUT_SIZE, 1), name="image")
+    # Both views in one batch: in 8 bits they have to be computed with the same ranges to get the same answer.
+    views = keras.ops.concatenate([image, image[:, :, ::-1]], axis=0) if mirrored else image
     logits, crowd_logits, maps = [], [], []
     for trained in networks:
         names = {layer.name for layer in trained.layers}
@@ -61,22 +63,26 @@ def serving_network(
         network = fold_batch_norm(trained)
         layers_of = keras.Model(network.inputs, {name: network.get_layer(name).output for name in wanted})
         head = keras.layers.Conv2D(len(EMOTIONS), 1)
-        for view in (image, image[:, :, ::-1]) if mirrored else (image,):
-            found = layers_of(view)
-            if "features" in found:
-                # The head before the pooling instead of after it: the same logits, and a map on the way.
-                activation = head(found["features"])
-                found["logits"] = keras.layers.GlobalAveragePooling2D()(activation)
-                maps.append(activation if view is image else activation[:, :, ::-1])
-            logits.append(found["logits"])
-            if "crowd_logits" in found:
-                crowd_logits.append(found["crowd_logits"])
+        found = layers_of(views)
+        if "features" in found:
+            # The head before the pooling instead of after it: the same logits, and a map on the way.
+            maps.append(head(found["features"]))
+            found["logits"] = keras.layers.GlobalAveragePooling2D()(maps[-1])
+        logits.append(found["logits"])
+        if "crowd_logits" in found:
+            crowd_logits.append(found["crowd_logits"])
         if "features" in wanted:
             kernel, bias = network.get_layer("logits").get_weights()
             head.set_weights([kernel[None, None], bias])
 
     def mean(tensors: list, divisor: float):
-        return keras.ops.divide(sum(tensors[1:], tensors[0]), len(tensors) * divisor)
+        total = sum(tensors[1:], tensors[0])
+        if not mirrored:
+            return keras.ops.divide(total, len(tensors) * divisor)
+        face, mirror_image = keras.ops.unstack(keras.ops.reshape(total, (2, -1, *total.shape[1:])), 2)
+        if len(total.shape) > 2:  # a map shows the mirror image
+            mirror_image = mirror_image[:, :, ::-1]
+        return keras.ops.divide(face + mirror_image, 2 * len(tensors) * divisor)
 
     outputs = {"probabilities": keras.layers.Softmax()(mean(logits, temperature))}
     if len(crowd_logits) == len(logits):

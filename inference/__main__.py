@@ -33,6 +33,7 @@ from .analyzer import FaceAnalyzer
 from .copies import Copies
 from .decoding import shared_decoders
 from .detector import DetectorError
+from .emotion import EmotionClassifier, live_model
 from .images import ImageError
 from .model_files import INSTALLED, ModelError
 from .outputs import Output, OutputError, check_outputs, check_room
@@ -247,8 +248,11 @@ def main() -> int:
             # Several photos at once need one thread each for the networks; a video's decoding and following take half the processors.
             half = max(usable_processors() // 2, 1)
             analyzer = FaceAnalyzer(threads=half if videos else None if threads == 1 else 1)
+            watcher = analyzer
             if videos:
                 cv2.setNumThreads(half)
+                classifier = EmotionClassifier(live_model(analyzer.classifier), half)
+                watcher = FaceAnalyzer(analyzer.detector, classifier, analyzer.estimator)
             if args.age_gender and analyzer.estimator is None:
                 raise ModelError("age_gender_missing")
             for path in filter(None, (args.json, args.csv)):
@@ -265,7 +269,7 @@ def main() -> int:
                 tables.append(ParquetReport(args.parquet, asked))
             for report in filter(None, (json_report, *tables)):
                 stack.callback(report.close)
-            run = Run(analyzer, Job(args.age_gender, copies), json_report, tables, args.rate)
+            run = Run(analyzer, watcher, Job(args.age_gender, copies), json_report, tables, args.rate)
             return work(run, found, processes, threads)
     except (ModelError, WorkerError) as error:
         print(f"error: {error}", file=sys.stderr)

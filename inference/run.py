@@ -26,7 +26,8 @@ class Run:
     """What the command is to do with each file.
 
     Args:
-        analyzer: for what is not analysed elsewhere.
+        analyzer: for photos that are not analysed elsewhere.
+        watcher: for videos.
         job: what is done with photos; its copies are also made of videos.
         json: the report to write, or None.
         tables: the tables to write.
@@ -41,12 +42,14 @@ class Run:
     def __init__(
         self,
         analyzer: FaceAnalyzer,
+        watcher: FaceAnalyzer,
         job: Job,
         json: JsonReport | None,
         tables: Sequence[CsvReport | ParquetReport],
         rate: float,
     ):
-        self.analyzer, self.job, self.json, self.tables, self.rate = analyzer, job, json, tables, rate
+        self.analyzer, self.watcher, self.job = analyzer, watcher, job
+        self.json, self.tables, self.rate = json, tables, rate
         self.photos = self.videos = self.faces = 0
         self.problems: list[str] = []
 
@@ -84,7 +87,7 @@ class Run:
 
     def video(self, path: Path, name: Path, reader: VideoReader) -> str:
         """The same for a video; what was written is complete also when it is interrupted."""
-        stream = Stream(self.analyzer)
+        stream = Stream(self.watcher)
         with contextlib.ExitStack() as stack:
             stack.enter_context(reader)
             if report := self.json:
@@ -105,7 +108,7 @@ class Run:
             for frame, moment in moments:
                 for copies, writer in writers:  # first, so that an interrupt leaves no row whose frame the copy lacks
                     if writer:
-                        writer.write(copies.frame(frame.image, moment, self.analyzer), moment.seconds)
+                        writer.write(copies.frame(frame.image, moment, self.watcher), moment.seconds)
                 for table in self.tables:
                     table.add_moment(str(path), moment)
                 progress.update(round(reader.position) - progress.n)

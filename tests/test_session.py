@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from inference import session as session_module
 from inference.analyzer import FaceAnalyzer
-from inference.emotion import EmotionClassifier
+from inference.emotion import LIVE_MODEL, EmotionClassifier, live_model
 from inference.images import load_image
 from inference.model_files import MODELS
 from inference.native import native_stderr
@@ -27,7 +27,6 @@ from inference.providers import COMPARED, MEASURED, differences
 from inference.session import CPU, CUDA, Session
 from webui.bodies import Bodies
 from webui.photo import PhotoServer
-from webui.server import LIVE_MODEL, live_model
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 LOOSER = {"activation": 10, "bbox": 10, "kps": 10}
@@ -178,12 +177,12 @@ def test_differences_tell_two_networks_from_one():
     assert 1e-3 < differences(exact, Session("emotion_int8.onnx", cuda=False))["probabilities"] < 1
 
 
-def test_frames_of_cameras_are_shown_to_the_float_network_where_it_is_on_cuda():
+def test_frames_of_cameras_and_videos_are_shown_to_the_float_network_where_it_is_on_cuda():
     analyzer = FaceAnalyzer()
     if analyzer.classifier.session.provider == CPU:
-        assert live_model(analyzer) == LIVE_MODEL == "emotion_int8.onnx"
+        assert live_model(analyzer.classifier) == LIVE_MODEL == "emotion_int8.onnx"
     put_on_failing_gpu(analyzer.classifier.session)
-    assert live_model(analyzer) == "emotion.onnx"
+    assert live_model(analyzer.classifier) == "emotion.onnx"
     analyzer.detector.close()
 
 

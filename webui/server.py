@@ -20,7 +20,6 @@ from inference.detector import FaceDetector
 from inference.drawing import shrink
 from inference.emotion import LIVE_MODEL, EmotionClassifier
 from inference.images import load_image
-from inference.session import CUDA
 from inference.stream import Stream
 from inference.video_writer import VideoWriter
 from webui.address import Address, known_names, listen, start_server
@@ -44,11 +43,6 @@ from webui.video import VideoServer
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "astronaut.jpg"
 
 
-def live_model(analyzer: FaceAnalyzer) -> str:
-    """The network that frames of cameras are shown to: where that of photos is on CUDA the same, which costs nothing there."""
-    return "emotion.onnx" if analyzer.classifier.session.provider == CUDA else LIVE_MODEL
-
-
 def build_sessions(limits: Limits = Limits(), model: str = LIVE_MODEL) -> SessionServer:
     """The sessions of Live and Video. Frames of several visitors are worked on at the same time, so each has one thread."""
     analyzer = FaceAnalyzer(FaceDetector(threads=1), EmotionClassifier(model, threads=1), find_estimator(threads=1))
@@ -56,10 +50,8 @@ def build_sessions(limits: Limits = Limits(), model: str = LIVE_MODEL) -> Sessio
 
 
 def build_video_server(sessions: SessionServer) -> VideoServer:
-    """The server side of the Video tab, which takes its time: it asks the larger network, on one thread. All else is that of
-    Live, to be in memory once."""
-    live = sessions.store.new_stream().follower.analyzer
-    analyzer = FaceAnalyzer(live.detector, EmotionClassifier(threads=1), live.estimator)
+    """The server side of the Video tab, whose networks are those of Live, to be in memory once."""
+    analyzer = sessions.store.new_stream().follower.analyzer
     return VideoServer(sessions, lambda: Stream(analyzer))
 
 
