@@ -8,6 +8,7 @@ the calibration too.
 
 import argparse
 import sys
+from statistics import NormalDist
 
 from benchmarks.age_gender import FILES
 from benchmarks.results import write_result
@@ -59,7 +60,7 @@ def summary(bands: dict[str, dict[str, dict]]) -> list[str]:
         minors = [rows["all"]["adult_range"] for rows in views if "adult_range" in rows["all"]]
         lines.append(
             f"- {'Disturbed' if disturbed else 'Undisturbed'}: of {len(groups)} age groups the range holds "
-            f"{COVERED[0]:.0%} to {COVERED[1]:.0%} in {held}; {near} are judged within {LARGEST_BIAS:g} years; of the minors at "
+            f"{COVERED[0]:.0%} to {COVERED[1]:.0%} in {held} (in {expected_held(groups):.0f} if all were calibrated, by chance); {near} are judged within {LARGEST_BIAS:g} years; of the minors at "
             f"most {max(minors, default=0):.1%} are shown an adult range (aim: {LARGEST_ADULT_RANGE:.0%})."
         )
     lines += [
@@ -68,6 +69,14 @@ def summary(bands: dict[str, dict[str, dict]]) -> list[str]:
         "calibration was fitted on these faces: expect a little less of others. Written by `python -m benchmarks.age_bands --docs`.",
     ]
     return lines
+
+
+def expected_held(groups: list[dict]) -> float:
+    """In how many age groups of so many faces ranges that hold each face with a probability of AGE_COVERAGE would hold as many as
+    COVERED says."""
+    spreads = [(AGE_COVERAGE * (1 - AGE_COVERAGE) / row["faces"]) ** 0.5 for row in groups]
+    parts = [NormalDist(AGE_COVERAGE, spread) for spread in spreads]
+    return sum(part.cdf(COVERED[1]) - part.cdf(COVERED[0]) for part in parts)
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
+from benchmarks.age_bands import expected_held
 from export import age_calibration
 from export import age_gender as export_age_gender
 from export.age_calibration import AgeCalibration, Answered, append, calibrated, fit, from_metadata
@@ -77,3 +78,9 @@ class TestCalibration:
         onnx.save(graph, file)
         assert call(export_age_gender.main, "--again", "--calibrate", file, *demographics_arguments) == 0
         assert {entry.key: entry.value for entry in onnx.load(file).metadata_props}["age_calibration"] == wanted
+
+
+def test_how_many_groups_hold_by_chance():
+    """Of 100 faces a part of 80 % has a standard error of 4 points, within one of which it lies 68 times of a hundred."""
+    assert expected_held([{"faces": 100}]) == pytest.approx(0.6827, abs=1e-3)
+    assert expected_held([{"faces": 100}, {"faces": 10**7}]) == pytest.approx(1.6827, abs=1e-3)

@@ -54,6 +54,12 @@ class TestScore:
         last = score(rows((0, 0.95), (0, 1.0)), np.array([0, 1]))
         assert last["ece"] == pytest.approx((1.95 - 1) / 2, abs=1e-4)
 
+    def test_calibration_by_chance(self):
+        """A face answered with a confidence of 0.9 that is right as often: |0.9 - 1| nine times of ten, else |0.9 - 0|."""
+        assert score(rows((0, 0.9)), np.array([1]))["ece_if_calibrated"] == pytest.approx(0.9 * 0.1 + 0.1 * 0.9, abs=0.06)
+        many = score(rows(*[(0, 0.9)] * 10_000), np.repeat([0, 1], [9000, 1000]))
+        assert many["ece"] == 0 and many["ece_if_calibrated"] == pytest.approx(0.003 * np.sqrt(2 / np.pi), rel=0.2)
+
     def test_json(self):
         assert json.loads(json.dumps(score(rows((0, 0.9)).astype(np.float32), np.array([0], np.uint8))))["faces"] == 1
 

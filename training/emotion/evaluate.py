@@ -18,6 +18,8 @@ from training.metrics import Predictor, at_temperature, fit_temperature, in_batc
 
 ECE_BINS = 15
 """The number of equal bins of the expected calibration error."""
+CALIBRATED_DRAWS = 200
+"""So many sets of answers that are right as often as their confidence says are drawn to tell what their ECE is."""
 
 ROBUSTNESS_STEP = 4
 """Every fourth face of a set is disturbed: all disturbances of all faces take half an hour on one processor."""
@@ -74,7 +76,8 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict:
 
     Returns:
         faces; accuracy and its standard error; macro_f1 (over the classes that occur); ece (expected calibration error
-        of the top class, 15 equal bins: Guo et al. 2017, arXiv:1706.04599); nll (nats); precision and recall by class;
+        of the top class, 15 equal bins: Guo et al. 2017, arXiv:1706.04599); ece_if_calibrated, the mean ECE of so many faces whose
+        answers are right just as often as their confidence says, which is no zero by chance; nll (nats); precision and recall by class;
         confusion, rows true, columns predicted. All but faces, nll and confusion lie between 0 and 1.
     """
     count, classes = len(labels), len(EMOTIONS)
@@ -85,20 +88,26 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict:
     precision, recall = hits / np.maximum(answered, 1), hits / np.maximum(true, 1)
     f1 = 2 * hits / np.maximum(true + answered, 1)
     accuracy = float(hits.sum() / count)
-    bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
-    gaps = np.bincount(bins, confidence - (predicted == labels), ECE_BINS)
+    rng = np.random.default_rng(0)
+    drawn = (rng.random(count) < confidence for _ in range(CALIBRATED_DRAWS))
     likelihood = np.clip(probabilities[np.arange(count), labels], 1e-12, 1)
     return {
         "faces": count,
         "accuracy": round(accuracy, 4),
         "standard_error": round(float(np.sqrt(accuracy * (1 - accuracy) / count)), 4),
         "macro_f1": round(float(f1[true > 0].mean()), 4),
-        "ece": round(float(np.abs(gaps).sum() / count), 4),
+        "ece": round(_calibration_error(confidence, predicted == labels), 4),
+        "ece_if_calibrated": round(float(np.mean([_calibration_error(confidence, each) for each in drawn])), 4),
         "nll": round(float(-np.log(likelihood).mean()), 4),
         "precision": {label: round(float(value), 4) for label, value in zip(EMOTIONS, precision)},
         "recall": {label: round(float(value), 4) for label, value in zip(EMOTIONS, recall)},
         "confusion": confusion.tolist(),
     }
+
+
+def _calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
+    bins = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
+    return float(np.abs(np.bincount(bins, confidence - right, ECE_BINS)).sum() / len(right))
 
 
 def majority(votes: np.ndarray) -> np.ndarray:
@@ -286,10 +295,13 @@ def accuracy_table(results: dict[str, dict]) -> list[str]:
     for name, row in results.items():
         cells = [name, f"{row['faces']:,}", f"{row['accuracy']:.2%} ± {row['standard_error']:.2%}"]
         cells += [f"{row['consensus_accuracy']:.2%}"] if consensus_column else []
-        cells += [f"{row['macro_f1']:.3f}", f"{row['ece']:.3f}", f"{row['nll']:.3f}"]
+        cells += [f"{row['macro_f1']:.3f}", f"{row['ece']:.3f} ({row['ece_if_calibrated']:.3f})", f"{row['nll']:.3f}"]
         cells += [f"{row['crowd_agreement'][agreement]:.1%}" for agreement in agreements]
         lines.append(f"| {' | '.join(cells)} |")
-    notes = ["± is one standard error. ECE: expected calibration error, 15 equal bins of the top class. NLL in nats."]
+    notes = [
+        "± is one standard error. ECE: expected calibration error, 15 equal bins of the top class; in brackets what it would be by "
+        "chance for answers that are right just as often as they claim. NLL in nats."
+    ]
     if agreements:
         notes.append(
             "FER+: how often the first answer is the one that most of FERPlus' ten people gave, on the faces that have a "
