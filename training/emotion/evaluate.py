@@ -295,12 +295,14 @@ def accuracy_table(results: dict[str, dict]) -> list[str]:
     for name, row in results.items():
         cells = [name, f"{row['faces']:,}", f"{row['accuracy']:.2%} ± {row['standard_error']:.2%}"]
         cells += [f"{row['consensus_accuracy']:.2%}"] if consensus_column else []
-        cells += [f"{row['macro_f1']:.3f}", f"{row['ece']:.3f} ({row['ece_if_calibrated']:.3f})", f"{row['nll']:.3f}"]
+        chance = f" ({row['ece_if_calibrated']:.3f})" if "ece_if_calibrated" in row else ""  # earlier reports lack it
+        cells += [f"{row['macro_f1']:.3f}", f"{row['ece']:.3f}{chance}", f"{row['nll']:.3f}"]
         cells += [f"{row['crowd_agreement'][agreement]:.1%}" for agreement in agreements]
         lines.append(f"| {' | '.join(cells)} |")
+    by_chance = "; in brackets what it would be by chance for answers that are right just as often as they claim"
     notes = [
-        "± is one standard error. ECE: expected calibration error, 15 equal bins of the top class; in brackets what it would be by "
-        "chance for answers that are right just as often as they claim. NLL in nats."
+        "± is one standard error. ECE: expected calibration error, 15 equal bins of the top class"
+        f"{by_chance if 'ece_if_calibrated' in last else ''}. NLL in nats."
     ]
     if agreements:
         notes.append(
