@@ -54,8 +54,9 @@ from training.run import read_settings
 TERMS = {
     "FairFace": "FairFace: CC BY 4.0",
     "UTKFace": "UTKFace: for non-commercial research",
+    "faceres": "weights that it began with: Apache License 2.0, trained on VGGFace2 and IMDB-WIKI, which are for research",
 }
-"""The terms of each data set, as the metadata say them."""
+"""The terms of each data set, and of the weights that a mobilenet begins with, as the metadata say them."""
 
 CONTRACT = {"labels": json.dumps(GENDERS), "bins": str(AGES), "input_size": str(SIZE), "channels": "3"}
 """The part of the metadata that `inference.age_gender` reads."""
@@ -69,12 +70,12 @@ LARGEST_FILE = 10_000_000
 VERIFIED = 1000
 """The file is compared with Keras on so many validation faces."""
 
-SMALLEST_INPUT = 16
-"""The side in pixels of which four poolings leave one pixel."""
+SMALLEST_INPUT, LARGEST_INPUT = 16, 2 * SIZE
+"""The side in pixels of which four poolings leave one pixel, and that beyond which enlarged faces show nothing more."""
 
 
 class TTAView(NamedTuple):
-    """One view of test-time augmentation: the face, or its mirror image, reduced to `input_size` pixels."""
+    """One view of test-time augmentation: the face, or its mirror image, scaled to `input_size` pixels."""
 
     input_size: int
     mirrored: bool = False
@@ -90,9 +91,9 @@ def parse_tta(text: str) -> list[TTAView]:
         argparse.ArgumentTypeError: it is not of that form.
     """
     matches = [re.fullmatch(r"(\d+)(m?)", part) for part in text.split(",")]
-    if not all(match and SMALLEST_INPUT <= int(match[1]) <= SIZE for match in matches):
+    if not all(match and SMALLEST_INPUT <= int(match[1]) <= LARGEST_INPUT for match in matches):
         raise argparse.ArgumentTypeError(
-            f"{text!r} does not name views like 48,52m: pixels from {SMALLEST_INPUT} to {SIZE}, and m for the mirror image."
+            f"{text!r} does not name views like 48,52m: pixels from {SMALLEST_INPUT} to {LARGEST_INPUT}, and m for the mirror image."
         )
     return [TTAView(int(match[1]), bool(match[2])) for match in matches]
 
@@ -119,6 +120,10 @@ def mean_of(networks: list[keras.Model]) -> keras.Model:
         raise ValueError("--mean: the networks have other layers; there is no mean of them.")
     networks[0].set_weights([np.mean(each, axis=0) for each in zip(*weights)])
     return networks[0]
+
+
+def _is_mobilenet(network: keras.Model) -> bool:
+    return any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in network.layers)
 
 
 def both_sides(network: keras.Model) -> list[TTAView]:
@@ -203,11 +208,19 @@ def store_halves(graph: onnx.ModelProto) -> None:
 
 
 def at_input_size(network: keras.Model, input_size: int) -> keras.Model:
-    """The same network with the same weights, reducing faces to `input_size` pixels."""
+    """The same network with the same weights, scaling faces to `input_size` pixels.
+
+    Raises:
+        ValueError: it only reduces them, and they have fewer.
+    """
+    if input_size > SIZE and any(isinstance(layer, AreaResize) for layer in network.layers):
+        raise ValueError(f"this network cannot be shown faces of {input_size} pixels: they have {SIZE}.")
 
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, AreaResize):
             return AreaResize(input_size) if input_size < SIZE else keras.layers.Identity()
+        if isinstance(layer, keras.layers.Resizing):
+            return keras.layers.Resizing(input_size, input_size)
         return type(layer).from_config(layer.get_config())
 
     other = keras.models.clone_model(network, clone_function=copy)
@@ -298,7 +311,7 @@ def main() -> int:
         "gender_temperature": f"{gender_temperature:.4f}",
         "coverage": str(AGE_COVERAGE),
         "dataset": " and ".join(data),
-        "terms": "; ".join(TERMS[name] for name in data),
+        "terms": "; ".join(TERMS[name] for name in (*data, *["faceres"] * any(map(_is_mobilenet, networks)))),
         "runs": (" and " if args.mean else " + ").join(model.parent.name for model in args.models),
         "views": " + ".join(",".join(map(str, shown)) for shown in tta),
         "weights": "int8" if args.int8 else "float16" if half else "float32",

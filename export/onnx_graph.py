@@ -19,14 +19,14 @@ OPSET = 17
 def fold_batch_norm(network: keras.Model) -> keras.Model:
     """The same function without batch norm: its scale and offset go into the convolution before it.
 
-    Between the two there may be a max pooling, because the scale is positive (`training.layers.batch_norm` uses no gamma).
+    Between the two there may be a max pooling, where the scale is positive (`training.layers.batch_norm` uses no gamma).
     """
 
     def clone(layer: keras.Layer) -> keras.Layer:
         if isinstance(layer, keras.layers.BatchNormalization):
             return keras.layers.Identity(name=layer.name)
         config = layer.get_config()
-        if isinstance(layer, keras.layers.Conv2D):
+        if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             config["use_bias"] = True
         return type(layer).from_config(config)
 
@@ -40,10 +40,12 @@ def fold_batch_norm(network: keras.Model) -> keras.Model:
             source = _before(layer)
             if isinstance(source, keras.layers.MaxPooling2D):
                 source = _before(source)
-            beta, mean, variance = weights.pop(layer.name)
-            scale = 1 / np.sqrt(variance + layer.epsilon)
+            *gamma, beta, mean, variance = weights.pop(layer.name)
+            scale = (gamma[0] if gamma else 1) / np.sqrt(variance + layer.epsilon)
             (kernel,) = weights[source.name]
-            weights[source.name] = [kernel * scale, beta - mean * scale]
+            # A depthwise kernel has a last axis of one.
+            by_channel = scale[:, None] if isinstance(source, keras.layers.DepthwiseConv2D) else scale
+            weights[source.name] = [kernel * by_channel, beta - mean * scale]
     for name, values in weights.items():
         folded.get_layer(name).set_weights(values)
     return folded

@@ -48,14 +48,16 @@ class CalibrationFaces(CalibrationDataReader):
 
 
 def heads(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes after the last ReLU on every path.
+    """Names of the nodes after the last convolution's ReLU or ReLU6 on every path.
 
     They stay in float32: in 256 steps the probabilities would not sum to one.
     """
+    convolved = {name for node in model.graph.node if node.op_type == "Conv" for name in node.output}
     needed: set[str] = set()
     after = []
     for node in reversed(model.graph.node):  # in topological order, so that a node stands before those that use it
-        if node.op_type == "Relu" or needed & set(node.output):
+        activation = node.op_type in ("Relu", "Clip") and node.input[0] in convolved
+        if activation or needed & set(node.output):
             needed |= set(node.input)
         else:
             after.append(node.name)

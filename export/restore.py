@@ -26,8 +26,9 @@ from export.onnx_graph import metadata_of
 from inference.types import central_age
 from training.age_gender.data import SIZE, SOURCES, add_demographics_arguments, load_portraits
 from training.age_gender.evaluate import predictor
-from training.age_gender.model import age_gender_cnn
+from training.age_gender.model import age_gender_cnn, age_gender_mobilenet
 from training.datasets import DataError
+from training.mobilenet import unfold
 from training.run import replace_file
 
 FACES = 2048
@@ -52,6 +53,10 @@ def restore(graph: onnx.ModelProto, faces: np.ndarray) -> keras.Model:
     Raises:
         RestoreError: the graph is not of that kind.
     """
+    if any(
+        attribute.name == "group" and attribute.i > 1 for node in _convolutions(graph) for attribute in node.attribute
+    ):
+        return _restore_mobilenet(graph, faces)
     network = age_gender_cnn(tta_of(graph)[0].input_size, stages_of(graph))
     convolutions = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     heads = [network.get_layer(name) for name in HEADS]
@@ -71,6 +76,21 @@ def restore(graph: onnx.ModelProto, faces: np.ndarray) -> keras.Model:
         norm.set_weights([(bias + mean) / deviation, mean, variance])
     for layer, (kernel, bias) in zip(heads, stored[-len(HEADS) :]):
         layer.set_weights([kernel * deviation[:, None], bias])
+    return network
+
+
+def _restore_mobilenet(graph: onnx.ModelProto, faces: np.ndarray) -> keras.Model:
+    network = age_gender_mobilenet(tta_of(graph)[0].input_size)
+    stored = stored_weights(graph)
+    folded = [
+        (kernel.swapaxes(2, 3) if kernel.shape[2] == 1 else kernel, bias) for kernel, bias in stored[: -len(HEADS)]
+    ]
+    try:
+        unfold(network, folded, faces)
+        for name, weights in zip(HEADS, stored[-len(HEADS) :]):
+            network.get_layer(name).set_weights(weights)
+    except ValueError as error:
+        raise RestoreError(f"its layers are not those of a mobilenet of training.age_gender: {error}.") from None
     return network
 
 

@@ -56,7 +56,9 @@ class TestScore:
 
     def test_calibration_by_chance(self):
         """A face answered with a confidence of 0.9 that is right as often: |0.9 - 1| nine times of ten, else |0.9 - 0|."""
-        assert score(rows((0, 0.9)), np.array([1]))["ece_if_calibrated"] == pytest.approx(0.9 * 0.1 + 0.1 * 0.9, abs=0.06)
+        assert score(rows((0, 0.9)), np.array([1]))["ece_if_calibrated"] == pytest.approx(
+            0.9 * 0.1 + 0.1 * 0.9, abs=0.06
+        )
         many = score(rows(*[(0, 0.9)] * 10_000), np.repeat([0, 1], [9000, 1000]))
         assert many["ece"] == 0 and many["ece_if_calibrated"] == pytest.approx(0.003 * np.sqrt(2 / np.pi), rel=0.2)
 

@@ -30,6 +30,7 @@ import numpy as np
 
 from training.layers import load_network
 from training.metrics import in_batches
+from training.mobilenet import load_face_recognition
 from training.recipe import Recipe
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -69,7 +70,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=[],
         metavar="MODEL.keras",
-        help="begin with the weights of a trained network, or with the mean of several that began with the same",
+        help="begin with the weights of a trained network, or with the mean of several that began with the same, "
+        "or a mobilenet with faceres.json (see training.mobilenet)",
     )
     parser.add_argument(
         "--precision",
@@ -185,9 +187,15 @@ class Run(ABC):
             self.history = _read(out / "history.csv", lambda: read_history(out))
         else:
             self.model = recipe.build()
-            if settings["start"]:
+            if settings["start"] and not self._recognition:
                 self.start(mean_weights([Path(model) for model in settings["start"]]))
             self.compile(settings["epochs"] * self.steps())
+
+    @property
+    def _recognition(self) -> Path | None:
+        """The file of `load_face_recognition`, where the run begins with one."""
+        files = [Path(model) for model in self.settings["start"] if model.endswith(".json")]
+        return files[0] if files else None
 
     @abstractmethod
     def compile(self, steps: int) -> None:
@@ -250,6 +258,8 @@ class Run(ABC):
             raise _damaged(self.out / "history.csv", f"{len(self.history)} rows, but {done} epochs were done")
         # A kill between the two writes below leaves one row more than the checkpoint has epochs: that epoch is redone.
         self.history = self.history[:done]
+        if self._recognition and not done:
+            load_face_recognition(self.model, self._recognition, self.epoch_data(training, 0)[0][:1024])
         for epoch in range(done, self.settings["epochs"]):
             started = time.perf_counter()
             row = {**self.train_epoch(training, epoch), **self.validate_average(validation)}

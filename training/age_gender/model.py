@@ -13,6 +13,7 @@ from keras import layers
 from inference.types import GENDERS
 from training.age_gender.data import SIZE
 from training.layers import COMPONENTS, AgeDistribution, AreaResize, convolutions
+from training.mobilenet import mobilenet
 
 NARROW = ((16,), (32,), (64, 64), (128, 128), (224, 224))
 """The widths of the convolutions, stage by stage."""
@@ -37,9 +38,24 @@ def age_gender_cnn(input_size: int = 48, stages: tuple[tuple[int, ...], ...] = N
     x = layers.Rescaling(1 / 255)(image)
     x = AreaResize(input_size)(x)
     x = layers.LayerNormalization(axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False)(x)
-    x = convolutions(x, stages)
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dropout(0.1)(x)
+    return _heads(image, convolutions(x, stages), 0.1)
+
+
+def age_gender_mobilenet(input_size: int = 96) -> keras.Model:
+    """`training.mobilenet.mobilenet` with the heads of `age_gender_cnn`.
+
+    Args:
+        input_size: side in pixels to which the faces are enlarged first.
+    """
+    image = keras.Input((SIZE, SIZE, 3), name="image")
+    x = layers.Rescaling(1 / 255)(image)
+    x = layers.LayerNormalization(axis=(1, 2, 3), epsilon=1e-4, center=False, scale=False)(x)
+    return _heads(image, mobilenet(x, input_size), 0.2)
+
+
+def _heads(image, features, dropout: float) -> keras.Model:
+    x = layers.GlobalAveragePooling2D()(features)
+    x = layers.Dropout(dropout)(x)
     parameters = layers.Dense(3 * len(COMPONENTS), dtype="float32", name="age_parameters")(x)
     logits = layers.Dense(len(GENDERS), dtype="float32", name="gender_logits")(x)
     outputs = {
@@ -50,8 +66,9 @@ def age_gender_cnn(input_size: int = 48, stages: tuple[tuple[int, ...], ...] = N
 
 
 def input_size_of(network: keras.Model) -> int:
-    """The side in pixels to which a network of `age_gender_cnn` reduces faces."""
-    return next(layer.side for layer in network.layers if isinstance(layer, AreaResize))
+    """The side in pixels to which a network of this module brings faces."""
+    sides = {AreaResize: "side", layers.Resizing: "height"}
+    return next(getattr(layer, sides[type(layer)]) for layer in network.layers if type(layer) in sides)
 
 
 def widened(narrow: list[np.ndarray], wide: list[np.ndarray]) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from training.age_gender.data import SIZE, SOURCES
-from training.age_gender.model import WIDE, WIDER, age_gender_cnn
+from training.age_gender.model import WIDE, WIDER, age_gender_cnn, age_gender_mobilenet
 from training.augment import Augmentation
 from training.recipe import Recipe, sgd
 
@@ -51,6 +51,9 @@ ALBUM = replace(
 )
 """Photographs of private albums as well: framed tighter, wider and askew, grey, faded, grainy, scanned, of few pixels."""
 
+_ALBUM_TOO = replace(ALBUM, scale=(0.85, 1.15), rotation=10, grey=0.1, old=0.06, strange=0.03)
+"""Half as many of these, framed as pages frame faces."""
+
 _fairface = AgeGenderRecipe(
     build=age_gender_cnn, optimizer=sgd(0.1), epochs=16, batch_size=128, augmentation=CAMERA, sources=("FairFace",)
 )
@@ -86,5 +89,23 @@ RECIPES = {
     ),
     # Goes on from "fairface" with all the pixels, more channels, and photographs of private albums, to the one released of FairFace.
     "fairface-wide-64-long": replace(_long, sources=("FairFace",), optimizer=sgd(0.06, average=0.1), epochs=60),
+    # Begins (--start) with faceres.json.
+    "both-mobilenet": replace(
+        _both,
+        build=age_gender_mobilenet,
+        optimizer=sgd(0.03, average=0.1),
+        epochs=40,
+        batch_size=64,
+        augmentation=_ALBUM_TOO,
+    ),
+    # Goes on from that with teachers, itself among them, and all of private albums.
+    "both-mobilenet-long": replace(
+        _both,
+        build=age_gender_mobilenet,
+        optimizer=sgd(0.015, average=0.1),
+        epochs=26,
+        batch_size=64,
+        augmentation=ALBUM,
+    ),
 }
 """The recipes by name. Every epoch of the runs behind the released networks is in docs/results/age_gender_runs.json."""

@@ -251,12 +251,10 @@ def main() -> int:
         "--predictions",
         type=Path,
         metavar="DIR",
-        help="learn from the predictions in this folder instead, see kept_predictions",
+        help="learn from the predictions in this folder, see kept_predictions; beside --teacher from the mean of both",
     )
     parser.add_argument("--faces", type=int, help="sampled for each epoch (default: as many as there are for training)")
     args = parser.parse_args()
-    if args.teacher and args.predictions:
-        parser.error("--teacher and --predictions are two ways to the same; name one")
     recipe = RECIPES[args.recipe]
     both = "UTKFace" in recipe.sources
     try:
@@ -278,11 +276,13 @@ def main() -> int:
     }
     del portraits
     print(f"{len(skipped)} pictures skipped")
+    teachers = fingerprints(args.teacher)
     if args.predictions:
-        (digest,) = fingerprints([args.predictions / "age_gender.npz"]).values()
-        settings["teacher"] = {"teachers": {"answers": digest}, "weight": TEACHER_WEIGHT}
+        (teachers["answers"],) = fingerprints([args.predictions / "age_gender.npz"]).values()
+    if teachers:
+        settings["teacher"] = {"teachers": teachers, "weight": TEACHER_WEIGHT}
     if args.teacher:
-        teaching = teach(args.teacher, training.images, args.out)
-        hashes = fingerprints(args.teacher)
-        settings["teacher"] = {"teachers": hashes, "weight": TEACHER_WEIGHT, "views": TEACHER_VIEWS}
+        settings["teacher"]["views"] = TEACHER_VIEWS
+        taught = teach(args.teacher, training.images, args.out)
+        teaching = {name: (values + teaching.get(name, values)) / 2 for name, values in taught.items()}
     return AgeGenderRun(recipe, args.out, settings, teaching, args.workers).carry_out(training, validation)
