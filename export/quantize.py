@@ -48,7 +48,7 @@ class CalibrationFaces(CalibrationDataReader):
 
 
 def heads(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes after the last convolution's ReLU or ReLU6 on every path.
+    """Names of the nodes after the last ReLU, or convolution's ReLU6, on every path.
 
     They stay in float32: in 256 steps the probabilities would not sum to one.
     """
@@ -56,7 +56,7 @@ def heads(model: onnx.ModelProto) -> list[str]:
     needed: set[str] = set()
     after = []
     for node in reversed(model.graph.node):  # in topological order, so that a node stands before those that use it
-        activation = node.op_type in ("Relu", "Clip") and node.input[0] in convolved
+        activation = node.op_type == "Relu" or node.op_type == "Clip" and node.input[0] in convolved
         if activation or needed & set(node.output):
             needed |= set(node.input)
         else:
