@@ -254,7 +254,7 @@ def test_a_video_has_the_figures_of_its_finished_curve_in_any_number_of_pieces(a
     tables = [CsvReport(tmp_path / "o.csv"), ParquetReport(tmp_path / "parts.parquet", {})]
     (tmp_path / "cut").mkdir()
     cut = ParquetReport(tmp_path / "cut", {})
-    Run(analyzer, Job(), None, tables, 10).file(clip, Path("clip"))
+    Run(analyzer, analyzer, Job(), None, tables, 10).file(clip, Path("clip"))
     find = FaceFollower.find
 
     def interrupted(follower, image, seconds, **options):
@@ -264,7 +264,7 @@ def test_a_video_has_the_figures_of_its_finished_curve_in_any_number_of_pieces(a
 
     monkeypatch.setattr(FaceFollower, "find", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        Run(analyzer, Job(), None, [cut], 10).file(clip, Path("clip"))
+        Run(analyzer, analyzer, Job(), None, [cut], 10).file(clip, Path("clip"))
     for report in (*tables, cut):
         report.close()
     with open(tmp_path / "o.csv", newline="") as file:
