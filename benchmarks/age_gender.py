@@ -96,8 +96,8 @@ def speed(report: dict, repeats: int = 30) -> str:
 
 
 def tta(report: dict) -> str:
-    """The test-time augmentation of the networks of a report, and what it was chosen by, where the report says so."""
-    chosen = f"; [compared]({TTA}.md)" if (RESULTS / f"{TTA}.md").is_file() else ""
+    """The test-time augmentation of the networks of a report, and where others were compared, with an earlier network."""
+    chosen = f"; [others, with an earlier network]({TTA}.md)" if (RESULTS / f"{TTA}.md").is_file() else ""
     return (
         f"shown as {report['metadata']['views']} pixels (m: the mirror image{chosen}), "
         if "views" in report["metadata"]

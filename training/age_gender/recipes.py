@@ -51,9 +51,6 @@ ALBUM = replace(
 )
 """Photographs of private albums as well: framed tighter, wider and askew, grey, faded, grainy, scanned, of few pixels."""
 
-_ALBUM_TOO = replace(ALBUM, scale=(0.85, 1.15), rotation=10, grey=0.1, old=0.06, strange=0.03)
-"""Half as many of these, framed as pages frame faces."""
-
 _fairface = AgeGenderRecipe(
     build=age_gender_cnn, optimizer=sgd(0.1), epochs=16, batch_size=128, augmentation=CAMERA, sources=("FairFace",)
 )
@@ -65,6 +62,15 @@ _further = replace(_wide_64, optimizer=sgd(0.008, average=0.1), epochs=16)
 
 # Goes on at a rate at which it is worse at first, and longer.
 _long = replace(_further, optimizer=sgd(0.02, average=0.1), epochs=90, augmentation=ALBUM)
+
+_mobilenet = replace(
+    _both,
+    build=age_gender_mobilenet,
+    optimizer=sgd(0.03, average=0.1),
+    epochs=40,
+    batch_size=64,
+    augmentation=replace(ALBUM, scale=(0.85, 1.15), rotation=10, grey=0.1, old=0.06, strange=0.03),
+)
 
 RECIPES = {
     "fairface": _fairface,
@@ -81,7 +87,7 @@ RECIPES = {
     # With photographs of private albums, of which a part of the pull toward undisturbed ones is lost: what is released is the
     # mean (export.age_gender --mean) of this one and the one that it began with.
     "both-wide-64-album": replace(_further, optimizer=sgd(0.004, average=0.1), epochs=36, augmentation=ALBUM),
-    # From that mean to their mean again; once more from that, with more faces an epoch (--faces), to the released network.
+    # From that mean to their mean again; once more from that, with more faces an epoch (--faces).
     "both-wide-64-long": _long,
     # Goes on from that with more channels: for half as much time again no better on the validation faces.
     "both-wider-64-long": replace(
@@ -90,22 +96,8 @@ RECIPES = {
     # Goes on from "fairface" with all the pixels, more channels, and photographs of private albums, to the one released of FairFace.
     "fairface-wide-64-long": replace(_long, sources=("FairFace",), optimizer=sgd(0.06, average=0.1), epochs=60),
     # Begins (--start) with faceres.json.
-    "both-mobilenet": replace(
-        _both,
-        build=age_gender_mobilenet,
-        optimizer=sgd(0.03, average=0.1),
-        epochs=40,
-        batch_size=64,
-        augmentation=_ALBUM_TOO,
-    ),
-    # Goes on from that with teachers, itself among them, and all of private albums.
-    "both-mobilenet-long": replace(
-        _both,
-        build=age_gender_mobilenet,
-        optimizer=sgd(0.015, average=0.1),
-        epochs=26,
-        batch_size=64,
-        augmentation=ALBUM,
-    ),
+    "both-mobilenet": _mobilenet,
+    # Goes on from that with teachers, itself among them, and all of private albums, to the released network.
+    "both-mobilenet-long": replace(_mobilenet, optimizer=sgd(0.015, average=0.1), epochs=22, augmentation=ALBUM),
 }
 """The recipes by name. Every epoch of the runs behind the released networks is in docs/results/age_gender_runs.json."""
