@@ -173,13 +173,8 @@ def quantize(source: Path, target: Path, training: np.ndarray, exact: int = 0) -
             weight_type=QuantType.QInt8,
             # 7 bits: the sums of products of 8 bits overflow on processors without VNNI, which cost 7 points there.
             reduce_range=True,
-            op_types_to_quantize=[
-                "Conv",
-                "MatMul",
-                "Gemm",
-                "MaxPool",
-                "Clip",
-            ],  # a ReLU6 becomes the range of its convolution
+            # With Clip a ReLU6 becomes the range of its convolution.
+            op_types_to_quantize=["Conv", "MatMul", "Gemm", "MaxPool", "Clip"],
             nodes_to_exclude=heads(graph) + before_convolutions(graph) + first,
         )
     graph = onnx.load(target)
