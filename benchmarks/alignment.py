@@ -64,8 +64,9 @@ Pair = tuple[Detection, Detection]
 
 def look(detector: FaceDetector, image: np.ndarray) -> Pair | None:
     """The best detection of a picture with one face, after the place of the search that it comes from."""
-    pairs = [(place, detector.look_again(image, as_near(place))) for place in detector.searcher.search(image)]
-    pairs = [pair for pair in pairs if pair[1] and pair[1].score >= LOWEST_SCORE]
+    places = detector.searcher.search(image)
+    looks = detector.look_again(image, [*map(as_near, places)])
+    pairs = [(place, look) for place, look in zip(places, looks) if look and look.score >= LOWEST_SCORE]
     return max(pairs, key=lambda pair: pair[1].score, default=None)
 
 

@@ -1,4 +1,4 @@
-"""Convert MediaPipe's face detector to ONNX, for browsers.
+"""Convert MediaPipe's face detector to ONNX, for many looks at once, and for browsers.
 
     python -m export.blazeface [OUT.onnx]
 
@@ -10,21 +10,22 @@ averages those that overlap by their scores.
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import tf2onnx
 from onnx import helper, numpy_helper
 
 from export.onnx_graph import OPSET
-from inference.alignment import cut_square
-from inference.detector import CANDIDATE_SCORE, FILE, NEAR_SIDE, NEAR_SIZE, SUPPRESSION, FaceDetector
+from inference.blazeface import FILE, INPUT_SIZE, ONNX_FILE, BlazeFace
+from inference.detector import as_near, look_from
 from inference.images import load_image
 from inference.model_files import MODELS, write_checksums
+from inference.search import FaceSearch
 
-OUT = (MODELS / FILE).with_suffix(".onnx")
+OUT = MODELS / ONNX_FILE
 EXAMPLES = MODELS.parent / "examples"
 ANCHORS_BY_STRIDE = {8: 2, 16: 6}
 """Boxes of each cell of the two grids, by the pixels of a cell."""
@@ -36,12 +37,15 @@ LARGEST_DIFFERENCE = 2e-3
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m export.blazeface", description="Convert MediaPipe's face detector to ONNX, for browsers."
+        prog="python -m export.blazeface", description="Convert MediaPipe's face detector to ONNX."
     )
     parser.add_argument("out", type=Path, nargs="?", default=OUT, metavar="OUT.onnx", help="default: %(default)s")
     args = parser.parse_args()
     graph = convert(MODELS / FILE)
-    differences = compare(graph, sorted(EXAMPLES.glob("*.jpg")))
+    with tempfile.TemporaryDirectory() as folder:
+        candidate = Path(folder) / ONNX_FILE
+        onnx.save(graph, candidate)
+        differences = compare(candidate, sorted(EXAMPLES.glob("*.jpg")))
     if not max(differences) < LARGEST_DIFFERENCE:
         print(f"error: not written: ONNX and MediaPipe differ by {max(differences):.2g}", file=sys.stderr)
         return 1
@@ -63,7 +67,7 @@ def convert(path: Path) -> onnx.ModelProto:
     _free_batch_axis(graph)
     anchors = _anchors()
     constants = {
-        "scale": np.float32(1 / NEAR_SIZE),
+        "scale": np.float32(1 / INPUT_SIZE),
         "anchors": anchors,
         "last": np.array([2]),
         "least": np.float32(-LARGEST_LOGIT),
@@ -96,7 +100,7 @@ def _anchors() -> np.ndarray:
     """What is added to the boxes, float32 (896, 16): the middle of their cells to all points, nothing to the width and height."""
     middles = []
     for stride, boxes in ANCHORS_BY_STRIDE.items():
-        cells = NEAR_SIZE // stride
+        cells = INPUT_SIZE // stride
         y, x = np.divmod(np.arange(cells * cells), cells)
         middles.append(np.repeat(np.stack([x, y], axis=1) + 0.5, boxes, axis=0) / cells)
     anchors = np.tile(np.concatenate(middles), 8).astype(np.float32)
@@ -115,41 +119,22 @@ def _free_batch_axis(graph: onnx.GraphProto) -> None:
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 
-def compare(graph: onnx.ModelProto, files: list[Path]) -> list[float]:
+def compare(candidate: Path, files: list[Path]) -> list[float]:
     """The largest difference of ONNX's and MediaPipe's score and points, in parts of the picture, of each face of some photographs
     as it is seen from near."""
-    session, differences = onnxruntime.InferenceSession(graph.SerializeToString()), []
-    detector = FaceDetector()
+    searcher, model, differences = FaceSearch(), BlazeFace(candidate), []
     for path in files:
         image = load_image(path)
-        for face in detector.detect(image):
-            x1, y1, x2, y2 = face.box
-            side = NEAR_SIDE * max(x2 - x1, y2 - y1)
-            crop, _ = cut_square(image, ((x1 + x2) / 2, (y1 + y2) / 2), side, 0.0, NEAR_SIZE)
-            seen = detector.look(crop)
-            if not seen:
-                continue
-            best = max(seen, key=lambda detection: detection.score)
-            boxes, scores = (
-                values[0] for values in session.run(["boxes", "scores"], {"image": crop[None] / np.float32(127.5) - 1})
-            )
-            mean = _average(boxes, scores)
-            points = np.concatenate([best.left_eye, best.right_eye, best.nose, best.mouth]) / NEAR_SIZE
-            differences.append(float(max(abs(best.score - scores.max()), np.abs(mean[4:12] - points).max())))
-    detector.close()
+        for place in map(as_near, searcher.search(image)):
+            crop, _ = look_from(image, place)
+            seen, converted = model.look(crop), model.look_near([crop])[0]
+            if seen and converted:
+                pair = [max(faces, key=lambda face: face.score) for faces in (seen, converted)]
+                points = [np.array([face.left_eye, face.right_eye, face.nose, face.mouth]) for face in pair]
+                apart = np.abs(points[0] - points[1]).max() / INPUT_SIZE
+                differences.append(float(max(abs(pair[0].score - pair[1].score), apart)))
+    model.close()
     return differences
-
-
-def _average(boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The best box, averaged with those that overlap it."""
-    kept = scores >= CANDIDATE_SCORE
-    boxes, scores = boxes[kept], scores[kept]
-    low, high = boxes[:, :2] - boxes[:, 2:4] / 2, boxes[:, :2] + boxes[:, 2:4] / 2
-    best = int(scores.argmax())
-    shared = np.prod(np.maximum(np.minimum(high, high[best]) - np.maximum(low, low[best]), 0), axis=1)
-    area = np.prod(boxes[:, 2:4], axis=1)
-    close = shared > SUPPRESSION * (area + area[best] - shared)
-    return np.average(boxes[close], axis=0, weights=scores[close])
 
 
 if __name__ == "__main__":

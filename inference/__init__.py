@@ -22,7 +22,8 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from .analyzer import FaceAnalyzer, analyze, analyze_many
-    from .detector import DetectorError, FaceDetector
+    from .blazeface import DetectorError
+    from .detector import FaceDetector
     from .drawing import annotate, blur_faces
     from .follow import FaceFollower
     from .images import ImageError, load_image
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 # Each is imported when it is first asked for: all of them take seconds, and most programs need few.
 _MODULES = {
     "analyzer": ("FaceAnalyzer", "analyze", "analyze_many"),
-    "detector": ("DetectorError", "FaceDetector"),
+    "blazeface": ("DetectorError",),
+    "detector": ("FaceDetector",),
     "drawing": ("annotate", "blur_faces"),
     "follow": ("FaceFollower",),
     "images": ("ImageError", "load_image"),

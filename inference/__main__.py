@@ -30,9 +30,9 @@ from tqdm import tqdm
 
 from . import video
 from .analyzer import FaceAnalyzer
+from .blazeface import DetectorError
 from .copies import Copies
 from .decoding import shared_decoders
-from .detector import DetectorError
 from .emotion import EmotionClassifier, live_model
 from .images import ImageError
 from .model_files import INSTALLED, ModelError

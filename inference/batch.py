@@ -13,7 +13,7 @@ import cv2
 import pyarrow
 
 from .analyzer import FaceAnalyzer
-from .detector import DetectorError
+from .blazeface import DetectorError
 from .images import ImageError
 from .tables import INDEX, SMOOTHED, arrow_schema, columns, photo_rows
 

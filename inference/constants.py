@@ -10,6 +10,7 @@ import numpy as np
 from . import (
     age_gender,
     alignment,
+    blazeface,
     detector,
     emotion,
     face_check,
@@ -28,6 +29,7 @@ MODULES = (
     types,
     alignment,
     search,
+    blazeface,
     detector,
     face_check,
     quality,

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from .analyzer import FaceAnalyzer
-from .detector import DetectorError, FaceDetector
+from .blazeface import DetectorError
+from .detector import FaceDetector
 from .drawing import annotate, blur_boxes, blur_faces
 from .images import load_image
 from .outputs import Output, OutputError, create

@@ -1,11 +1,6 @@
 """Faces in a picture: searched for by YuNet, seen from near and followed by MediaPipe's BlazeFace."""
 
-import atexit
-import logging
 import math
-import os
-import threading
-import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +8,8 @@ import cv2
 import numpy as np
 
 from .alignment import cut_square
+from .blazeface import INPUT_SIZE, BlazeFace, area, clip
 from .face_check import MIN_SCORE, FaceCheck
-from .imports import imported_later, not_installed
-from .model_files import ModelError, read_model
-from .native import forget_in_forks, native_stderr, open_no_sockets, use_c_locale
 from .processors import usable_processors
 from .search import (
     COARSE_SIDE,
@@ -27,51 +20,13 @@ from .search import (
     WHOLE_SIDE,
     FaceSearch,
     bounded,
-    in_steps,
     rotated,
     suppress,
     within,
 )
-from .sentences import IfadeError
 from .side_by_side import side_by_side
 from .types import Detection
 
-# TensorFlow takes 15 s where it is installed, what MediaPipe draws and records with half a second, and none of it is needed.
-with imported_later("matplotlib", "matplotlib.pyplot", "sounddevice"), not_installed("tensorflow"):
-    import mediapipe
-    from mediapipe.tasks.python import BaseOptions, vision
-    from mediapipe.tasks.python.core import serial_dispatcher
-
-
-NOWHERE = "http://127.0.0.1:9"
-"""An address at which nobody listens."""
-
-
-class _Dispatcher(serial_dispatcher.SerialDispatcher):
-    """MediaPipe calls its library in a thread of its own for each detector, which is to know no locale but C and to call nobody.
-
-    The library, which has no switch for that, would report its use to play.googleapis.com.
-    """
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self._executor.submit(_confine).result()
-
-
-def _confine() -> None:
-    use_c_locale()
-    if not open_no_sockets():
-        # What the library asks first, in the environment of native code alone: os.environ, from which Python's programs take
-        # their proxies, stays as it is.
-        os.putenv("https_proxy", NOWHERE)
-        os.putenv("no_proxy", "")
-
-
-FILE = "face_detection_short_range.tflite"
-CANDIDATE_SCORE = 0.3
-"""Score from which MediaPipe's model tells a place at all."""
-SUPPRESSION = 0.3
-"""Intersection over union from which what MediaPipe's model sees is one face, whose boxes are averaged."""
 NEAR_SCORE = 0.5
 """Score of the look from near from which its box and points are better than those of the search."""
 NEAR_MIN_SCORE = 0.72
@@ -80,8 +35,6 @@ SURE_LOOK = 0.9
 """Score of the look from near that does not depend on from where exactly it is taken."""
 NEAR_SIDE = 2.0
 """Side of the look from near in sides of the face's box."""
-NEAR_SIZE = 128
-"""Input size in pixels of MediaPipe's model."""
 TRACKED_MIN_SCORE = 0.5
 """The minimum score of the look from near of a face that was there in the frame before: who turns away for a moment is not
 lost."""
@@ -123,23 +76,13 @@ OUTWEIGHED = 2
 """So many times as clear are the faces that outweigh those in another turn."""
 CERTAIN = 0.92
 """Score of a face in a picture of at most FINE_SIDE that is not looked for at a further size."""
-SIDE_BY_SIDE = 2
-"""So many places and more are looked at by several MediaPipe detectors, each of which works in one thread..."""
-MOST_DETECTORS = 4
-"""... at most so many; each takes 5 MB and four threads."""
-MAX_FAILED = 20
-"""MediaPipe detectors that may be given up in the life of a FaceDetector; each leaves 5 MB and four threads behind."""
-
-
-class DetectorError(IfadeError, RuntimeError):
-    """MediaPipe failed on a picture; the sentence is for the person who sent it."""
 
 
 class FaceDetector:
     """Finds the faces of pictures and follows those of streams; may be shared by threads.
 
     YuNet searches: it sees faces of 10 to 300 pixels in a picture at two sizes, see `inference.search`. MediaPipe's
-    short-range BlazeFace model, 2 ms, then looks at each place from near: at a crop twice as large as the face and turned so
+    short-range BlazeFace model then looks at each place from near: at a crop twice as large as the face and turned so
     that the eyes are level. Its box and points are returned, because they vary half as much as those of the search when a
     face moves, and the crops of FER-2013 were fitted to them; where it sees nothing, as of masked and tiny faces, those of
     the search are, carried to where BlazeFace's would be. `python -m benchmarks.detection` and `python -m
@@ -148,15 +91,12 @@ class FaceDetector:
     Pictures may be turned by quarters: the turn in which most faces are seen is taken for upright, and faces that lie in it
     are found too.
 
-    A MediaPipe detector that has failed once fails for good, so it is replaced, and the picture tried once more by another. A
-    process that is forked opens its own when it first needs them.
-
     Args:
         searching: False leaves YuNet out: MediaPipe's model alone sees faces that fill an eighth of the picture and more.
         min_score: places below this (0 to 1) are no faces; default: `face_check.MIN_SCORE`, without search NEAR_MIN_SCORE.
         threads: of the search, see `inference.session.Session`, and of the looks from near; with more than one the searches, and
             what is seen of their places, go side by side.
-        cuda: of the search.
+        cuda: of the search, the check and the looks.
 
     Raises:
         ModelError: a model file is missing or altered.
@@ -166,28 +106,10 @@ class FaceDetector:
         self, searching: bool = True, min_score: float | None = None, threads: int | None = None, cuda: bool = True
     ):
         self.min_score = min_score if min_score is not None else MIN_SCORE if searching else NEAR_MIN_SCORE
+        self.near = BlazeFace(threads=threads, cuda=cuda)
         self.searcher = FaceSearch(threads, cuda) if searching else None
         self.checker = FaceCheck(self.searcher, threads, cuda) if searching else None
-        _close(_dropped)
         self._threads = threads or usable_processors()
-        others = min(self._threads, MOST_DETECTORS) - 1
-        self._models: list[vision.FaceDetector | None] = [_open(FILE), *[None] * others]  # which are opened when needed
-        self._failed: list[vision.FaceDetector] = []  # and those that are tried because another failed
-        self._lock = threading.Lock()
-        # Closing takes locks that the thread in which garbage is collected may be holding.
-        self._finalizer = weakref.finalize(self, lambda *kept: _dropped.extend(_all(*kept)), self._models, self._failed)
-        self._finalizer.atexit = False
-        _in_use.add(self)
-        forget_in_forks(self)
-
-    def forget_parents(self) -> None:
-        """See `inference.native.forget_in_forks`."""
-        for detector in filter(None, [*self._models, *self._failed, *_dropped]):
-            detector._handle = None  # nothing is closed
-        self._models[:] = [None] * len(self._models)
-        self._failed.clear()
-        _dropped.clear()
-        self._lock = threading.Lock()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """Find all faces.
@@ -204,7 +126,7 @@ class FaceDetector:
         """
         self._check(image)
         if self.searcher is None:
-            found = self._confirm(image, suppress(self.look(image)), self.min_score)
+            found = self._confirm(image, suppress(self.near.look(image)), self.min_score)
         else:
             # Reading all pixels of a large picture takes long, and is done once for all searches.
             small, factor = bounded(image)
@@ -222,7 +144,7 @@ class FaceDetector:
             known = sum(face.score for face in found)
             found = suppress(found + self._confirm(upright, hidden, self.min_score, known, small))
             found = [quarter_turned(face, -turn, upright.shape) for face in found]
-        return sorted(found, key=lambda detection: -_area(detection.box))
+        return sorted(found, key=lambda detection: -area(detection.box))
 
     def candidates(self, image: np.ndarray) -> tuple[int, list[Detection], list[Detection]]:
         """Places that may be a face, and how the picture is turned.
@@ -307,7 +229,7 @@ class FaceDetector:
         longer = max(image.shape[:2])
         found, missed = [], expected
         if len(expected) <= FEW_FACES:
-            looks = self._looks(image, expected)
+            looks = self.look_again(image, expected)
             found = [
                 replace(look, score=face.score)
                 for face, look in zip(expected, looks)
@@ -343,7 +265,7 @@ class FaceDetector:
                     continue
                 new.remove(best)
                 if number != verified or self._is_still_a_face(image, places[best], known - face.score):
-                    found.append(replace(near[best], box=_clip(*near[best].box, image.shape), score=face.score))
+                    found.append(replace(near[best], box=clip(*near[best].box, image.shape), score=face.score))
         if search:
             unknown = [places[index] for index in new if not any(_overlap(near[index].box, face.box) for face in found)]
             found += self._confirm(image, unknown, self.min_score, known)
@@ -351,8 +273,8 @@ class FaceDetector:
 
     def _is_still_a_face(self, image: np.ndarray, place: Detection, known: float) -> bool:
         """Whether a place of the search where a face was followed to is one; known is the sum of the scores of others."""
-        look = self.look_again(image, as_near(place))
-        return self.checker.probabilities(image, [place], [look], known)[0] >= self.min_score * TRACKED_MIN_PART
+        looks = self.look_again(image, [as_near(place)])
+        return self.checker.probabilities(image, [place], looks, known)[0] >= self.min_score * TRACKED_MIN_PART
 
     def _confirm(
         self,
@@ -371,11 +293,11 @@ class FaceDetector:
         with side_by_side(1 if self._threads > 1 else 0) as begin:
             views = begin(self.checker.see, image, places) if self.checker else None
             starts = self._starts(small, near, image.shape) if self.searcher else [None] * len(near)
-            looks = self._looks(image, [start or place for start, place in zip(starts, near)])
+            looks = self.look_again(image, [start or place for start, place in zip(starts, near)])
             # The check goes by a look from where YuNet saw the face, of which a sure one from elsewhere tells as much.
             again = [number for number, start in enumerate(starts) if start and not _is_sure(looks[number])]
             checked = looks.copy()
-            for number, look in zip(again, self._looks(image, [near[number] for number in again])):
+            for number, look in zip(again, self.look_again(image, [near[number] for number in again])):
                 checked[number], looks[number] = look, looks[number] or look
             if self.checker is None:
                 scores = [look.score if look else 0.0 for look in looks]
@@ -388,108 +310,50 @@ class FaceDetector:
                     place.search != "yunet" or (look.score >= NEAR_SCORE and _iou(look.box, place.box) >= SAME_FACE)
                 )
                 face = look if seen else place
-                found.append(replace(face, box=_clip(*face.box, image.shape), score=score, search=place.search))
+                found.append(replace(face, box=clip(*face.box, image.shape), score=score, search=place.search))
         return suppress(found)
 
     def _starts(self, small: np.ndarray, places: list[Detection], shape: tuple[int, ...]) -> list[Detection | None]:
         """Where large faces among places are in a picture (H, W, ...), given small, as MediaPipe's model sees it whole: they are
         looked at from there, as the faces were that the networks learnt from. None for others."""
         large = [place.box[2] - place.box[0] >= LARGE_SIDE * max(shape[:2]) for place in places]
-        whole = [seen.scaled(shape[1] / small.shape[1]) for seen in self.look(small)] if any(large) else []
+        whole = [seen.scaled(shape[1] / small.shape[1]) for seen in self.near.look(small)] if any(large) else []
         starts = [max(whole, key=lambda seen: _iou(seen.box, place.box), default=place) for place in places]
         return [
             start if is_large and start is not place and _iou(start.box, place.box) >= SAME_PLACE else None
             for start, place, is_large in zip(starts, places, large)
         ]
 
-    def _looks(self, image: np.ndarray, places: list[Detection]) -> list[Detection | None]:
-        """`look_again` at each of some places."""
-        count = min(len(self._models), len(places)) if len(places) >= SIDE_BY_SIDE else 1
-        looks: list[Detection | None] = [None] * len(places)
-
-        def look(number: int) -> None:
-            looks[number::count] = [self.look_again(image, place, number) for place in places[number::count]]
-
-        with side_by_side(count - 1) as begin:
-            others = [begin(look, number) for number in range(1, count)]
-            look(0)
-            for wait in others:
-                wait()
-        return looks
-
     def _check(self, image: np.ndarray) -> None:
         check_picture(image)
-        if not self._finalizer.alive:
+        if self.near.closed:
             raise ValueError("this FaceDetector was closed")
 
-    def look_again(self, image: np.ndarray, place: Detection, number: int = 0) -> Detection | None:
-        """The look from near at a place of BlazeFace's form: the face as its model sees it, or None where it sees none; by one
-        of the MediaPipe detectors."""
-        (x1, y1, x2, y2), (left_x, left_y), (right_x, right_y) = place.box, place.left_eye, place.right_eye
-        side = NEAR_SIDE * max(x2 - x1, y2 - y1)
-        roll = math.atan2(right_y - left_y, right_x - left_x)
-        crop, matrix = cut_square(image, ((x1 + x2) / 2, (y1 + y2) / 2), side, roll, NEAR_SIZE, cv2.BORDER_CONSTANT)
-        # What is in the middle, not a neighbour's face.
-        reach = NEAR_SIZE / NEAR_SIDE / 2
-        near = [
-            detection
-            for detection in self.look(crop, number)
-            if max(abs(value - NEAR_SIZE / 2) for value in _center(detection.box)) < reach
-        ]
-        if not near:
-            return None
-        best = _map(max(near, key=lambda detection: detection.score), cv2.invertAffineTransform(matrix), image.shape)
-        return best if _area(best.box) > 0 else None
-
-    def look(self, image: np.ndarray, number: int = 0) -> list[Detection]:
-        """What MediaPipe's model sees in a picture, uint8 (H, W, 3): faces from an eighth of it up to those that fill it,
-        possibly several for one face."""
-        model = self._models[number]
-        if model is None:
-            with self._lock:
-                model = self._models[number] = self._models[number] or _open_again()
-        try:
-            return run_model(model, image)
-        except (RuntimeError, ValueError) as error:
-            self._give_up(number, model, error)
-        # Once more, by one that no other thread uses yet: a picture that fails again fails none of theirs.
-        with self._lock:
-            own = _open_again()
-            self._failed.append(own)
-        try:
-            seen = run_model(own, image)
-        except (RuntimeError, ValueError):
-            raise DetectorError("detector_failed") from None
-        with self._lock:
-            self._failed.remove(own)
-            if self._models[number] is None:
-                self._models[number] = own
-                return seen
-        _close([own])
-        return seen
-
-    def _give_up(self, number: int, model: vision.FaceDetector, failure: Exception) -> None:
-        """Let another take the place of a MediaPipe detector, once for all threads in which it failed."""
-        with self._lock:
-            if self._models[number] is not model:
-                return
-            logging.getLogger(__name__).warning("The face detector failed: %s", failure)
-            if len(self._failed) >= MAX_FAILED:
-                raise DetectorError("detector_failed_often")
-            # Not closed yet: other threads may be using it.
-            self._failed.append(model)
-            self._models[number] = None
+    def look_again(self, image: np.ndarray, places: list[Detection]) -> list[Detection | None]:
+        """The look from near at places of BlazeFace's form: each face as its model sees it, or None where it sees none."""
+        crops, matrices = zip(*[look_from(image, place) for place in places]) if places else ((), ())
+        seen = self.near.look_near(crops)
+        return [_in_the_middle(faces, matrix, image.shape) for faces, matrix in zip(seen, matrices)]
 
     def close(self) -> None:
-        """Free the native detectors. Also done at exit, and some time after the object was collected."""
-        if self._finalizer.detach():
-            _close(_all(self._models, self._failed))
+        """Free the native detector. Also done at exit, and some time after the object was collected."""
+        self.near.close()
 
 
 def check_picture(image: np.ndarray) -> None:
     """Raise a ValueError where an array is not uint8 (H, W, 3)."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"a picture must be uint8 (H, W, 3) RGB, not {image.dtype} {image.shape}")
+
+
+def look_from(image: np.ndarray, place: Detection) -> tuple[np.ndarray, np.ndarray]:
+    """The look from near at a place of BlazeFace's form: uint8 (INPUT_SIZE, INPUT_SIZE, 3), and the similarity (2, 3) that carries it
+    into the picture."""
+    (x1, y1, x2, y2), (left_x, left_y), (right_x, right_y) = place.box, place.left_eye, place.right_eye
+    side = NEAR_SIDE * max(x2 - x1, y2 - y1)
+    roll = math.atan2(right_y - left_y, right_x - left_x)
+    crop, matrix = cut_square(image, _center(place.box), side, roll, INPUT_SIZE, cv2.BORDER_CONSTANT)
+    return crop, cv2.invertAffineTransform(matrix)
 
 
 def as_near(place: Detection) -> Detection:
@@ -583,58 +447,14 @@ def quarter_turned(place: Detection, turn: int, shape: tuple[int, ...]) -> Detec
     return place.mapped(carry[turn % 4])
 
 
-def _open(file: str) -> vision.FaceDetector:
-    options = vision.FaceDetectorOptions(
-        base_options=BaseOptions(model_asset_buffer=read_model(file)),
-        min_detection_confidence=CANDIDATE_SCORE,
-        min_suppression_threshold=SUPPRESSION,
-    )
-    with native_stderr():  # LiteRT logs some fifty lines for each detector
-        opened, others = [], serial_dispatcher.SerialDispatcher
-        serial_dispatcher.SerialDispatcher = _Dispatcher  # of no task of MediaPipe's that the program has besides
-        try:
-            opened.append(vision.FaceDetector.create_from_options(options))
-            for side in (64, 512, 64, 512):  # the first runs log too, with whatever memory they are given
-                run_model(opened[0], np.zeros((side, side, 3), np.uint8))
-        except (RuntimeError, ValueError) as error:
-            _close(opened)
-            raise ModelError("model_not_mediapipe", model=file, reason=error) from None
-        finally:
-            serial_dispatcher.SerialDispatcher = others
-    return opened[0]
-
-
-def _open_again() -> vision.FaceDetector:
-    """Raises a DetectorError where that is not possible."""
-    try:
-        return _open(FILE)
-    except ModelError as error:
-        raise DetectorError("detector_not_opened", problem=error) from None
-
-
-def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
-    """What a MediaPipe detector sees in a picture, uint8 (H, W, 3)."""
-    height, width = image.shape[:2]
-    pixel = max(height, width) / NEAR_SIZE  # of the model
-    frame = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
-    detections = []
-    try:
-        result = model.detect(frame)
-    except KeyboardInterrupt:
-        # The library goes on in its thread, with the frame's memory, which is freed when this is left.
-        model._lib._executor.submit(int).result()
-        raise
-    for found in result.detections:
-        area = found.bounding_box
-        box = _clip(area.origin_x, area.origin_y, area.origin_x + area.width, area.origin_y + area.height, image.shape)
-        # The person's right and left eye, which are left and right in the picture, the tip of the nose, the mouth's middle.
-        points = (
-            in_steps(np.array([(point.x, point.y) for point in found.keypoints[:4]]) * (width, height) / pixel) * pixel
-        )
-        left_eye, right_eye, nose, mouth = map(tuple, points.tolist())
-        if _area(box) > 0:
-            detections.append(Detection(box, float(found.categories[0].score), left_eye, right_eye, nose, mouth))
-    return detections
+def _in_the_middle(faces: list[Detection], matrix: np.ndarray, shape: tuple[int, ...]) -> Detection | None:
+    """The best of the faces seen in a look from near that is in its middle, not a neighbour's, carried into the picture by _map."""
+    reach = INPUT_SIZE / NEAR_SIDE / 2
+    near = [face for face in faces if max(abs(value - INPUT_SIZE / 2) for value in _center(face.box)) < reach]
+    if not near:
+        return None
+    best = _map(max(near, key=lambda face: face.score), matrix, shape)
+    return best if area(best.box) > 0 else None
 
 
 def _map(detection: Detection, matrix: np.ndarray, shape: tuple[int, ...]) -> Detection:
@@ -650,12 +470,7 @@ def _map(detection: Detection, matrix: np.ndarray, shape: tuple[int, ...]) -> De
 
     moved = detection.mapped(carry)
     x, y = carry(*_center(detection.box))
-    return replace(moved, box=_clip(x - half_width, y - half_height, x + half_width, y + half_height, shape))
-
-
-def _clip(x1: float, y1: float, x2: float, y2: float, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
-    height, width = shape[:2]
-    return float(max(x1, 0)), float(max(y1, 0)), float(min(x2, width)), float(min(y2, height))
+    return replace(moved, box=clip(x - half_width, y - half_height, x + half_width, y + half_height, shape))
 
 
 def _is_sure(look: Detection | None) -> bool:
@@ -666,52 +481,15 @@ def _center(box: tuple[float, float, float, float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def _area(box: tuple[float, float, float, float]) -> float:
-    x1, y1, x2, y2 = box
-    return max(x2 - x1, 0) * max(y2 - y1, 0)
-
-
 def _shared(box: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
     (x1, y1, x2, y2), (left, top, right, bottom) = box, other
-    return _area((max(x1, left), max(y1, top), min(x2, right), min(y2, bottom)))
+    return area((max(x1, left), max(y1, top), min(x2, right), min(y2, bottom)))
 
 
 def _overlap(box: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    return _shared(box, other) > MAX_OVERLAP * min(_area(box), _area(other))
+    return _shared(box, other) > MAX_OVERLAP * min(area(box), area(other))
 
 
 def _iou(box: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
     shared = _shared(box, other)
-    return shared / max(_area(box) + _area(other) - shared, 1e-9)
-
-
-def _all(models: list, failed: list) -> list[vision.FaceDetector]:
-    return [*models, *failed]
-
-
-def _close(detectors: list[vision.FaceDetector]) -> None:
-    """Close and remove all of them."""
-    with native_stderr():
-        while detectors:
-            detector = detectors.pop()
-            if detector is None:  # not opened yet in a forked process
-                continue
-            try:
-                detector.close()
-            except (
-                RuntimeError
-            ):  # it has failed, or at exit MediaPipe's threads are gone: the rest is left to the system
-                detector._handle = None
-
-
-_in_use: weakref.WeakSet[FaceDetector] = weakref.WeakSet()
-_dropped: list[vision.FaceDetector] = []
-"""Those of collected FaceDetectors, to be closed with the next occasion."""
-
-
-@atexit.register
-def _close_the_rest() -> None:
-    """An open detector can hang the interpreter at exit."""
-    for detector in list(_in_use):
-        detector.close()
-    _close(_dropped)
+    return shared / max(area(box) + area(other) - shared, 1e-9)

@@ -225,7 +225,7 @@ def suppress(places: list[Detection]) -> list[Detection]:
         return list(places)
     places = sorted(places, key=lambda place: -place.score)
     boxes, scores = np.array([place.box for place in places]), np.array([place.score for place in places])
-    area, shared = _areas(boxes)
+    area, shared = areas(boxes)
     inside = _inside(area, shared) & (scores >= SURE_SCORE)
     close = shared > MAX_OVERLAP * np.minimum(area[:, None], area)
     kept = _first_of_each(close, np.any(inside, axis=1))
@@ -236,7 +236,7 @@ def within(places: list[Detection], others: list[Detection]) -> list[Detection]:
     """Those of some places that lie inside another one and are much smaller."""
     if not places or not others:
         return []
-    inside = _inside(*_areas(np.array([place.box for place in [*places, *others]])))[: len(places), len(places) :]
+    inside = _inside(*areas(np.array([place.box for place in [*places, *others]])))[: len(places), len(places) :]
     return [place for place, hidden in zip(places, np.any(inside, axis=1).tolist()) if hidden]
 
 
@@ -252,7 +252,7 @@ def distinct(boxes: np.ndarray, threshold: float) -> list[int]:
     """
     if len(boxes) == 1:
         return [0]
-    area, shared = _areas(boxes)
+    area, shared = areas(boxes)
     close = shared > threshold * (area[:, None] + area - shared)
     return _first_of_each(close, np.zeros(len(boxes), bool))
 
@@ -267,7 +267,7 @@ def _first_of_each(close: np.ndarray, left_out: np.ndarray) -> list[int]:
     return kept
 
 
-def _areas(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def areas(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The areas (N,) of boxes (N, 4) xyxy, and what each shares with each other (N, N)."""
     x1, y1, x2, y2 = boxes.T
     width = np.minimum(x2[:, None], x2) - np.maximum(x1[:, None], x1)

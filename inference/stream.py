@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from .analyzer import Cut, FaceAnalyzer
-from .detector import DetectorError
+from .blazeface import DetectorError
 from .follow import FaceFollower
 from .satisfaction import Reading, Timeline
 from .side_by_side import read_ahead

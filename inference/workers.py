@@ -24,9 +24,9 @@ import cv2
 import numpy as np
 
 from .analyzer import FaceAnalyzer
+from .blazeface import DetectorError
 from .copies import Copies
 from .decoding import shared_decoders
-from .detector import DetectorError
 from .images import MAX_BYTES, ImageError
 from .model_files import ModelError
 from .processors import usable_memory, usable_processors

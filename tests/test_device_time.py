@@ -12,7 +12,7 @@ import pytest
 
 from export.conformance_time import SCENES, SESSIONS, said_faces, vectors
 from inference.analyzer import Cut
-from inference.detector import DetectorError
+from inference.blazeface import DetectorError
 from inference.stream import Moment, Stream
 from inference.tables import MAX_ROWS, STORED, FrameTable, moment_rows
 from inference.tracker import TrackedFace

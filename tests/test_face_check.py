@@ -23,7 +23,7 @@ def kept():
 
     def answer(image: np.ndarray) -> list[float]:
         candidates = search.search(image)
-        looks = [with_looks.look_again(image, as_near(candidate)) for candidate in candidates]
+        looks = with_looks.look_again(image, [*map(as_near, candidates)])
         found = check.probabilities(image, candidates, looks)
         assert found.shape == (len(candidates),) and ((found >= 0) & (found <= 1)).all()
         return sorted((value for value in found.tolist() if value >= MIN_SCORE), reverse=True)

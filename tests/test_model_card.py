@@ -13,7 +13,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from export import model_card
-from inference import detector, face_check, search
+from inference import blazeface, face_check, search
 from inference.age_gender import AgeGenderEstimator
 from inference.alignment import align_face
 from inference.detector import FaceDetector
@@ -21,7 +21,7 @@ from inference.images import load_image
 from inference.model_files import MODELS
 from webui import card
 
-FINDERS = {search.FILE, face_check.FILE, Path(detector.FILE).with_suffix(".onnx").name}
+FINDERS = {search.FILE, face_check.FILE, blazeface.ONNX_FILE}
 """What finds faces and says nothing of them."""
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "MODEL_CARD.md").read_text()

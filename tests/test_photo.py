@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.testclient import TestClient
 
 from inference.analyzer import FaceAnalyzer
-from inference.detector import DetectorError
+from inference.blazeface import DetectorError
 from inference.images import MAX_BYTES, load_image
 from webui.bodies import Bodies
 from webui.limits import Limits

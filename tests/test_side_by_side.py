@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inference.blazeface import BlazeFace
 from inference.detector import FaceDetector
 from inference.face_check import FaceCheck
 from inference.images import load_image
@@ -33,7 +34,7 @@ def seen_by(monkeypatch) -> dict[str, set[int]]:
             owner, name, lambda *given: (threads.setdefault(name, set()).add(threading.get_ident()), inner(*given))[1]
         )
 
-    for owner, name in ((FaceSearch, "fine"), (FaceSearch, "turns"), (FaceCheck, "see"), (FaceDetector, "look_again")):
+    for owner, name in ((FaceSearch, "fine"), (FaceSearch, "turns"), (FaceCheck, "see"), (BlazeFace, "_look_near")):
         watch(owner, name)
     return threads
 
@@ -68,12 +69,12 @@ def test_searches_and_looks_go_on_at_once_only_where_more_than_one_thread_may_be
     own = {threading.get_ident()}
     image = load_image(EXAMPLES / "meeting.jpg")
     detectors[1].detect(image)
-    assert set(seen_by) == {"fine", "turns", "see", "look_again"} and all(
+    assert set(seen_by) == {"fine", "turns", "see", "_look_near"} and all(
         threads == own for threads in seen_by.values()
     )
     seen_by.clear()
     detectors[3].detect(image)
-    assert own.isdisjoint(seen_by["fine"]) and own.isdisjoint(seen_by["see"]) and len(seen_by["look_again"]) > 1
+    assert own.isdisjoint(seen_by["fine"]) and own.isdisjoint(seen_by["see"]) and len(seen_by["_look_near"]) > 1
 
 
 def test_no_thread_is_left():

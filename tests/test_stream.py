@@ -8,7 +8,8 @@ import pytest
 
 from inference.age_gender import AgeGenderEstimator
 from inference.analyzer import FaceAnalyzer
-from inference.detector import DetectorError, FaceDetector
+from inference.blazeface import DetectorError
+from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
 from inference.images import load_image
 from inference.stream import Stream

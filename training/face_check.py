@@ -111,9 +111,8 @@ def collect(args: argparse.Namespace) -> Samples:
         for place in find(detector, picture):
             center = np.array([place.box[0] + place.box[2], place.box[1] + place.box[3]]) / 2
             if np.abs(center - middle).max() < 0.4 * target and 0.6 < side_of(place) / target < 1.6:
-                crops, values = measure(
-                    detector.searcher, picture, [place], [detector.look_again(picture, as_near(place))]
-                )
+                looks = detector.look_again(picture, [as_near(place)])
+                crops, values = measure(detector.searcher, picture, [place], looks)
                 rows.append((crops[0], values[0], label, part(name), name))
                 return
 
@@ -130,7 +129,7 @@ def collect(args: argparse.Namespace) -> Samples:
             for _ in range(VIEWS_OF_OTHERS):
                 add(window(image, place, rng), side_of(place), 0, file.name)
             # And as it lies there.
-            crops, values = measure(detector.searcher, image, [place], [detector.look_again(image, as_near(place))])
+            crops, values = measure(detector.searcher, image, [place], detector.look_again(image, [as_near(place)]))
             rows.append((crops[0], values[0], 0, part(file.name), f"whole {file.name}"))
     detector.close()
     return Samples(*map(np.array, zip(*rows)))

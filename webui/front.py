@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 from markdown_it import MarkdownIt
 
-from inference import age_gender, detector, emotion, face_check, images, model_files, search, tables, video
+from inference import age_gender, blazeface, emotion, face_check, images, model_files, search, tables, video
 from inference.constants import constants
 from inference.drawing import PERSON_COLORS, shrink
 from inference.satisfaction import BASELINE_SECONDS, FORMULA, NEUTRAL_ZONE, VALENCE
@@ -36,7 +36,7 @@ DEVICE_MODELS = (
     emotion.LIVE_MODEL,
     search.FILE,
     face_check.FILE,
-    detector.FILE.replace(".tflite", ".onnx"),
+    blazeface.ONNX_FILE,
     age_gender.DEFAULT_MODEL,
 )
 """Networks that it loads, the last where somebody wants age and gender."""

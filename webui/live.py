@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from inference.blazeface import DetectorError
 from inference.decoding import Decoders
-from inference.detector import DetectorError
 from inference.images import ImageError
 from inference.processors import usable_processors
 from inference.satisfaction import Reading

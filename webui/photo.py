@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from inference.analyzer import FaceAnalyzer
+from inference.blazeface import DetectorError
 from inference.decoding import shared_decoders
-from inference.detector import DetectorError
 from inference.drawing import shrink
 from inference.images import ImageError, load_image
 from inference.saliency import heat_map

@@ -1,11 +1,11 @@
-// MediaPipe's FaceDetector with its short-range BlazeFace model, which ONNX Runtime runs from the file of `python -m export.blazeface`.
+// MediaPipe's short-range BlazeFace model, also for whole pictures by ONNX Runtime: inference/blazeface.py.
 
 import {CONSTANTS} from "./constants.js";
 import {channelsOf} from "./images.js";
 import {Network} from "./network.js";
 import {area, inSteps, shared} from "./search.js";
 
-const {CANDIDATE_SCORE, FILE, NEAR_SIZE, SUPPRESSION} = CONSTANTS.detector;
+const {CANDIDATE_SCORE, INPUT_SIZE, ONNX_FILE, SUPPRESSION} = CONSTANTS.blazeface;
 const {fround, max, min, trunc} = Math;
 // Columns of the model's boxes: the middle and the size of the box, the eyes, the nose and the mouth (x, y), and both ears.
 const VALUES = 16;
@@ -16,7 +16,7 @@ const VALUES_OF_BYTES = Float32Array.from({length: 256}, (_, byte) => fround(byt
 
 export class BlazeFace {
   static async open(place) {
-    return new BlazeFace(await Network.open(place, FILE.replace(".tflite", ".onnx")));
+    return new BlazeFace(await Network.open(place, ONNX_FILE));
   }
 
   constructor(network) {
@@ -34,30 +34,30 @@ export class BlazeFace {
   }
 
   async #run(images) {
-    const length = NEAR_SIZE * NEAR_SIZE * 3;
+    const length = INPUT_SIZE * INPUT_SIZE * 3;
     const input = new Float32Array(images.length * length);
     images.forEach((image, number) => letterbox(image, input.subarray(number * length, (number + 1) * length)));
-    const dims = [images.length, NEAR_SIZE, NEAR_SIZE, 3];
+    const dims = [images.length, INPUT_SIZE, INPUT_SIZE, 3];
     const {boxes, scores} = await this.network.run(["boxes", "scores"], {image: [input, dims]});
     return images.map((image, number) => detections(image, boxes.data, scores.data, number, images.length));
   }
 }
 
-// The whole picture in the middle of a black square of NEAR_SIZE, as MediaPipe samples it: places in steps of a 32nd of a pixel, where
+// The whole picture in the middle of a black square of INPUT_SIZE, as MediaPipe samples it: places in steps of a 32nd of a pixel, where
 // points count from the corner of the picture and of the square alike; values from -1 to 1.
 function letterbox(image, input) {
   const {data, width, height} = image;
   const channels = channelsOf(image);
-  if (width === NEAR_SIZE && height === NEAR_SIZE && channels === 3) {
+  if (width === INPUT_SIZE && height === INPUT_SIZE && channels === 3) {
     for (let k = 0; k < input.length; k++) input[k] = VALUES_OF_BYTES[data[k]];
     return;
   }
   const side = max(width, height);
   const steps = (from) =>
-    Int32Array.from({length: NEAR_SIZE}, (_, k) => Math.round(32 * ((k * side) / NEAR_SIZE - (side - from) / 2)));
+    Int32Array.from({length: INPUT_SIZE}, (_, k) => Math.round(32 * ((k * side) / INPUT_SIZE - (side - from) / 2)));
   const [columns, rows] = [steps(width), steps(height)];
   const clamped = (value, most) => min(max(value, 0), most);
-  for (let v = 0, out = 0; v < NEAR_SIZE; v++) {
+  for (let v = 0, out = 0; v < INPUT_SIZE; v++) {
     const top = rows[v] >> 5;
     const down = rows[v] & 31;
     // What lies beyond the picture counts nothing.
@@ -65,7 +65,7 @@ function letterbox(image, input) {
     const weightBottom = top >= -1 && top < height - 1 ? down : 0;
     const rowTop = clamped(top, height - 1) * width;
     const rowBottom = clamped(top + 1, height - 1) * width;
-    for (let u = 0; u < NEAR_SIZE; u++) {
+    for (let u = 0; u < INPUT_SIZE; u++) {
       const left = columns[u] >> 5;
       const right = columns[u] & 31;
       const weightLeft = left >= 0 && left < width ? 32 - right : 0;
@@ -97,7 +97,7 @@ function detections({width, height}, boxes, scores, number, count) {
   rest.sort((one, other) => other.score - one.score);
   const side = max(width, height);
   const [beginX, beginY] = [(side - width) / 2, (side - height) / 2];
-  const pixel = side / NEAR_SIZE; // of the model
+  const pixel = side / INPUT_SIZE; // of the model
   const found = [];
   while (rest.length) {
     const [best] = rest;
@@ -105,8 +105,8 @@ function detections({width, height}, boxes, scores, number, count) {
       const both = shared(best.box, other.box);
       return both > SUPPRESSION * (area(best.box) + area(other.box) - both);
     };
-    const group = rest.filter(overlaps);
-    rest = rest.filter((other) => !overlaps(other));
+    const group = rest.filter((other) => other === best || overlaps(other));
+    rest = rest.filter((other) => other !== best && !overlaps(other));
     const total = group.reduce((sum, {score}) => sum + score, 0);
     const mean = (get) => group.reduce((sum, one) => sum + one.score * get(one), 0) / total;
     const [x1, y1, x2, y2] = [0, 1, 2, 3].map((k) => mean((one) => one.box[k]));

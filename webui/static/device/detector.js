@@ -22,7 +22,6 @@ const {
   LOWERED,
   NEAR_SCORE,
   NEAR_SIDE,
-  NEAR_SIZE,
   OUTWEIGHED,
   SAME_FACE,
   SAME_PLACE,
@@ -36,6 +35,7 @@ const {
   TURNED_SIDE,
   VERIFY_EVERY,
 } = CONSTANTS.detector;
+const {INPUT_SIZE} = CONSTANTS.blazeface;
 const {COARSE_SIDE, FINE_SIDE, MAX_OVERLAP, NEAREST_SIDE, SURE_SCORE, WHOLE_SIDE} = CONSTANTS.search;
 const {MIN_SCORE} = CONSTANTS.face_check;
 const {abs, atan2, floor, hypot, max, min, sqrt} = Math;
@@ -270,13 +270,13 @@ export class FaceDetector {
     const cuts = places.map(({box, leftEye, rightEye}) => {
       const side = NEAR_SIDE * max(box[2] - box[0], box[3] - box[1]);
       const roll = atan2(rightEye[1] - leftEye[1], rightEye[0] - leftEye[0]);
-      return cutSquare(image, {center: center(box), side, roll}, NEAR_SIZE, {black: true});
+      return cutSquare(image, {center: center(box), side, roll}, INPUT_SIZE, {black: true});
     });
     const looks = await this.near.look(cuts.map(({crop}) => crop));
     return cuts.map(({matrix}, number) => {
       // What is in the middle, not a neighbour's face.
-      const reach = NEAR_SIZE / NEAR_SIDE / 2;
-      const middle = looks[number].filter(({box}) => center(box).every((value) => abs(value - NEAR_SIZE / 2) < reach));
+      const reach = INPUT_SIZE / NEAR_SIDE / 2;
+      const middle = looks[number].filter(({box}) => center(box).every((value) => abs(value - INPUT_SIZE / 2) < reach));
       if (middle.length === 0) return null;
       const best = carriedBy(
         largest(middle, ({score}) => score),
