@@ -135,8 +135,7 @@ class BlazeFace:
         found: list[list[Detection]] = []
         for start in range(0, len(crops), BATCH):
             images = np.stack(crops[start : start + BATCH]).astype(np.float32) * np.float32(2 / 255) - 1
-            more = start + BATCH < len(crops)
-            boxes, scores = self.session.run(["boxes", "scores"], {"image": images}, keep=more)
+            boxes, scores = self.session.run(["boxes", "scores"], {"image": images})
             found += map(faces_of, boxes, scores)
         return found
 

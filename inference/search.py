@@ -73,7 +73,7 @@ class FaceSearch:
         self._names = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")]
 
     def see(
-        self, images: list[np.ndarray], min_score: float = CANDIDATE_SCORE, enlarge: float = 1.0, keep: bool = False
+        self, images: list[np.ndarray], min_score: float = CANDIDATE_SCORE, enlarge: float = 1.0
     ) -> list[list[Detection]]:
         """What the model sees in pictures of one size, in one run.
 
@@ -81,13 +81,12 @@ class FaceSearch:
             images: uint8 (H, W, 3), RGB.
             min_score: 0 to 1, the lowest score.
             enlarge: what places are multiplied by, as where the pictures are given scaled down.
-            keep: see `inference.session.Session.run`.
 
         Returns:
             For each picture its candidates in its pixels (enlarged), from the highest score to the lowest, none twice. Boxes
             may reach beyond the picture.
         """
-        outputs, grid = self._run(images, keep)
+        outputs, grid = self._run(images)
         scores = _scores(outputs)
         picture, cell = np.nonzero(scores >= min_score)
         found: list[list[Detection]] = [[] for _ in images]
@@ -122,14 +121,14 @@ class FaceSearch:
         near = (np.abs(center - middle) < reach).all(axis=2)
         return np.where(near, _scores(outputs), 0).max(axis=1)
 
-    def _run(self, images: list[np.ndarray], keep: bool = False) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def _run(self, images: list[np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The model's outputs by name for pictures of one size, and the cells that they are of, as `_grid` gives them."""
         height, width = (-(-side // STRIDES[-1]) * STRIDES[-1] for side in images[0].shape[:2])
         batch = np.zeros((len(images), 3, height, width), np.float32)
         for image, planes in zip(images, batch):
             for plane, color in zip(planes[::-1], cv2.split(image)):  # BGR
                 plane[: image.shape[0], : image.shape[1]] = color
-        return dict(zip(self._names, self.session.run(self._names, {"input": batch}, keep))), _grid(height, width)
+        return dict(zip(self._names, self.session.run(self._names, {"input": batch}))), _grid(height, width)
 
     def search(self, image: np.ndarray) -> list[Detection]:
         """All places that may be an upright face, at three sizes of the picture, the largest one in tiles.
@@ -175,8 +174,8 @@ class FaceSearch:
         picture = scaled(image, factor)
         factors = [a / b for a, b in zip(picture.shape[1::-1], image.shape[1::-1])]
         enlarge, tiles, found = 1 / math.sqrt(factors[0] * factors[1]), _tiles(picture), []
-        for number, (x, y, tile) in enumerate(tiles, 1):
-            places = self.see([tile], enlarge=enlarge, keep=number < len(tiles))[0]
+        for x, y, tile in tiles:
+            places = self.see([tile], enlarge=enlarge)[0]
             found += [place.moved(x * enlarge, y * enlarge) if x or y else place for place in places]
         return found
 

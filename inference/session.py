@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import threading
+import weakref
 from pathlib import Path
 
 import cv2
@@ -24,10 +25,32 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 CUDA_OPTIONS = {"use_tf32": "0"}
 """By itself CUDA rounds what it multiplies to 10 bits, and answers otherwise than the CPU in the third decimal."""
 
-# A run gives back the memory that it took. By itself a session keeps what its largest batch, or the most threads that ever ran
-# it at once, needed: a megabyte a face. It costs: the next run has to get it again from the system, page by page.
 RETURN_MEMORY = onnxruntime.RunOptions()
+"""Of a run after which all is given back to the system that no run is using; see `return_memory`."""
 RETURN_MEMORY.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+MANY = 64
+"""Inputs of one run, which take up to a megabyte each, after which it gives memory back by itself."""
+
+# All sessions take the memory for their runs from one arena, which keeps it for the next run of any of them. By itself each has one,
+# and keeps what its largest batch needed, or gives it back after each run: to get it again page by page took up to a third of a
+# photo's time.
+_shares_arena = True
+onnxruntime.create_and_register_allocator(
+    onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    ),
+    onnxruntime.OrtArenaCfg(0, -1, -1, -1),  # ONNX Runtime's own choices
+)
+
+
+def _leave_arena() -> None:
+    """A thread of the parent, which is not in its child, may have been about to take from it, and have locked it."""
+    global _shares_arena
+    _shares_arena = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_arena)
 
 # By itself OpenCV takes all that the machine has.
 cv2.setNumThreads(usable_processors())
@@ -77,17 +100,21 @@ class Session:
         self._options = onnxruntime.SessionOptions()
         self._options.intra_op_num_threads = threads or usable_processors()
         self._options.inter_op_num_threads = 1
+        # A plan of a run's memory needs it in one piece, for which the arena would have to be larger.
+        self._options.enable_mem_pattern = False
         # Spinning threads would starve the detector and other visitors of the same two cores.
         self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._lock = threading.Lock()
         self.cuda_failed = False
         self._open()
         forget_in_forks(self)
+        _sessions.add(self)
         self.inputs, self.outputs = self._session.get_inputs(), self._session.get_outputs()
         self.metadata = self._session.get_modelmeta().custom_metadata_map
 
     def _open(self) -> None:
         data = read_model(self._model)
+        self._options.add_session_config_entry("session.use_env_allocators", str(int(_shares_arena)))
         try:
             on_cpu = onnxruntime.InferenceSession(data, self._options, providers=[CPU])
         except Exception as error:
@@ -118,12 +145,11 @@ class Session:
         """What the session really uses at the moment, "CUDAExecutionProvider" or "CPUExecutionProvider"."""
         return self._opened().get_providers()[0]
 
-    def run(self, outputs, feed: dict[str, np.ndarray], keep: bool = False) -> list[np.ndarray]:
-        """The outputs of those names (None: all) for a batch of inputs by name; `keep` says that another batch as large follows
-        at once, for which the memory stays."""
+    def run(self, outputs, feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """The outputs of those names (None: all) for a batch of inputs by name."""
         session = self._opened()
         try:
-            return _run(session, outputs, feed, keep)
+            return _run(session, outputs, feed)
         except Exception as error:
             if session.get_providers()[0] != CUDA:
                 raise
@@ -139,11 +165,22 @@ class Session:
         return _run(self._session, outputs, feed)
 
 
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def return_memory() -> None:
+    """Give back to the system the memory that sessions keep for their next runs, but for what runs are using."""
+    for session in list(_sessions):
+        if session.provider == CPU:
+            _run(session._opened(), None, zeros(session.inputs), returns=True)
+            return
+
+
 def _run(
-    session: onnxruntime.InferenceSession, outputs, feed: dict[str, np.ndarray], keep: bool = False
+    session: onnxruntime.InferenceSession, outputs, feed: dict[str, np.ndarray], returns: bool = False
 ) -> list[np.ndarray]:
-    returns = session.get_providers()[0] == CPU and not keep
-    return session.run(outputs, feed, RETURN_MEMORY if returns else None)
+    returns = returns or any(len(values) > MANY for values in feed.values())
+    return session.run(outputs, feed, RETURN_MEMORY if returns and session.get_providers()[0] == CPU else None)
 
 
 def _may_run_on_cuda(session: onnxruntime.InferenceSession) -> bool:

@@ -75,7 +75,7 @@ def test_a_batch_is_answered_as_one_by_one_in_one_run_of_each_network(monkeypatc
     single = [analyzer.analyze(picture, age_gender=True) for picture in pictures]
     runs, run = [], Session.run
     networks = (analyzer.classifier.session, analyzer.estimator.session)
-    monkeypatch.setattr(Session, "run", lambda self, *args, **kept: (runs.append(self), run(self, *args, **kept))[1])
+    monkeypatch.setattr(Session, "run", lambda self, *args: (runs.append(self), run(self, *args))[1])
     batch = analyzer.analyze_many(iter(pictures), age_gender=True)
     assert [session for session in runs if session in networks] == list(networks)
     assert [len(found.faces) for found in batch] == [1, 0, 2, 1]

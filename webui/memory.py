@@ -7,6 +7,7 @@ import gc
 import anyio
 
 from inference.processors import usable_processors
+from inference.session import return_memory
 from webui.limits import Limits
 from webui.periodic import periodically
 
@@ -51,7 +52,9 @@ async def returning_memory(limits: Limits = Limits()):
 
 def _return_memory() -> None:
     """Give memory back to the system: what connections and errors that have ended hold in circles, which Python looks for
-    where much is made anew and not where nobody asks any more, and what glibc keeps where many threads have worked."""
+    where much is made anew and not where nobody asks any more, what networks keep for their next runs, and what glibc keeps where many
+    threads have worked."""
     gc.collect()
+    return_memory()
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
