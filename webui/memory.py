@@ -37,7 +37,7 @@ def return_large_blocks() -> None:
 @contextlib.asynccontextmanager
 async def returning_memory(limits: Limits = Limits()):
     """While the server runs, give back what has become free, again and again."""
-    gc.collect()
+    _return_memory()
     gc.freeze()  # What is there now stays, and need not be looked through again and again.
 
     async def give_back() -> None:
