@@ -45,9 +45,8 @@ from inference.model_files import ModelError
 from inference.types import AGE_COVERAGE, AGES, GENDERS
 from training.age_gender.data import SIZE, SOURCES, Portraits, add_demographics_arguments, load_portraits
 from training.age_gender.evaluate import album_views, bands, measure, predictor, score
-from training.age_gender.model import input_size_of
+from training.age_gender.model import at_input_size, input_size_of
 from training.datasets import DataError
-from training.layers import AreaResize
 from training.metrics import Predictor, fit_temperature
 from training.run import read_settings
 
@@ -206,27 +205,6 @@ def store_halves(graph: onnx.ModelProto) -> None:
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
     onnx.checker.check_model(graph, full_check=True)
-
-
-def at_input_size(network: keras.Model, input_size: int) -> keras.Model:
-    """The same network with the same weights, scaling faces to `input_size` pixels.
-
-    Raises:
-        ValueError: it only reduces them, and they have fewer.
-    """
-    if input_size > SIZE and any(isinstance(layer, AreaResize) for layer in network.layers):
-        raise ValueError(f"this network cannot be shown faces of {input_size} pixels: they have {SIZE}.")
-
-    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if isinstance(layer, AreaResize):
-            return AreaResize(input_size) if input_size < SIZE else keras.layers.Identity()
-        if isinstance(layer, keras.layers.Resizing):
-            return keras.layers.Resizing(input_size, input_size)
-        return type(layer).from_config(layer.get_config())
-
-    other = keras.models.clone_model(network, clone_function=copy)
-    other.set_weights(network.get_weights())
-    return other
 
 
 def calibrate(graph: onnx.ModelProto, candidate: Path, validation: Portraits) -> dict:

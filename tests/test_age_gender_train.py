@@ -12,7 +12,7 @@ from inference.types import AGES, GENDERS
 from synthetic import portraits_of, years
 from training.age_gender import train
 from training.age_gender.data import RACES, SIZE, SOURCES
-from training.age_gender.model import age_gender_cnn, widened
+from training.age_gender.model import age_gender_cnn, at_input_size, widened
 from training.age_gender.train import AgeGenderSampler, sample
 from training.datasets import DataError
 from training.layers import interval_loss
@@ -89,7 +89,7 @@ class TestTraining:
         networks = [keras.models.load_model(trained_age_gender / "model.keras", compile=False), other]
         faces = portraits.images[:60]
         monkeypatch.setattr(train, "augment", lambda images, ranges, rng: images[:, ::-1])
-        views = (faces, faces[:, :, ::-1], *[faces[:, ::-1]] * (train.TEACHER_VIEWS - 2))
+        views = (faces, faces[:, :, ::-1], *[faces[:, ::-1]] * 2)
         answers = [network.predict_on_batch(view) for network in networks for view in views]
         models = [trained_age_gender / "model.keras", tmp_path / "other.keras"]
         teaching = train.teach(models, faces, tmp_path / "run")
@@ -102,6 +102,19 @@ class TestTraining:
         assert not asked
         train.teach(models, faces[:59], tmp_path / "run")
         assert asked == models, "the answers were to other faces"
+
+    def test_teachers_answer_at_several_sizes(self, trained_age_gender, portraits, tmp_path):
+        model, faces = trained_age_gender / "model.keras", portraits.images[:60]
+        network = keras.models.load_model(model, compile=False)
+        sides = (40, 48)
+        answers = [
+            at_input_size(network, side).predict_on_batch(view) for side in sides for view in (faces, faces[:, :, ::-1])
+        ]
+        teaching = train.teach([model], faces, tmp_path / "run", 2, sides)
+        for name, answer in teaching.items():
+            np.testing.assert_allclose(answer, np.mean([each[name] for each in answers], axis=0), atol=1e-3)
+        usual = train.teach([model], faces, tmp_path / "run", 2)
+        assert np.abs(usual["age_distribution"] - teaching["age_distribution"]).max() > 1e-3
 
     def test_a_student_learns_from_teachers(
         self, demographics_arguments, trained_age_gender, portraits, tmp_path, call

@@ -13,7 +13,7 @@ from export.quantize import quantize
 from export.restore import restore
 from inference.age_gender import AgeGenderEstimator
 from training.age_gender.data import SIZE
-from training.age_gender.model import age_gender_cnn, age_gender_mobilenet
+from training.age_gender.model import age_gender_cnn, age_gender_mobilenet, at_input_size
 from training.mobilenet import BLOCKS, SPREAD, load_face_recognition, mobilenet
 
 
@@ -158,7 +158,7 @@ def test_restored_it_answers_as_its_file(age_gender, faces):
 
 def test_in_another_size(age_gender, faces):
     assert export_age_gender.both_sides(age_gender)[0].input_size == 32
-    larger = export_age_gender.at_input_size(age_gender, 2 * SIZE)
+    larger = at_input_size(age_gender, 2 * SIZE)
     assert export_age_gender.both_sides(larger)[1].input_size == 2 * SIZE
     with pytest.raises(ValueError, match="cannot be shown faces of 96 pixels"):
-        export_age_gender.at_input_size(age_gender_cnn(), 96)
+        at_input_size(age_gender_cnn(), 96)

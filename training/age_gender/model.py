@@ -71,6 +71,27 @@ def input_size_of(network: keras.Model) -> int:
     return next(getattr(layer, sides[type(layer)]) for layer in network.layers if type(layer) in sides)
 
 
+def at_input_size(network: keras.Model, input_size: int) -> keras.Model:
+    """The same network with the same weights, scaling faces to `input_size` pixels.
+
+    Raises:
+        ValueError: it only reduces them, and they have fewer.
+    """
+    if input_size > SIZE and any(isinstance(layer, AreaResize) for layer in network.layers):
+        raise ValueError(f"this network cannot be shown faces of {input_size} pixels: they have {SIZE}.")
+
+    def copy(layer: layers.Layer) -> layers.Layer:
+        if isinstance(layer, AreaResize):
+            return AreaResize(input_size) if input_size < SIZE else layers.Identity()
+        if isinstance(layer, layers.Resizing):
+            return layers.Resizing(input_size, input_size)
+        return type(layer).from_config(layer.get_config())
+
+    other = keras.models.clone_model(network, clone_function=copy)
+    other.set_weights(network.get_weights())
+    return other
+
+
 def widened(narrow: list[np.ndarray], wide: list[np.ndarray]) -> list[np.ndarray]:
     """Weights for a wider network that answers as a narrower one does: Chen et al. 2015, "Net2Net" (arXiv:1511.05641).
 

@@ -72,6 +72,8 @@ _mobilenet = replace(
     augmentation=replace(ALBUM, scale=(0.85, 1.15), rotation=10, grey=0.1, old=0.06, strange=0.03),
 )
 
+_mobilenet_long = replace(_mobilenet, optimizer=sgd(0.015, average=0.1), epochs=22, augmentation=ALBUM)
+
 RECIPES = {
     "fairface": _fairface,
     # What a run of "fairface" that has to be cut short goes on with (--start): the falling rate.
@@ -98,6 +100,8 @@ RECIPES = {
     # Begins (--start) with faceres.json.
     "both-mobilenet": _mobilenet,
     # Goes on from that with teachers, itself among them, and all of private albums, to the released network.
-    "both-mobilenet-long": replace(_mobilenet, optimizer=sgd(0.015, average=0.1), epochs=22, augmentation=ALBUM),
+    "both-mobilenet-long": _mobilenet_long,
+    # Goes on from that with more pixels.
+    "both-mobilenet-112": replace(_mobilenet_long, build=lambda: age_gender_mobilenet(112), epochs=18),
 }
 """The recipes by name. Every epoch of the runs behind the released networks is in docs/results/age_gender_runs.json."""

@@ -12,6 +12,7 @@ command resumes a run that was stopped.
 import argparse
 import hashlib
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from training.age_gender.data import (
     load_portraits,
 )
 from training.age_gender.evaluate import likeliest_group
-from training.age_gender.model import input_size_of, widened
+from training.age_gender.model import at_input_size, input_size_of, widened
 from training.age_gender.recipes import RECIPES, AgeGenderRecipe
 from training.augment import Augmentation, augment
 from training.datasets import DataError
@@ -51,8 +52,6 @@ OVERSAMPLED = ("FairFace", "Black", 1.5)
 TEACHER_WEIGHT = 0.5
 """The part of a target that the teachers' prediction makes, where there are teachers."""
 
-TEACHER_VIEWS = 4
-"""Teachers are asked about so many views of each face: the face, its mirror image, and others by TEACHER_AUGMENTATION."""
 TEACHER_AUGMENTATION = Augmentation(flip=True, scale=(0.9, 1.1), shift=0.05, rotation=5)
 """How the views are distorted that teachers are asked about, beside the face and its mirror image."""
 
@@ -105,8 +104,10 @@ def mixed_targets(labels: dict[str, np.ndarray], teaching: dict[str, np.ndarray]
     return {name: (1 - TEACHER_WEIGHT) * labels[name] + TEACHER_WEIGHT * predictions[name] for name in labels}
 
 
-def teach(models: list[Path], images: np.ndarray, folder: Path) -> dict[str, np.ndarray]:
-    """The mean of what trained networks say of TEACHER_VIEWS of each face: float32 (N, ...) by output.
+def teach(
+    models: list[Path], images: np.ndarray, folder: Path, views: int = 4, sizes: Sequence[int] = ()
+) -> dict[str, np.ndarray]:
+    """The mean of what trained networks say of several views of each face: float32 (N, ...) by output.
 
     Teachers see good views, and students learn to give their mean to every distorted one: Xie et al. 2020, "Self-training
     with Noisy Student" (arXiv:1911.04252), here on faces that have labels as well.
@@ -115,17 +116,21 @@ def teach(models: list[Path], images: np.ndarray, folder: Path) -> dict[str, np.
         models: model.keras of each.
         images: uint8 (N, SIZE, SIZE, 3).
         folder: keeps the predictions, so that a resumed run need not ask again.
+        views: how many each is asked about, at least 2: the face, its mirror image, and others by TEACHER_AUGMENTATION.
+        sizes: to which each network brings the faces in turn, see `at_input_size`; by default to that it was trained at.
 
     Raises:
         SystemExit: a model cannot be read.
     """
-    key = f"{hashlib.sha256(images.tobytes()).hexdigest()} {TEACHER_VIEWS} {TEACHER_AUGMENTATION} {[*fingerprints(models).values()]}"
+    key = f"{hashlib.sha256(images.tobytes()).hexdigest()} {views} {TEACHER_AUGMENTATION} {[*fingerprints(models).values()]}"
+    key += f" {list(sizes)}" if sizes else ""
     kept = folder / f"teaching-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
     if not kept.exists():
         networks, rng = [read_network(model) for model in models], np.random.default_rng(0)
+        networks = [at_input_size(network, size) for network in networks for size in sizes] or networks
 
         def ask(faces: np.ndarray) -> dict[str, np.ndarray]:
-            distorted = (augment(faces, TEACHER_AUGMENTATION, rng) for _ in range(TEACHER_VIEWS - 2))
+            distorted = (augment(faces, TEACHER_AUGMENTATION, rng) for _ in range(views - 2))
             return mean_predictions(networks, [faces, faces[:, :, ::-1], *distorted])
 
         save_predictions(kept, in_batches(ask, images))
@@ -248,6 +253,21 @@ def main() -> int:
         help="learn from what these trained networks say of the training faces, too",
     )
     parser.add_argument(
+        "--teacher-views",
+        type=int,
+        default=4,
+        metavar="N",
+        help="views of each face that they are asked about (default: 4)",
+    )
+    parser.add_argument(
+        "--teacher-sizes",
+        nargs="+",
+        type=int,
+        default=[],
+        metavar="PIXELS",
+        help="to which they bring the faces in turn (default: to that at which they were trained)",
+    )
+    parser.add_argument(
         "--predictions",
         type=Path,
         metavar="DIR",
@@ -282,7 +302,8 @@ def main() -> int:
     if teachers:
         settings["teacher"] = {"teachers": teachers, "weight": TEACHER_WEIGHT}
     if args.teacher:
-        settings["teacher"]["views"] = TEACHER_VIEWS
-        taught = teach(args.teacher, training.images, args.out)
+        settings["teacher"] |= {"views": args.teacher_views}
+        settings["teacher"] |= {"sizes": args.teacher_sizes} if args.teacher_sizes else {}
+        taught = teach(args.teacher, training.images, args.out, args.teacher_views, args.teacher_sizes)
         teaching = {name: (values + teaching.get(name, values)) / 2 for name, values in taught.items()}
     return AgeGenderRun(recipe, args.out, settings, teaching, args.workers).carry_out(training, validation)
