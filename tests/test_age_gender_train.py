@@ -115,6 +115,8 @@ class TestTraining:
             np.testing.assert_allclose(answer, np.mean([each[name] for each in answers], axis=0), atol=1e-3)
         usual = train.teach([model], faces, tmp_path / "run", 2)
         assert np.abs(usual["age_distribution"] - teaching["age_distribution"]).max() > 1e-3
+        with pytest.raises(SystemExit, match="--teacher-sizes: this network cannot be shown faces of 96 pixels"):
+            train.teach([model], faces, tmp_path / "run", 2, (96,))
 
     def test_a_student_learns_from_teachers(
         self, demographics_arguments, trained_age_gender, portraits, tmp_path, call

@@ -99,9 +99,9 @@ RECIPES = {
     "fairface-wide-64-long": replace(_long, sources=("FairFace",), optimizer=sgd(0.06, average=0.1), epochs=60),
     # Begins (--start) with faceres.json.
     "both-mobilenet": _mobilenet,
-    # Goes on from that with teachers, itself among them, and all of private albums, to the released network.
+    # Goes on from that with teachers, itself among them, and all of private albums.
     "both-mobilenet-long": _mobilenet_long,
-    # Goes on from that with more pixels.
+    # Goes on from that with more pixels, taught by what it says at several sizes (--teacher-sizes 96 128), to the released network.
     "both-mobilenet-112": replace(_mobilenet_long, build=lambda: age_gender_mobilenet(112), epochs=18),
 }
 """The recipes by name. Every epoch of the runs behind the released networks is in docs/results/age_gender_runs.json."""

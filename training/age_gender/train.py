@@ -120,14 +120,17 @@ def teach(
         sizes: to which each network brings the faces in turn, see `at_input_size`; by default to that it was trained at.
 
     Raises:
-        SystemExit: a model cannot be read.
+        SystemExit: a model cannot be read, or takes no faces of such a size.
     """
     key = f"{hashlib.sha256(images.tobytes()).hexdigest()} {views} {TEACHER_AUGMENTATION} {[*fingerprints(models).values()]}"
     key += f" {list(sizes)}" if sizes else ""
     kept = folder / f"teaching-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npz"
     if not kept.exists():
         networks, rng = [read_network(model) for model in models], np.random.default_rng(0)
-        networks = [at_input_size(network, size) for network in networks for size in sizes] or networks
+        try:
+            networks = [at_input_size(network, size) for network in networks for size in sizes] or networks
+        except ValueError as error:
+            raise SystemExit(f"error: --teacher-sizes: {error}") from None
 
         def ask(faces: np.ndarray) -> dict[str, np.ndarray]:
             distorted = (augment(faces, TEACHER_AUGMENTATION, rng) for _ in range(views - 2))
@@ -275,6 +278,8 @@ def main() -> int:
     )
     parser.add_argument("--faces", type=int, help="sampled for each epoch (default: as many as there are for training)")
     args = parser.parse_args()
+    if args.teacher_views < 2 or min(args.teacher_sizes, default=1) < 1:
+        parser.error("--teacher-views is at least 2, --teacher-sizes at least 1.")
     recipe = RECIPES[args.recipe]
     both = "UTKFace" in recipe.sources
     try:
