@@ -188,6 +188,11 @@ class BlazeFace:
 
 
 def open_detector(file: str) -> vision.FaceDetector:
+    """MediaPipe's detector of a file in models/, in a thread of its own.
+
+    Raises:
+        ModelError: the file is missing, altered or not a model for it.
+    """
     options = vision.FaceDetectorOptions(
         base_options=BaseOptions(model_asset_buffer=read_model(file)),
         min_detection_confidence=CANDIDATE_SCORE,
@@ -217,7 +222,11 @@ def _open_again() -> vision.FaceDetector:
 
 
 def run_model(model: vision.FaceDetector, image: np.ndarray) -> list[Detection]:
-    """What a MediaPipe detector sees in a picture, uint8 (H, W, 3)."""
+    """What a MediaPipe detector sees in a picture, uint8 (H, W, 3), in its pixels.
+
+    Raises:
+        RuntimeError, ValueError: it failed, and from then on fails on all pictures.
+    """
     height, width = image.shape[:2]
     pixel = max(height, width) / INPUT_SIZE  # of the model
     frame = mediapipe.Image(mediapipe.ImageFormat.SRGB, np.ascontiguousarray(image))
@@ -278,6 +287,7 @@ def clip(x1: float, y1: float, x2: float, y2: float, shape: tuple[int, ...]) -> 
 
 
 def area(box: tuple[float, float, float, float]) -> float:
+    """The area of a box (x1, y1, x2, y2) in square pixels, 0 where it is turned inside out."""
     x1, y1, x2, y2 = box
     return max(x2 - x1, 0) * max(y2 - y1, 0)
 
