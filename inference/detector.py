@@ -21,6 +21,7 @@ from .search import (
     FaceSearch,
     bounded,
     rotated,
+    scaled,
     suppress,
     within,
 )
@@ -159,13 +160,18 @@ class FaceDetector:
         longer = max(image.shape[:2])
         factor = COARSE_SIDE / longer
         smallest = TURN_PIXELS / factor
+        reduced = scaled(image, min(FINE_SIDE / longer, 1.0))
         with side_by_side(2 if self._threads > 1 else 0) as begin:
-            searched = begin(self.searcher.fine, image)
-            quick = begin(self.searcher.turns, image, min(TURNED_SIDE, longer), TURNED)
-            level = self.searcher.see_scaled(image, NEAREST_SIDE / longer)
+            searched = begin(self.searcher.fine, image, reduced)
+            quick = begin(self.searcher.turns, image, min(TURNED_SIDE, longer), TURNED, reduced)
+            level = self.searcher.see_scaled(image, NEAREST_SIDE / longer, reduced)
             # Up to that size the fine search sees as much, and where it is certain another size tells nothing new.
             certain = longer <= FINE_SIDE and min((place.score for place in searched()), default=0.0) >= CERTAIN
-            level += searched() if certain and _is_upright(level, smallest) else self.searcher.see_scaled(image, factor)
+            level += (
+                searched()
+                if certain and _is_upright(level, smallest)
+                else self.searcher.see_scaled(image, factor, reduced)
+            )
             # Where most faces are surely upright, a closer look is taken in those turns alone in which a quick one shows others.
             aside: list[list[Detection]] = [[] for _ in TURNED]
             turns = list(TURNED)
@@ -173,8 +179,8 @@ class FaceDetector:
                 aside = quick()
                 turns = _unsure(level, _carried(aside, image.shape))
             if turns:
-                near = begin(self.searcher.turns, image, NEAREST_SIDE, turns)
-                far = self.searcher.turns(image, factor * longer, turns)
+                near = begin(self.searcher.turns, image, NEAREST_SIDE, turns, reduced)
+                far = self.searcher.turns(image, factor * longer, turns, reduced)
                 closer = {turn: near()[number] + far[number] for number, turn in enumerate(turns)}
                 aside = [closer.get(turn, places) for turn, places in zip(TURNED, aside)]
             fine = searched()
@@ -183,7 +189,7 @@ class FaceDetector:
         turn = clearest(coarse, factor)
         for side in (FINE_SIDE, WHOLE_SIDE):
             if turn is None and longer > side / 2 and fine and fine[0].score < SURELY_UPRIGHT:
-                turn = clearest(self.searcher.turns(image, side), side / longer)
+                turn = clearest(self.searcher.turns(image, side, reduced=reduced), side / longer)
         upright = rotated(image, turn or 0)
         if turn:
             turned = self.searcher.fine(upright)

@@ -143,9 +143,10 @@ class FaceSearch:
         near = [place for side in (NEAREST_SIDE, COARSE_SIDE) for place in self.see_scaled(image, side / longer)]
         return suppress(near + self.fine(image))
 
-    def fine(self, image: np.ndarray) -> list[Detection]:
+    def fine(self, image: np.ndarray, reduced: np.ndarray | None = None) -> list[Detection]:
         """Small faces of a picture: what is seen at full size, of small pictures at FINE_SIDE; where there are very small
-        ones also at twice that size, because where a few are seen there are more. Up to MAX_PIXELS in all."""
+        ones also at twice that size, because where a few are seen there are more. Up to MAX_PIXELS in all. For `reduced` see
+        `see_scaled`."""
         longer, most = max(image.shape[:2]), math.sqrt(MAX_PIXELS / image[..., 0].size)
         factor = min(max(longer, FINE_SIDE) / longer, ENLARGED, most)
         found = self.see_scaled(image, factor)
@@ -154,14 +155,16 @@ class FaceSearch:
         if finer > 1.2 * factor and any(place.box[3] - place.box[1] < CROWD_PIXELS / factor for place in whole):
             found += self.see_scaled(image, finer)
         if longer * factor > WHOLE_SIDE:  # in tiles, which cut large faces
-            found += self.see_scaled(image, FINE_SIDE / longer)
+            found += self.see_scaled(image, FINE_SIDE / longer, reduced)
         return sorted(found, key=lambda place: -place.score)
 
-    def turns(self, image: np.ndarray, longer: float, turns: Sequence[int] = range(4)) -> list[list[Detection]]:
+    def turns(
+        self, image: np.ndarray, longer: float, turns: Sequence[int] = range(4), reduced: np.ndarray | None = None
+    ) -> list[list[Detection]]:
         """What is seen in a picture scaled to a longer side in pixels and turned by some quarters, counterclockwise: places in
-        pixels of the picture (not scaled) turned so."""
+        pixels of the picture (not scaled) turned so. For `reduced` see `see_scaled`."""
         factor = longer / max(image.shape[:2])
-        picture = scaled(image, factor)
+        picture = _scaled_from(image, factor, reduced)
         found: dict[int, list[Detection]] = {}
         for odd in (0, 1):  # those of one size in one run
             several = [turn for turn in turns if turn % 2 == odd]
@@ -169,9 +172,16 @@ class FaceSearch:
                 found |= zip(several, self.see([rotated(picture, turn) for turn in several], enlarge=1 / factor))
         return [found[turn] for turn in turns]
 
-    def see_scaled(self, image: np.ndarray, factor: float) -> list[Detection]:
-        """What the model sees in a picture scaled by a factor, in tiles where that is large, in the picture's pixels."""
-        picture = scaled(image, factor)
+    def see_scaled(self, image: np.ndarray, factor: float, reduced: np.ndarray | None = None) -> list[Detection]:
+        """What the model sees in a picture scaled by a factor, in tiles where that is large, in the picture's pixels.
+
+        Args:
+            image: uint8 (H, W, 3), RGB.
+            factor: that of the sides.
+            reduced: the same picture scaled down, from which it is scaled further where that will do: to read all pixels of a
+                large picture takes as long as to search what becomes of it.
+        """
+        picture = _scaled_from(image, factor, reduced)
         factors = [a / b for a, b in zip(picture.shape[1::-1], image.shape[1::-1])]
         enlarge, tiles, found = 1 / math.sqrt(factors[0] * factors[1]), _tiles(picture), []
         for x, y, tile in tiles:
@@ -299,6 +309,14 @@ def bounded(image: np.ndarray) -> tuple[np.ndarray, float]:
     """A picture (H, W, 3) of at most MAX_PIXELS, and the factor by which it was scaled."""
     factor = min(math.sqrt(MAX_PIXELS / image[..., 0].size), 1.0)
     return scaled(image, factor, BOUNDED_LINEARLY), factor
+
+
+def _scaled_from(image: np.ndarray, factor: float, reduced: np.ndarray | None) -> np.ndarray:
+    """`scaled`, from the same picture reduced where that is large enough."""
+    if reduced is not None and factor * max(image.shape[:2]) <= max(reduced.shape[:2]):
+        factor *= max(image.shape[:2]) / max(reduced.shape[:2])
+        image = reduced
+    return scaled(image, factor)
 
 
 def rotated(image: np.ndarray, turn: int) -> np.ndarray:
