@@ -222,17 +222,25 @@ class Decoders:
 
     def __init__(self, most: int | None = None, seconds: float = SECONDS, memory: int = PICTURE_MEMORY):
         self._most, self._seconds, self._memory = most, seconds, memory
+        self._processes: set[DecoderProcess] = set()
+        self._free: list[DecoderProcess] = []
         self.forget_parents()
         forget_in_forks(self)
         atexit.register(self.close)
 
+    def beside(self, most: int, seconds: float) -> "Decoders":
+        """Decoders for other pictures, of which so many at once wait for none of these, but which the same processes decode."""
+        others = Decoders(most, seconds, self._memory)
+        others._processes, others._free = self._processes, self._free
+        return others
+
     def forget_parents(self) -> None:
         """See `inference.native.forget_in_forks`."""
-        for process in getattr(self, "_processes", ()):
+        for process in self._processes:
             abandon(process)
+        self._processes.clear()
+        self._free.clear()
         self._room = threading.BoundedSemaphore(self._most or max(usable_processors(), 2))
-        self._processes: set[DecoderProcess] = set()
-        self._free: list[DecoderProcess] = []
 
     def warm(self) -> None:
         """Have one start now, so that the first picture need not wait for it."""

@@ -334,6 +334,27 @@ def test_no_more_processes_than_may_be():
     assert not decoders._processes
 
 
+def test_others_take_the_same_processes_and_wait_for_none_that_is_at_work():
+    decoders = Decoders(1)
+    others = decoders.beside(1, seconds=0.3)
+    assert says(decoders, PICTURE) == says(others, PICTURE) == "(64, 64)"
+    os.kill(pid_of(decoders), signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(says, decoders, PICTURE)
+        while not decoding._watch._looks:
+            time.sleep(0.01)
+        assert says(others, PICTURE) == "(64, 64)" and len(decoders._processes) == 2
+        for process in decoders._processes:
+            os.kill(process._process.pid, signal.SIGCONT)
+        assert answer.result() == "(64, 64)"
+    burden = encode(SMALL, "PNG", icc_profile=profile_of_many_stages(20_000))
+    assert says(others, burden) == "picture_slow", "they have a time of their own"
+    others.close()
+    assert not decoders._processes
+    assert says(decoders, PICTURE) == "(64, 64)"
+    decoders.close()
+
+
 DECODES = """
 import os, sys
 from inference import decoding

@@ -65,7 +65,10 @@ class Lifetime:
 
     async def _try_all(self) -> None:
         try:
-            await asyncio.gather(*(attempt() for attempt in self._probes))
+            for (
+                attempt
+            ) in self._probes:  # one after the other: together they would need more processes than one visitor does
+                await attempt()
             self._problem, self._well = None, self._well + 1
         except Exception as error:
             logging.getLogger(__name__).exception("the page is not well")

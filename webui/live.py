@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from inference.blazeface import DetectorError
-from inference.decoding import Decoders
+from inference.decoding import shared_decoders
 from inference.images import ImageError
 from inference.processors import usable_processors
 from inference.satisfaction import Reading
@@ -40,7 +40,7 @@ class LiveServer:
         self._sessions, self._limits = sessions, sessions.store.limits
         workers = workers or usable_processors()
         self._pool = FairPool(workers, "live", self._limits.frames_waiting, "frames_waiting")
-        self._decoders = Decoders(workers, self._limits.frame_seconds)  # of its own: photos take longer
+        self._decoders = shared_decoders.beside(workers, self._limits.frame_seconds)
 
     def routes(self) -> list[Route]:
         """For Starlette or FastAPI, with `lifespan`, beside those of the sessions."""
@@ -54,7 +54,6 @@ class LiveServer:
             yield
         finally:
             self._pool.shutdown()
-            self._decoders.close()
 
     async def frame(self, request: Request) -> Response:
         """A JPEG with its time in X-Seconds (since 1970) and the camera's size in X-Camera ("640x480"): who is in it.
