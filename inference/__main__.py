@@ -29,11 +29,9 @@ import cv2
 from tqdm import tqdm
 
 from . import video
-from .analyzer import FaceAnalyzer
 from .blazeface import DetectorError
 from .copies import Copies
 from .decoding import shared_decoders
-from .emotion import EmotionClassifier, live_model
 from .images import ImageError
 from .model_files import INSTALLED, ModelError
 from .outputs import Output, OutputError, check_outputs, check_room
@@ -49,7 +47,7 @@ from .parquet import (
 )
 from .processors import usable_processors
 from .report import CsvReport, JsonReport
-from .run import Run
+from .run import Networks, Run
 from .sentences import IfadeError
 from .sources import SUFFIXES, Found, find_files, is_video, printable
 from .video import VideoError
@@ -243,17 +241,15 @@ def main() -> int:
     threads = min(usable_processors(), MOST_THREADS, max(photos, 1))
     try:
         with contextlib.ExitStack() as stack:
-            # They start while the networks are opened here.
             processes = stack.enter_context(Processes(workers)) if workers else None
             # Several photos at once need one thread each for the networks; a video's decoding and following take half the processors.
             half = max(usable_processors() // 2, 1)
-            analyzer = FaceAnalyzer(threads=half if videos else None if threads == 1 else 1)
-            watcher = analyzer
+            networks = Networks(half if videos else None if threads == 1 else 1, bool(videos))
             if videos:
                 cv2.setNumThreads(half)
-                classifier = EmotionClassifier(live_model(analyzer.classifier), half)
-                watcher = FaceAnalyzer(analyzer.detector, classifier, analyzer.estimator)
-            if args.age_gender and analyzer.estimator is None:
+            # Here, before anything is written, or where the photos are to be analysed.
+            age_gender = processes.open_networks() if processes else networks.of_photos.estimator is not None
+            if args.age_gender and not age_gender:
                 raise ModelError("age_gender_missing")
             for path in filter(None, (args.json, args.csv)):
                 check_room(path)
@@ -269,7 +265,7 @@ def main() -> int:
                 tables.append(ParquetReport(args.parquet, asked))
             for report in filter(None, (json_report, *tables)):
                 stack.callback(report.close)
-            run = Run(analyzer, watcher, Job(args.age_gender, copies), json_report, tables, args.rate)
+            run = Run(networks, Job(args.age_gender, copies), json_report, tables, args.rate)
             return work(run, found, processes, threads)
     except (ModelError, WorkerError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -302,7 +298,7 @@ def work(run: Run, found: Found, processes: Processes | None, threads: int) -> i
         if processes:
             outcomes = stack.enter_context(contextlib.closing(photos_ahead(paths, run.job, processes)))
         elif threads > 1:
-            ahead = photos_by_threads(paths, run.job, run.analyzer, threads)
+            ahead = photos_by_threads(paths, run.job, run.networks.of_photos, threads)
             outcomes = stack.enter_context(contextlib.closing(ahead))
         try:
             for path, why in found.unread:

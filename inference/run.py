@@ -1,6 +1,7 @@
 """What the command does with each file: analyse it, and write what is asked for."""
 
 import contextlib
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from tqdm import tqdm
 
 from .analyzer import FaceAnalyzer
 from .copies import Copies
+from .emotion import EmotionClassifier, live_model
 from .outputs import create
 from .parquet import ParquetReport
 from .processors import usable_processors
@@ -22,12 +24,36 @@ from .video_writer import VideoWriter
 from .workers import Job, Photo
 
 
+class Networks:
+    """The networks of the command, which are opened when they are first needed.
+
+    Args:
+        threads: CPU threads for one run.
+        videos: whether there are any by name; what turns out to be one is shown to the networks of photos.
+    """
+
+    def __init__(self, threads: int | None, videos: bool):
+        self._threads, self._videos = threads, videos
+
+    @functools.cached_property
+    def of_photos(self) -> FaceAnalyzer:
+        """Raises a ModelError where a model file is missing or altered, as `of_videos` does."""
+        return FaceAnalyzer(threads=self._threads)
+
+    @functools.cached_property
+    def of_videos(self) -> FaceAnalyzer:
+        photos = self.of_photos
+        if not self._videos:
+            return photos
+        classifier = EmotionClassifier(live_model(photos.classifier), self._threads)
+        return FaceAnalyzer(photos.detector, classifier, photos.estimator)
+
+
 class Run:
     """What the command is to do with each file.
 
     Args:
-        analyzer: for photos that are not analysed elsewhere.
-        watcher: for videos.
+        networks: for videos, and photos that are not analysed elsewhere.
         job: what is done with photos; its copies are also made of videos.
         json: the report to write, or None.
         tables: the tables to write.
@@ -41,14 +67,13 @@ class Run:
 
     def __init__(
         self,
-        analyzer: FaceAnalyzer,
-        watcher: FaceAnalyzer,
+        networks: Networks,
         job: Job,
         json: JsonReport | None,
         tables: Sequence[CsvReport | ParquetReport],
         rate: float,
     ):
-        self.analyzer, self.watcher, self.job = analyzer, watcher, job
+        self.networks, self.job = networks, job
         self.json, self.tables, self.rate = json, tables, rate
         self.photos = self.videos = self.faces = 0
         self.problems: list[str] = []
@@ -71,7 +96,7 @@ class Run:
             source = open_file(path, self.rate)
             if isinstance(source, VideoReader):
                 return self.video(path, name, source)
-            outcome = self.job.do(source, self.analyzer)
+            outcome = self.job.do(source, self.networks.of_photos)
         return self.photo(path, name, outcome)
 
     def photo(self, path: Path, name: Path, photo: Photo) -> str:
@@ -87,7 +112,7 @@ class Run:
 
     def video(self, path: Path, name: Path, reader: VideoReader) -> str:
         """The same for a video; what was written is complete also when it is interrupted."""
-        stream = Stream(self.watcher)
+        stream = Stream(self.networks.of_videos)
         with contextlib.ExitStack() as stack:
             stack.enter_context(reader)
             if report := self.json:
@@ -108,7 +133,7 @@ class Run:
             for frame, moment in moments:
                 for copies, writer in writers:  # first, so that an interrupt leaves no row whose frame the copy lacks
                     if writer:
-                        writer.write(copies.frame(frame.image, moment, self.watcher), moment.seconds)
+                        writer.write(copies.frame(frame.image, moment, self.networks.of_videos), moment.seconds)
                 for table in self.tables:
                     table.add_moment(str(path), moment)
                 progress.update(round(reader.position) - progress.n)

@@ -195,6 +195,20 @@ class Processes:
                 future.set_exception(error)
                 return future
 
+    def open_networks(self) -> bool:
+        """Wait until the first of them has opened its networks, which it needs in any case; whether age and gender are among them.
+
+        Raises:
+            ModelError: a model file is missing or altered.
+            WorkerError: the processes end instead.
+        """
+        for _ in range(MAX_ENDED):
+            try:
+                return self.submit(_estimates).result()
+            except BrokenProcessPool:
+                self.restart()
+        raise WorkerError("workers_end")
+
     def restart(self) -> None:
         """Put others in the place of those of which one has ended."""
         self._pool.shutdown()
@@ -268,6 +282,10 @@ def _end_with_parent() -> None:
 @functools.cache
 def _analyzer() -> FaceAnalyzer:
     return FaceAnalyzer(threads=1)
+
+
+def _estimates() -> bool:
+    return _analyzer().estimator is not None
 
 
 def _work(path: Path, job: Job) -> Photo | IfadeError | None:

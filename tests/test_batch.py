@@ -28,11 +28,13 @@ from inference.__main__ import main
 from inference.analyzer import FaceAnalyzer
 from inference.batch import FACE, AnalyzePhotos
 from inference.copies import blur_all
+from inference.emotion import EmotionClassifier, live_model
 from inference.follow import FaceFollower
 from inference.images import ImageError, load_image
+from inference.model_files import MODELS
 from inference.parquet import ParquetReport, files_done, parts, settings
 from inference.report import CsvReport
-from inference.run import Run
+from inference.run import Networks, Run
 from inference.tables import NAMES, arrow_schema
 from inference.types import Detection
 from inference.video import VideoReader
@@ -246,7 +248,7 @@ def test_a_full_disk_leaves_no_part(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_has_the_figures_of_its_finished_curve_in_any_number_of_pieces(analyzer, tmp_path, monkeypatch):
+def test_a_video_has_the_figures_of_its_finished_curve_in_any_number_of_pieces(tmp_path, monkeypatch):
     """As the CSV has them; and of one that was not read to its end a folder of parts has nothing."""
     clip = write_face_clip(tmp_path / "clip.mp4", [number / 10 for number in range(12)])
     monkeypatch.setattr("inference.parquet.CHUNK_ROWS", 5)
@@ -254,7 +256,8 @@ def test_a_video_has_the_figures_of_its_finished_curve_in_any_number_of_pieces(a
     tables = [CsvReport(tmp_path / "o.csv"), ParquetReport(tmp_path / "parts.parquet", {})]
     (tmp_path / "cut").mkdir()
     cut = ParquetReport(tmp_path / "cut", {})
-    Run(analyzer, analyzer, Job(), None, tables, 10).file(clip, Path("clip"))
+    networks = Networks(None, videos=True)
+    Run(networks, Job(), None, tables, 10).file(clip, Path("clip"))
     find = FaceFollower.find
 
     def interrupted(follower, image, seconds, **options):
@@ -264,7 +267,7 @@ def test_a_video_has_the_figures_of_its_finished_curve_in_any_number_of_pieces(a
 
     monkeypatch.setattr(FaceFollower, "find", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        Run(analyzer, analyzer, Job(), None, [cut], 10).file(clip, Path("clip"))
+        Run(networks, Job(), None, [cut], 10).file(clip, Path("clip"))
     for report in (*tables, cut):
         report.close()
     with open(tmp_path / "o.csv", newline="") as file:
@@ -296,6 +299,46 @@ def test_a_process_that_ends_costs_one_photo(album):
     assert [len(photo.result.faces) for photo in (first, second, third)] == [1, 1, 1]
     assert isinstance(fatal, WorkerError) and "for want of memory" in str(fatal)
     assert isinstance(broken, ImageError) and videos == [None, None]
+
+
+LACKS = """
+import sys
+from pathlib import Path
+from inference import model_files
+model_files.MODELS = Path(sys.argv.pop(1))
+from inference.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
+@pytest.mark.parametrize(
+    ("lacking", "options", "code", "said"),
+    [
+        ("emotion.onnx", [], 1, "emotion.onnx"),
+        ("age_gender.onnx", ["--age-gender"], 1, "--age-gender needs"),
+        ("age_gender.onnx", [], 0, "1 happy"),
+    ],
+)
+def test_a_model_that_processes_lack_is_told_before_anything_is_written(tmp_path, lacking, options, code, said):
+    (tmp_path / "models").mkdir()
+    for file in MODELS.iterdir():
+        if file.is_file() and file.name not in (lacking, "SHA256SUMS"):
+            shutil.copy(file, tmp_path / "models")
+    words = [tmp_path / "models", FACES, "--csv", tmp_path / "o.csv", "--workers", 2, *options]
+    command = [sys.executable, "-c", LACKS, *map(str, words)]
+    done = subprocess.run(command, cwd=EXAMPLES.parent, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code and said in done.stdout + done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and (tmp_path / "o.csv").exists() == (code == 0)
+
+
+def test_videos_are_shown_to_the_network_of_cameras():
+    networks = Networks(1, videos=True)
+    photos, videos = networks.of_photos, networks.of_videos
+    assert videos.classifier.metrics != photos.classifier.metrics
+    assert videos.classifier.metrics == EmotionClassifier(live_model(photos.classifier)).metrics
+    assert (videos.detector, videos.estimator) == (photos.detector, photos.estimator)
+    photos.detector.close()
 
 
 def test_processes_that_always_end_end_the_run(album, monkeypatch):
