@@ -1,4 +1,4 @@
-"""How long the page and the command line take to start, what each import costs, and what memory the idle page takes.
+"""How long the page and the command line take to start, what each import costs, and what memory the idle page and a large photo take.
 
     python -m benchmarks.start [--repeats N] [--docs]
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.results import ROOT, write_result
 from benchmarks.screenshot import free_port, page_process
-from benchmarks.speed import processor
+from benchmarks.speed import large_file, processor
 
 LIBRARIES = "import numpy, cv2, onnxruntime, mediapipe"
 COMMAND_LINE = ("-m", "inference", "examples/astronaut.jpg")
@@ -29,6 +29,9 @@ SHOWN = 12
 """Packages in the table of imports; the rest is summed up."""
 SETTLED = 10.0
 """Seconds that the page is left alone before its memory is read."""
+
+LOOK = 0.003
+"""Seconds between looks at the memory of a process that works."""
 
 
 def seconds(*command: str) -> float:
@@ -55,6 +58,21 @@ def proportional_memory(process: int) -> int:
     return total
 
 
+def peak_memory_of_photo(photo: bytes) -> int:
+    """The most bytes that the command line takes with a photo, the process that decodes it included."""
+    peak = 0
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "photo.jpg"
+        file.write_bytes(photo)
+        command = [sys.executable, "-m", "inference", str(file)]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None:
+                with contextlib.suppress(OSError, TypeError):  # one of them has just ended
+                    peak = max(peak, proportional_memory(process.pid))
+                time.sleep(LOOK)
+    return peak
+
+
 def descendants(process: int) -> list[int]:
     """The processes that a process started, and those that they did (Linux)."""
     children: list[int] = []
@@ -78,7 +96,7 @@ def import_milliseconds(statement: str) -> dict[str, float]:
 def measure(repeats: int) -> dict:
     """All figures: seconds, megabytes, and milliseconds by package."""
     seconds("-c", "import inference.__main__, gradio")  # what is read from the disk once
-    pages = [seconds_to_page() for _ in range(repeats)]
+    pages, photo = [seconds_to_page() for _ in range(repeats)], large_file()
     return {
         "processor": processor(),
         "repeats": repeats,
@@ -88,6 +106,7 @@ def measure(repeats: int) -> dict:
             "page, until it answers": statistics.median(elapsed for elapsed, _ in pages),
         },
         "idle_page_mb": statistics.median(memory for _, memory in pages) / 1e6,
+        "large_photo_mb": statistics.median(peak_memory_of_photo(photo) for _ in range(repeats)) / 1e6,
         "import_milliseconds": {name: import_milliseconds(statement) for name, statement in IMPORTS.items()},
     }
 
@@ -102,7 +121,8 @@ def to_markdown(result: dict) -> str:
         "|---|---|",
         *(f"| {name} | {value:.2f} |" for name, value in result["seconds"].items()),
         "",
-        f"The idle page and the processes that it started take {result['idle_page_mb']:.0f} MB.",
+        f"The idle page and the processes that it started take {result['idle_page_mb']:.0f} MB. The command line "
+        f"takes at most {result['large_photo_mb']:.0f} MB with a photo of 12 megapixels, the process that decodes it included.",
     ]
     for name, costs in result["import_milliseconds"].items():
         shown = list(costs.items())[:SHOWN]
