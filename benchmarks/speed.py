@@ -28,7 +28,7 @@ from inference.analyzer import FaceAnalyzer
 from inference.detector import FaceDetector
 from inference.emotion import EmotionClassifier
 from inference.follow import FaceFollower
-from inference.images import load_image
+from inference.images import load_image, load_photograph
 from inference.processors import usable_processors
 
 BATCHES = (1, 8, 32)
@@ -113,7 +113,7 @@ def measure(models: list[str], repeats: int) -> dict:
         "model": models[0],
         "found": len(whole.analyze(photo).faces),
         "milliseconds": median_milliseconds(lambda: whole.analyze(photo), max(repeats // 4, 3)),
-        "reading_milliseconds": median_milliseconds(lambda: load_image(photo), max(repeats // 4, 3)),
+        "reading_milliseconds": median_milliseconds(lambda: load_photograph(photo), max(repeats // 4, 3)),
     }
     return {
         "processor": processor(),

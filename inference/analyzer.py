@@ -13,7 +13,8 @@ from .age_gender import AgeGenderEstimator, find_estimator
 from .alignment import align_face
 from .detector import FaceDetector
 from .emotion import EmotionClassifier
-from .inputs import Picture, to_rgb
+from .images import Photograph
+from .inputs import Picture, to_photograph, to_rgb
 from .quality import measure, tempered
 from .types import Analysis, Detection, Face, Quality
 
@@ -88,22 +89,22 @@ class FaceAnalyzer:
         """
         pictures, crops = [], []
         for image in images:
-            pixels = to_rgb(image, bgr)
+            photo = to_photograph(image, bgr)
             started = time.perf_counter()
-            detections = reading_order(self.detector.detect(pixels))
+            detections = reading_order(self.detector.detect(photo))
             detected = time.perf_counter()
-            crops.append(self.cut(pixels, detections, age_gender))
+            crops.append(self.cut(photo, detections, age_gender))
             cut = time.perf_counter()
-            pictures.append((image, pixels.shape, detected - started, cut - detected))
+            pictures.append((image, (photo.width, photo.height), detected - started, cut - detected))
         started = time.perf_counter()
         faces = self.answer([face for cut in crops for face in cut])
         seconds = (time.perf_counter() - started) / max(len(faces), 1)
         results, provider = [], self.classifier.session.provider
-        for (image, shape, detecting, cutting), own in zip(pictures, crops):
+        for (image, (width, height), detecting, cutting), own in zip(pictures, crops):
             results.append(
                 Analysis(
-                    width=shape[1],
-                    height=shape[0],
+                    width=width,
+                    height=height,
                     faces=[faces.pop(0) for _ in own],
                     provider=provider,
                     detection_milliseconds=detecting * 1e3,
@@ -127,13 +128,18 @@ class FaceAnalyzer:
         """
         return self.answer(self.cut(image, detections, age_gender))
 
-    def cut(self, image: np.ndarray, detections: list[Detection], age_gender: bool = False) -> list["Cut"]:
+    def cut(
+        self, picture: np.ndarray | Photograph, detections: list[Detection], age_gender: bool = False
+    ) -> list["Cut"]:
         """The first half of `classify`: what the networks are to see of each face."""
-        cuts = []
+        photo = picture if isinstance(picture, Photograph) else Photograph(picture)
+        image, times = photo.best()
+        estimator, cuts = self.estimator if age_gender else None, []
         for detection in detections:
-            crop = align_face(image, detection, self.classifier.input_size, grey=True)
-            portrait = self.estimator.crop(image, detection) if age_gender and self.estimator else None
-            cuts.append(Cut(detection, crop, measure(detection, crop, image.shape), portrait))
+            seen = detection if times == 1 else detection.scaled(1 / times)
+            crop = align_face(image, seen, self.classifier.input_size, grey=True)
+            portrait = estimator.crop(image, seen) if estimator else None
+            cuts.append(Cut(detection, crop, measure(detection, crop, (photo.height, photo.width)), portrait))
         return cuts
 
     def answer(self, cuts: list["Cut"]) -> list[Face]:

@@ -60,8 +60,8 @@ def answer(answers: BinaryIO, message: dict, pixels: memoryview | bytes = b"") -
 
 
 def answer_pictures(answers: BinaryIO, shared: int | None) -> None:
-    """For each line {"bytes", "max_pixels", "seconds"}, behind which the file stands: {"shape", "offset"}, or {"error"}. The pixels
-    come in the file format PPM, behind its header of `offset` bytes, because Pillow writes that without a copy of the picture.
+    """For each line {"bytes", "max_pixels", "enough", "seconds"}, behind which the file stands: {"shape", "offset", "times", "size"}, or
+    {"error"}. `enough`, `times` and `size` are those of `image_decoding.decode_image`. The pixels come in the file format PPM, behind its header of `offset` bytes, because Pillow writes that without a copy of the picture.
 
     Args:
         shared: file descriptor of the memory that pixels are written to; None: they stand behind the line.
@@ -78,13 +78,14 @@ def answer_pictures(answers: BinaryIO, shared: int | None) -> None:
 
         allow(seconds)
         try:
-            image = decode_image(sys.stdin.buffer.read(request["bytes"]), request["max_pixels"], opened)
+            data = sys.stdin.buffer.read(request["bytes"])
+            image, times, size = decode_image(data, request["max_pixels"], opened, enough=request["enough"])
         except ImageError as error:
             answer(answers, {"error": error.to_dict()})
         else:
             allow(0)
             header = len(f"P6\n{image.width} {image.height}\n255\n")
-            told = {"shape": (image.height, image.width, 3), "offset": header}
+            told = {"shape": (image.height, image.width, 3), "offset": header, "times": times, "size": size}
             if shared is None:
                 answer(answers, told)
                 image.save(answers, "PPM")
@@ -93,7 +94,7 @@ def answer_pictures(answers: BinaryIO, shared: int | None) -> None:
                 with open(shared, "wb", buffering=0, closefd=False) as file:
                     image.save(file, "PPM")
                 answer(answers, told)
-            del image
+            del image, data
 
 
 def send_frames(answers: BinaryIO, options: dict) -> None:

@@ -248,7 +248,13 @@ class Decoders:
             self._free.append(self._start())
 
     def decode(self, data: bytes, max_pixels: int) -> np.ndarray:
-        """See `inference.images.load_image`.
+        """See `inference.images.load_image`."""
+        return self.decode_reduced(data, max_pixels, None)[0]
+
+    def decode_reduced(
+        self, data: bytes, max_pixels: int, enough: int | None
+    ) -> tuple[np.ndarray, int, tuple[int, int]]:
+        """The same, reduced to no less than `enough` pixels where the decoder can, how many times, and the whole's width and height.
 
         Raises:
             ImageError: as there; also where the process ended that decoded it.
@@ -261,7 +267,7 @@ class Decoders:
         with self._room:
             process = self._take()
             try:
-                return self._ask(process, data, max_pixels)
+                return self._ask(process, data, max_pixels, enough)
             except ImageError:
                 raise
             except DecoderEnded as ended:
@@ -273,14 +279,18 @@ class Decoders:
             finally:
                 self._free.append(process)
 
-    def _ask(self, process: DecoderProcess, data: bytes, max_pixels: int) -> np.ndarray:
+    def _ask(
+        self, process: DecoderProcess, data: bytes, max_pixels: int, enough: int | None
+    ) -> tuple[np.ndarray, int, tuple[int, int]]:
         seconds = self._seconds + SECONDS_A_MEGAPIXEL * max_pixels / 10**6
         with process.within(WALL * seconds):
-            process.send({"bytes": len(data), "max_pixels": max_pixels, "seconds": self._seconds}, data)
+            asked = {"bytes": len(data), "max_pixels": max_pixels, "enough": enough, "seconds": self._seconds}
+            process.send(asked, data)
             answer = process.receive()
             if "error" in answer:
                 raise ImageError.from_dict(answer["error"])
-            return process.receive_pixels(answer["shape"], answer["offset"])
+            width, height = answer["size"]
+            return process.receive_pixels(answer["shape"], answer["offset"]), answer["times"], (width, height)
 
     def close(self) -> None:
         """End all processes."""

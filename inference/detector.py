@@ -10,9 +10,11 @@ import numpy as np
 from .alignment import cut_square
 from .blazeface import INPUT_SIZE, BlazeFace, area, clip
 from .face_check import MIN_SCORE, FaceCheck
+from .images import Photograph
 from .processors import usable_processors
 from .search import (
     COARSE_SIDE,
+    CROWD_PIXELS,
     FINE_SIDE,
     MAX_OVERLAP,
     NEAREST_SIDE,
@@ -59,6 +61,8 @@ BOX_LOWERED = 0.077
 """How much further down in the face the middle of BlazeFace's box lies, in roots of the area of YuNet's."""
 LOWERED = {"left_eye": 0.01, "right_eye": 0.01, "nose": 0.016, "mouth": 0.038}
 """How much further down in the face BlazeFace's points lie, in roots of the area of YuNet's box."""
+CLOSE_PIXELS = 64
+"""Height of a face in a reduced photograph from which it has as many pixels as are seen of it, from near and by the other networks."""
 FOLLOW_SIDE = 960
 """Longer side in pixels, at most, at which a frame of a stream is searched."""
 CLEAR = 0.2
@@ -112,19 +116,22 @@ class FaceDetector:
         self.checker = FaceCheck(self.searcher, threads, cuda) if searching else None
         self._threads = threads or usable_processors()
 
-    def detect(self, image: np.ndarray) -> list[Detection]:
+    def detect(self, picture: np.ndarray | Photograph) -> list[Detection]:
         """Find all faces.
 
         Args:
-            image: uint8 (H, W, 3), RGB, any size.
+            picture: uint8 (H, W, 3), RGB, any size; or a photograph, of which the whole is asked for where faces are small.
 
         Returns:
-            Detections in pixels of the picture, from the largest to the smallest.
+            Detections in pixels of the picture, the whole one, from the largest to the smallest.
 
         Raises:
             ValueError: the array is not of that form, or the detector was closed.
             DetectorError: MediaPipe failed on this picture, twice.
+            ImageError: the whole cannot be decoded.
         """
+        photo = picture if isinstance(picture, Photograph) else Photograph(picture)
+        image, times = photo.pixels, photo.times
         self._check(image)
         if self.searcher is None:
             found = self._confirm(image, suppress(self.near.look(image)), self.min_score)
@@ -132,6 +139,13 @@ class FaceDetector:
             # Reading all pixels of a large picture takes long, and is done once for all searches.
             small, factor = bounded(image)
             turn, *both = self.candidates(small)
+            smallest = min((_height(place) for place in both[0]), default=math.inf) / factor
+            if times > 1 and smallest < CLOSE_PIXELS:
+                # From near they are looked at with all their pixels, and where there are very small ones there are more.
+                image, factor, times = photo.whole(), factor / times, 1
+                if smallest < CROWD_PIXELS:
+                    small, factor = bounded(image)
+                    turn, *both = self.candidates(small)
             places, seen = ([place.scaled(1 / factor) for place in some] for some in both)
             upright, small = (np.ascontiguousarray(rotated(picture, turn)) for picture in (image, small))
             found = self._confirm(upright, places, self.min_score, small=small)
@@ -145,6 +159,9 @@ class FaceDetector:
             known = sum(face.score for face in found)
             found = suppress(found + self._confirm(upright, hidden, self.min_score, known, small))
             found = [quarter_turned(face, -turn, upright.shape) for face in found]
+        if times > 1:
+            found = [face.scaled(times) for face in found]
+            found = [replace(face, box=clip(*face.box, (photo.height, photo.width))) for face in found]
         return sorted(found, key=lambda detection: -area(detection.box))
 
     def candidates(self, image: np.ndarray) -> tuple[int, list[Detection], list[Detection]]:
@@ -481,6 +498,10 @@ def _map(detection: Detection, matrix: np.ndarray, shape: tuple[int, ...]) -> De
 
 def _is_sure(look: Detection | None) -> bool:
     return look is not None and look.score >= SURE_LOOK
+
+
+def _height(place: Detection) -> float:
+    return place.box[3] - place.box[1]
 
 
 def _center(box: tuple[float, float, float, float]) -> tuple[float, float]:

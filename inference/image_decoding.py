@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from typing import NamedTuple
 
 import numpy as np
 from PIL import (  # noqa: F401, which registers them
@@ -49,6 +50,10 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a picture upright, by its EXIF orientation."""
+_LYING = (5, 6, 7, 8)
+"""The orientations in which width and height change places."""
+_REDUCTIONS = (8, 4, 2)
+"""How many times libjpeg can reduce the sides of a picture while it decodes it."""
 
 _TRANSPARENT = ("RGBA", "LA", "PA", "La", "RGBa")
 _MISSING = 128
@@ -57,18 +62,29 @@ _FILLER = bytes(range(254, 0, -1)) * 16
 """Stands in for missing data of a JPEG picture, for which libjpeg takes zeros; behind a complete one it is skipped."""
 
 
+class Decoded(NamedTuple):
+    """A picture of mode RGB, how many times its sides were reduced, and the width and height of the whole, which may be a little
+    less than so many times as much."""
+
+    image: Image.Image
+    times: int
+    size: tuple[int, int]
+
+
 def decode_image(
     data: bytes,
     max_pixels: int,
     opened: Callable[[int], None] = lambda pixels: None,
     orientation: int | None = None,
-) -> Image.Image:
-    """What `inference.images.load_image` gives of the content of a file, as a picture of mode RGB.
+    enough: int | None = None,
+) -> Decoded:
+    """What `inference.images.load_image` gives of the content of a file.
 
     Args:
         max_pixels: larger pictures are refused before they are decoded.
         opened: is told how many pixels there are to decode.
         orientation: of EXIF, 1 to 8; one that is given goes before the file's own.
+        enough: so many pixels are; a JPEG picture is reduced to no less by its decoder, which takes a fraction of the time.
 
     Raises:
         ImageError: it cannot be decoded.
@@ -81,16 +97,19 @@ def decode_image(
             if format == "TIFF":
                 page = find_picture(data)
                 if find_format(page.data) != format:
-                    return decode_image(page.data, max_pixels, opened, page.orientation)
+                    return decode_image(page.data, max_pixels, opened, page.orientation, enough)
                 data, orientation = page.data, page.orientation
             with _open(data, format) as image:
                 check_size(*image.size, max_pixels)
                 opened(image.width * image.height)
-                signal = read_signal(image, data)
+                size, signal = image.size, read_signal(image, data)
+                times = _reduce(image, enough) if enough and isinstance(image, JpegImageFile) else 1
                 image.load()
                 if format == "JPEG":
-                    _check_rows(image, data)
-                return _turn(_to_rgb(image, data, signal), orientation or _orientation(image))
+                    _check_rows(image, data, times)
+                orientation = orientation or _orientation(image)
+                upright = _turn(_to_rgb(image, data, signal), orientation)
+                return Decoded(upright, times, size[::-1] if orientation in _LYING else size)
     except ImageError:
         raise
     except MemoryError:
@@ -108,24 +127,41 @@ def _open(data: bytes, format: str) -> Image.Image:
     return Image.open(BytesIO(data), formats=[format])
 
 
-def _check_rows(image: Image.Image, data: bytes) -> None:
+def _reduce(image: JpegImageFile, enough: int) -> int:
+    """Have a JPEG picture decoded to so many pixels or more; gives how many times its sides are reduced."""
+    for times in _REDUCTIONS:
+        if image.width * image.height >= enough * times**2:
+            image.draft(None, (image.width // times, image.height // times))
+            return times
+    return 1
+
+
+def _check_rows(image: Image.Image, data: bytes, times: int) -> None:
     """Refuse a JPEG picture of which the end is missing, with an end marker or without: libjpeg leaves that grey, silently."""
     end = jpeg_end(data)
     if end is not None:
         corner = np.ravel(image.getpixel((image.width - 1, image.height - 1)))
-        if np.abs(corner - _MISSING).max() <= 1 and not _is_whole(image, data[:end]):
+        if np.abs(corner - _MISSING).max() <= 1 and not _is_whole(image, data[:end], times):
             raise ValueError("picture rows are missing")
         return
     # Zeros may be room that was never written, or belong to the picture, the last of which need them all.
     data = data.rstrip(b"\xff")  # half an end marker
     bare = data[: len(data.rstrip(b"\0")) + 4]
-    if not (_is_whole(image, bare) or bare != data and _is_whole(image, data) and not _is_whole(image, data[:-8])):
+    if not (
+        _is_whole(image, bare, times)
+        or bare != data
+        and _is_whole(image, data, times)
+        and not _is_whole(image, data[:-8], times)
+    ):
         raise ValueError("picture rows are missing")
 
 
-def _is_whole(image: Image.Image, data: bytes) -> bool:
-    """Whether this part of a JPEG file holds all of the picture: what follows in place of more does not change it then."""
+def _is_whole(image: Image.Image, data: bytes, times: int) -> bool:
+    """Whether this part of a JPEG file holds all of the picture, which was reduced: what follows in place of more does not change it
+    then."""
     with JpegImageFile(BytesIO(data + _FILLER + b"\xff\xd9")) as filled:
+        if times > 1:
+            filled.draft(None, (filled.width // times, filled.height // times))
         return ImageChops.difference(image, filled).getbbox() is None
 
 

@@ -7,10 +7,23 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from .image_color import convert, signal_of_profile
-from .images import MAX_SIDE, ImageError, load_image
+from .images import MAX_SIDE, ImageError, Photograph, load_image, load_photograph
 
-Picture = str | os.PathLike | bytes | Image.Image | np.ndarray
-"""A path, a file's bytes, a PIL image, or an upright array, uint8 (H, W, 3) RGB (or RGBA, or grey)."""
+Picture = str | os.PathLike | bytes | Image.Image | np.ndarray | Photograph
+"""A path, a file's bytes, a PIL image, an upright array, uint8 (H, W, 3) RGB (or RGBA, or grey), or what `load_photograph` gives."""
+
+
+def to_photograph(source: Picture, bgr: bool = False) -> Photograph:
+    """What a program has of a picture, as `to_rgb` takes it, at the size at which it is looked at first.
+
+    Raises:
+        ImageError, TypeError, ValueError: as there.
+    """
+    if isinstance(source, Photograph):
+        return source
+    if isinstance(source, str | os.PathLike | bytes):
+        return load_photograph(source if isinstance(source, bytes) else Path(source))
+    return Photograph(to_rgb(source, bgr))
 
 
 def to_rgb(source: Picture, bgr: bool = False) -> np.ndarray:
@@ -30,6 +43,8 @@ def to_rgb(source: Picture, bgr: bool = False) -> np.ndarray:
     """
     if isinstance(source, str | os.PathLike | bytes):
         return load_image(source if isinstance(source, bytes) else Path(source))
+    if isinstance(source, Photograph):
+        return source.whole()
     if isinstance(source, Image.Image):
         return _from_pil(source)
     if source is None:

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from . import images, video
-from .images import ImageError, load_image
+from .images import ImageError, Photograph, load_photograph
 from .outputs import same_name
 from .video import VideoError, VideoReader
 
@@ -113,15 +111,15 @@ def printable(path: Path | str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def open_file(path: Path, rate: float = video.RATE) -> np.ndarray | VideoReader:
-    """A photo's pixels, or a video: what the name says is tried first, then the other.
+def open_file(path: Path, rate: float = video.RATE) -> Photograph | VideoReader:
+    """A photo, or a video: what the name says is tried first, then the other.
 
     Raises:
         ImageError, VideoError: it is neither.
     """
     if not os.path.isfile(path):
-        return load_image(path)  # says why not; a pipe must not even be opened
-    attempts: list[Callable] = [load_image, partial(VideoReader, rate=rate)]
+        return load_photograph(path)  # says why not; a pipe must not even be opened
+    attempts: list[Callable] = [load_photograph, partial(VideoReader, rate=rate)]
     if is_video(path):
         attempts.reverse()
     try:

@@ -21,13 +21,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from .analyzer import FaceAnalyzer
 from .blazeface import DetectorError
 from .copies import Copies
 from .decoding import shared_decoders
-from .images import MAX_BYTES, ImageError
+from .images import MAX_BYTES, ImageError, Photograph
 from .model_files import ModelError
 from .processors import usable_memory, usable_processors
 from .sentences import IfadeError
@@ -79,10 +78,10 @@ class Job:
     age_gender: bool = False
     copies: tuple[Copies, ...] = ()
 
-    def do(self, image: np.ndarray, analyzer: FaceAnalyzer) -> Photo:
-        """Analyse a picture, uint8 (H, W, 3), RGB."""
-        result = analyzer.analyze(image, self.age_gender)
-        return Photo(result, [copies.photo(image, result, analyzer) for copies in self.copies])
+    def do(self, photo: Photograph, analyzer: FaceAnalyzer) -> Photo:
+        """Analyse a photograph."""
+        result = analyzer.analyze(photo, self.age_gender)
+        return Photo(result, [copies.photo(photo.whole(), result, analyzer) for copies in self.copies])
 
 
 def usual_processes(photos: int) -> int:

@@ -30,7 +30,7 @@ from inference.batch import FACE, AnalyzePhotos
 from inference.copies import blur_all
 from inference.emotion import EmotionClassifier, live_model
 from inference.follow import FaceFollower
-from inference.images import ImageError, load_image
+from inference.images import ImageError, Photograph, load_image
 from inference.model_files import MODELS
 from inference.parquet import ParquetReport, files_done, parts, settings
 from inference.report import CsvReport
@@ -284,10 +284,10 @@ class Deadly(Job):
 
     everything: bool = False
 
-    def do(self, image: np.ndarray, analyzer: FaceAnalyzer) -> Photo:
-        if self.everything or image.std() == 0:
+    def do(self, photo: Photograph, analyzer: FaceAnalyzer) -> Photo:
+        if self.everything or photo.pixels.std() == 0:
             os._exit(9)
-        return super().do(image, analyzer)
+        return super().do(photo, analyzer)
 
 
 def test_a_process_that_ends_costs_one_photo(album):
@@ -398,9 +398,9 @@ class Together(Job):
 
     meeting: threading.Barrier = threading.Barrier(2, timeout=60)
 
-    def do(self, image: np.ndarray, analyzer: FaceAnalyzer) -> Photo:
+    def do(self, photo: Photograph, analyzer: FaceAnalyzer) -> Photo:
         self.meeting.wait()
-        return super().do(image, analyzer)
+        return super().do(photo, analyzer)
 
 
 def test_threads_analyse_photos_at_once_and_hand_them_over_in_order(album, analyzer):

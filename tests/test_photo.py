@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from inference.analyzer import FaceAnalyzer
 from inference.blazeface import DetectorError
-from inference.images import MAX_BYTES, load_image
+from inference.images import MAX_BYTES, Photograph, load_image
 from webui.bodies import Bodies
 from webui.limits import Limits
 from webui.photo import PhotoServer
@@ -133,10 +133,10 @@ class Held:
         self.classifier, self.analyzer = analyzer.classifier, analyzer
         self.go, self.seen = threading.Event(), []
 
-    def analyze(self, image: np.ndarray, age_gender: bool):
-        self.seen.append(image.shape[1])
+    def analyze(self, photo: Photograph, age_gender: bool):
+        self.seen.append(photo.width)
         assert self.go.wait(60)
-        return self.analyzer.analyze(image, age_gender)
+        return self.analyzer.analyze(photo, age_gender)
 
 
 def blank(width: int) -> bytes:

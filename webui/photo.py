@@ -21,7 +21,7 @@ from inference.analyzer import FaceAnalyzer
 from inference.blazeface import DetectorError
 from inference.decoding import shared_decoders
 from inference.drawing import shrink
-from inference.images import ImageError, load_image
+from inference.images import ImageError, load_photograph
 from inference.saliency import heat_map
 from inference.types import EMOTIONS, Face
 from webui.bodies import Bodies
@@ -124,15 +124,15 @@ class PhotoServer:
 
     def _answer(self, data: bytes, age_gender: bool, picture: bool = False, why: bool = False) -> dict:
         try:
-            image = load_image(data)
-            result = self._analyzer.analyze(image, age_gender)
+            photo = load_photograph(data)
+            result = self._analyzer.analyze(photo, age_gender)
         except ImageError as error:
             raise Refusal(422, "video_in_photo" if error.code == "photo_is_video" else error) from None
         except DetectorError as error:
             raise Refusal(500, error) from None
         answer = result.to_dict()
         if picture:
-            answer["picture"] = data_url(shrink(image, SHOWN_PIXELS), "jpeg")
+            answer["picture"] = data_url(shrink(photo.pixels, SHOWN_PIXELS), "jpeg")
         if why:
             answer["faces"] = [entry | _why(face) for entry, face in zip(answer["faces"], result.faces)]
         if self._analyzer.classifier.session.cuda_failed:
