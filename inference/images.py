@@ -21,8 +21,8 @@ __all__ = [
     "load_photograph",
 ]
 
-ENOUGH_PIXELS = 3_000_000
-"""To no less is a large photograph reduced while it is decoded."""
+ENOUGH_PIXELS = 2_900_000
+"""To no less is a large photograph reduced while it is decoded: one of 12 megapixels, as most cameras take, to a half of its sides."""
 
 
 class Photograph:
