@@ -81,6 +81,12 @@ def test_a_turned_picture_has_the_same_faces_and_answers(astronaut, turn):
     assert np.abs(turned.consensus - upright.consensus).max() < 0.03
 
 
+@pytest.mark.parametrize(("shape", "kind"), [((5,), np.uint8), ((4, 4, 3), np.float32), ((0, 4, 3), np.uint8)])
+def test_an_array_that_is_no_picture_is_refused(detector, shape, kind):
+    with pytest.raises(ValueError, match="a picture must be uint8"):
+        detector.detect(np.zeros(shape, kind))
+
+
 @pytest.mark.parametrize("turn", [1, 2, 3])
 def test_a_face_that_lies_in_an_upright_picture_is_found_too(detector, astronaut, turn):
     scene = np.full((900, 1300, 3), 90, np.uint8)
