@@ -313,7 +313,7 @@ def bounded(image: np.ndarray) -> tuple[np.ndarray, float]:
 
 def _scaled_from(image: np.ndarray, factor: float, reduced: np.ndarray | None) -> np.ndarray:
     """`scaled`, from the same picture reduced where that is large enough."""
-    if reduced is not None and factor * max(image.shape[:2]) <= max(reduced.shape[:2]):
+    if reduced is not None and factor * max(image.shape[:2]) < max(reduced.shape[:2]) + 0.5:
         factor *= max(image.shape[:2]) / max(reduced.shape[:2])
         image = reduced
     return scaled(image, factor)

@@ -49,7 +49,8 @@ def refused(call, capsys, folder, monkeypatch):
     def work(*_):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr(command_line, "FaceAnalyzer", work)
+    monkeypatch.setattr(command_line, "Networks", work)
+    monkeypatch.setattr(command_line, "Processes", work)
 
     def run(*arguments, status: int = 2) -> str:
         before = contents(folder)

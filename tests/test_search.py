@@ -194,7 +194,9 @@ def test_a_large_sure_face_is_looked_at_from_near_once_and_at_no_further_size(de
     look_near, see_scaled = detector.near.look_near, detector.searcher.see_scaled
     monkeypatch.setattr(detector.near, "look_near", lambda crops: looks.extend(crops) or look_near(crops))
     monkeypatch.setattr(
-        detector.searcher, "see_scaled", lambda image, factor: sizes.append(factor) or see_scaled(image, factor)
+        detector.searcher,
+        "see_scaled",
+        lambda image, factor, *rest: sizes.append(factor) or see_scaled(image, factor, *rest),
     )
     head = np.ascontiguousarray(astronaut[:256, 96:352])
     assert len(detector.detect(head)) == 1

@@ -6,7 +6,7 @@ import {CONSTANTS} from "./constants.js";
 import {FaceCheck} from "./face_check.js";
 import {invertAffine, quarterTurned} from "./images.js";
 import {argmax, sum} from "./numbers.js";
-import {area, bounded, FaceSearch, shared, suppress, within} from "./search.js";
+import {area, bounded, FaceSearch, scaled as scaledPicture, shared, suppress, within} from "./search.js";
 import {IfadeError, lacksMemory} from "./sentences.js";
 import {mapped, scaled} from "./types.js";
 
@@ -97,23 +97,24 @@ export class FaceDetector {
   async candidates(image) {
     const {searcher} = this;
     const longer = max(image.width, image.height);
-    let fine = await searcher.fine(image);
-    const level = await searcher.seeScaled(image, NEAREST_SIDE / longer);
+    const reduced = scaledPicture(image, min(FINE_SIDE / longer, 1));
+    let fine = await searcher.fine(image, reduced);
+    const level = await searcher.seeScaled(image, NEAREST_SIDE / longer, reduced);
     const factor = COARSE_SIDE / longer;
     const smallest = TURN_PIXELS / factor;
     // Up to that size the fine search sees as much, and where it is certain another size tells nothing new.
     const certain = longer <= FINE_SIDE && fine.length > 0 && fine.every(({score}) => score >= CERTAIN);
-    level.push(...(certain && isUpright(level, smallest) ? fine : await searcher.seeScaled(image, factor)));
+    level.push(...(certain && isUpright(level, smallest) ? fine : await searcher.seeScaled(image, factor, reduced)));
     // Where most faces are surely upright, a closer look is taken in those turns alone in which a quick one shows others.
     let aside = TURNED.map(() => []);
     let turns = TURNED;
     if (isUpright(level, smallest)) {
-      aside = await searcher.turns(image, min(TURNED_SIDE, longer), TURNED);
+      aside = await searcher.turns(image, min(TURNED_SIDE, longer), TURNED, reduced);
       turns = unsure(level, carried(aside, image));
     }
     if (turns.length) {
-      const near = await searcher.turns(image, NEAREST_SIDE, turns);
-      const far = await searcher.turns(image, factor * longer, turns);
+      const near = await searcher.turns(image, NEAREST_SIDE, turns, reduced);
+      const far = await searcher.turns(image, factor * longer, turns, reduced);
       const closer = new Map(turns.map((turn, number) => [turn, [...near[number], ...far[number]]]));
       aside = aside.map((places, number) => closer.get(TURNED[number]) ?? places);
     }
@@ -122,7 +123,7 @@ export class FaceDetector {
     let turn = clearest(coarse, factor);
     for (const side of [FINE_SIDE, WHOLE_SIDE]) {
       if (turn === null && longer > side / 2 && fine.length && fine[0].score < SURELY_UPRIGHT) {
-        turn = clearest(await searcher.turns(image, side), side / longer);
+        turn = clearest(await searcher.turns(image, side, undefined, reduced), side / longer);
       }
     }
     if (turn) {

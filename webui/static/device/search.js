@@ -77,8 +77,8 @@ export class FaceSearch {
   }
 
   // Small faces of a picture: what is seen at full size, of small pictures at FINE_SIDE; where there are very small ones also at twice
-  // that size. Up to MAX_PIXELS in all.
-  async fine(image) {
+  // that size. Up to MAX_PIXELS in all. For `reduced` see `seeScaled`.
+  async fine(image, reduced) {
     const longer = max(image.width, image.height);
     const most = sqrt(MAX_PIXELS / (image.width * image.height));
     const factor = min(max(longer, FINE_SIDE) / longer, ENLARGED, most);
@@ -89,15 +89,15 @@ export class FaceSearch {
       found.push(...(await this.seeScaled(image, finer)));
     }
     // In tiles, which cut large faces.
-    if (longer * factor > WHOLE_SIDE) found.push(...(await this.seeScaled(image, FINE_SIDE / longer)));
+    if (longer * factor > WHOLE_SIDE) found.push(...(await this.seeScaled(image, FINE_SIDE / longer, reduced)));
     return found.sort((one, other) => other.score - one.score);
   }
 
   // What is seen in a picture scaled to a longer side in pixels and turned by some quarters, counterclockwise: for each of them places
-  // in pixels of the picture (not scaled) turned so.
-  async turns(image, longer, turns = [0, 1, 2, 3]) {
+  // in pixels of the picture (not scaled) turned so. For `reduced` see `seeScaled`.
+  async turns(image, longer, turns = [0, 1, 2, 3], reduced = undefined) {
     const factor = longer / max(image.width, image.height);
-    const picture = scaled(image, factor);
+    const picture = scaledFrom(image, factor, reduced);
     const found = new Map();
     for (const odd of [0, 1]) {
       const several = turns.filter((turn) => turn % 2 === odd);
@@ -112,9 +112,10 @@ export class FaceSearch {
     return turns.map((turn) => found.get(turn).map((place) => scaledPlace(place, 1 / factor)));
   }
 
-  // What the model sees in a picture scaled by a factor, in tiles where that is large, in the picture's pixels.
-  async seeScaled(image, factor) {
-    const picture = scaled(image, factor);
+  // What the model sees in a picture scaled by a factor, in tiles where that is large, in the picture's pixels. reduced: the same picture
+  // scaled down, from which it is scaled further where that will do.
+  async seeScaled(image, factor, reduced) {
+    const picture = scaledFrom(image, factor, reduced);
     const back = 1 / sqrt((picture.width / image.width) * (picture.height / image.height));
     const found = [];
     for (const tile of tiles(picture)) {
@@ -243,6 +244,13 @@ function tiles(image) {
 export function bounded(image) {
   const factor = min(sqrt(MAX_PIXELS / (image.width * image.height)), 1);
   return {small: scaled(image, factor, BOUNDED_LINEARLY), factor};
+}
+
+// `scaled`, from the same picture reduced where that is large enough.
+function scaledFrom(image, factor, reduced) {
+  const longer = max(image.width, image.height);
+  const least = reduced ? max(reduced.width, reduced.height) : 0;
+  return factor * longer < least + 0.5 ? scaled(reduced, factor * (longer / least)) : scaled(image, factor);
 }
 
 // A picture scaled, averaged down or, from a factor on, linearly.
