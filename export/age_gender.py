@@ -311,7 +311,7 @@ def main() -> int:
         if args.int8:
             exact, candidate = candidate, Path(folder) / "int8.onnx"
             integers_from = 0 if any(map(_is_mobilenet, networks)) else EXACT_CONVOLUTIONS
-            quantize(exact, candidate, training.images, integers_from)
+            quantize(exact, candidate, training.images, integers_from, correct=True)
             before, after = (accuracy(predictor(path), validation) for path in (exact, candidate))
             print(f"Validation accuracy {before:.2%} in floating-point numbers, {after:.2%} in 8-bit integers")
             if before - after > LARGEST_LOSS:

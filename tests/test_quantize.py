@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
+from onnx import numpy_helper
 
 from export import quantize
 from inference.emotion import EmotionClassifier
@@ -23,6 +24,30 @@ def test_quantized_network(exported, synthetic, tmp_path):
     )
     assert after.shape == (len(synthetic), len(EMOTIONS)) and np.allclose(after.sum(axis=1), 1, atol=1e-4)
     assert 0 < np.abs(after - before).mean() < 0.02
+
+
+def test_channels_have_the_means_that_they_have_in_floats(exported, synthetic, tmp_path):
+    """To the step in which biases are told, of every convolution whose bias is."""
+    faces = synthetic.split("Training").images[..., None]
+    quantize.quant_pre_process(exported, tmp_path / "exact.onnx", skip_symbolic_shape=True)
+    exact, off = onnx.load(tmp_path / "exact.onnx"), {}
+    for correct in (False, True):
+        quantize.quantize(exported, tmp_path / "int8.onnx", faces, correct=correct)
+        graph = onnx.load(tmp_path / "int8.onnx")
+        scales = {
+            node.output[0]: numpy_helper.to_array(tensor)
+            for node in graph.graph.node
+            for tensor in graph.graph.initializer
+            if node.op_type == "DequantizeLinear" and node.input[1] == tensor.name
+        }
+        convolutions = [node for node in graph.graph.node if node.op_type == "Conv" and node.input[2] in scales]
+        made_by = {name: node for node in exact.graph.node for name in node.output}
+        assert all(made_by[node.output[0]].op_type == "Conv" for node in convolutions) and len(convolutions) > 2
+        names = [node.output[0] for node in convolutions]
+        means = (quantize._channel_means(model, names, faces) for model in (exact, graph))
+        steps = [scales[node.input[2]] for node in convolutions]
+        off[correct] = [np.abs(a - b) / step for a, b, step in zip(*means, steps)]
+    assert max(each.max() for each in off[True]) < 1 < max(each.max() for each in off[False])
 
 
 def test_a_face_and_its_mirror_image_get_the_same_answer(fer2013):
