@@ -60,7 +60,8 @@ class FaceAnalyzer:
         """Find and classify all faces of a picture, with one detector pass and one ONNX Runtime call for each model.
 
         Args:
-            image: a path, a file's bytes, a PIL image, or an upright array, uint8 (H, W, 3) RGB (or RGBA, or grey).
+            image: a path, a file's bytes, a PIL image, or an upright array, uint8 (H, W, 3) RGB (or RGBA, or grey). A JPEG file of 12
+                megapixels or more is decoded reduced, and whole only where faces are small.
             age_gender: estimate age and gender too.
             bgr: the array is OpenCV's, which has blue first: `analyze(cv2.imread("photo.jpg"), bgr=True)`. It cannot be seen
                 from the values, and without it the answers are worse.
