@@ -117,7 +117,8 @@ def correct_biases(model: onnx.ModelProto, exact: onnx.ModelProto, training: np.
 
 
 def _channel_means(model: onnx.ModelProto, names: list[str], training: np.ndarray) -> list[np.ndarray]:
-    """The mean over faces and places of each channel of some tensors (N, C, H, W), each (C,)."""
+    """The mean over faces, their mirror images where the network sees these too, and places of each channel of some tensors
+    (N, C, H, W), each (C,)."""
     opened = onnx.ModelProto()
     opened.CopyFrom(model)
     opened.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
@@ -127,7 +128,6 @@ def _channel_means(model: onnx.ModelProto, names: list[str], training: np.ndarra
     while batch := faces.get_next():
         count += len(batch["image"])
         outputs = session.run(names, batch)
-        # A network that sees the mirror image too has twice as many rows.
         sums = [total + values.mean(axis=(0, 2, 3)) * len(batch["image"]) for total, values in zip(sums, outputs)]
     return [total / count for total in sums]
 

@@ -61,7 +61,8 @@ def answer(answers: BinaryIO, message: dict, pixels: memoryview | bytes = b"") -
 
 def answer_pictures(answers: BinaryIO, shared: int | None) -> None:
     """For each line {"bytes", "max_pixels", "enough", "seconds"}, behind which the file stands: {"shape", "offset", "times", "size"}, or
-    {"error"}. `enough`, `times` and `size` are those of `image_decoding.decode_image`. The pixels come in the file format PPM, behind its header of `offset` bytes, because Pillow writes that without a copy of the picture.
+    {"error"}. `enough`, `times` and `size` are those of `image_decoding.decode_image`. The pixels come in the file format PPM,
+    behind its header of `offset` bytes, because Pillow writes that without a copy of the picture.
 
     Args:
         shared: file descriptor of the memory that pixels are written to; None: they stand behind the line.
