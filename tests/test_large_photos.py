@@ -104,11 +104,15 @@ def test_large_faces_are_found_and_judged_without_the_whole(analyzer):
     assert (found.width, found.height) == (expected.width, expected.height) == (4000, 3000)
     assert photo._whole is None, "nothing asked for it"
     assert len(found.faces) == len(expected.faces) == 5
+    sure = 0
     for face, other in zip(found.faces, expected.faces):
         assert overlap(face.detection.box, other.detection.box) > 0.85
         assert face.shown == other.shown and np.abs(face.consensus - other.consensus).max() < 0.15
-        assert abs(face.age - other.age) < 8
+        assert face.age_sure == other.age_sure  # of blurred faces, whose range is of half a life, it is not
+        assert not face.age_sure or abs(face.age - other.age) < 4
+        sure += face.age_sure
         assert face.quality.side == pytest.approx(other.quality.side, rel=0.1)
+    assert sure == 2
 
 
 def test_the_whole_is_looked_at_where_faces_are_small(analyzer):
