@@ -70,6 +70,8 @@ def peak_memory_of_photo(photo: bytes) -> int:
                 with contextlib.suppress(OSError, TypeError):  # one of them has just ended
                     peak = max(peak, proportional_memory(process.pid))
                 time.sleep(LOOK)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
     return peak
 
 

@@ -133,7 +133,7 @@ class FaceAnalyzer:
         self, picture: np.ndarray | Photograph, detections: list[Detection], age_gender: bool = False
     ) -> list["Cut"]:
         """The first half of `classify`: what the networks are to see of each face."""
-        photo = picture if isinstance(picture, Photograph) else Photograph(picture)
+        photo = Photograph.of(picture)
         image, times = photo.best()
         estimator, cuts = self.estimator if age_gender else None, []
         for detection in detections:

@@ -130,11 +130,9 @@ class FaceDetector:
             DetectorError: MediaPipe failed on this picture, twice.
             ImageError: the whole cannot be decoded.
         """
-        if isinstance(picture, Photograph):
-            photo, image, times = picture, picture.pixels, picture.times
-        else:
-            photo, image, times = None, picture, 1
-        self._check(image)
+        self._check(picture.pixels if isinstance(picture, Photograph) else picture)
+        photo = Photograph.of(picture)
+        image, times = photo.pixels, photo.times
         if self.searcher is None:
             found = self._confirm(image, suppress(self.near.look(image)), self.min_score)
         else:
@@ -142,7 +140,7 @@ class FaceDetector:
             small, factor = bounded(image)
             turn, *both = self.candidates(small)
             smallest = min((_height(place) for place in both[0]), default=math.inf) / factor
-            if photo and times > 1 and smallest < CLOSE_PIXELS:
+            if times > 1 and smallest < CLOSE_PIXELS:
                 # From near they are looked at with all their pixels, and where there are very small ones there are more.
                 image, factor, times = photo.whole(), factor / times, 1
                 if smallest < CROWD_PIXELS:
@@ -161,7 +159,7 @@ class FaceDetector:
             known = sum(face.score for face in found)
             found = suppress(found + self._confirm(upright, hidden, self.min_score, known, small))
             found = [quarter_turned(face, -turn, upright.shape) for face in found]
-        if photo and times > 1:
+        if times > 1:
             found = [face.scaled(times) for face in found]
             found = [replace(face, box=clip(*face.box, (photo.height, photo.width))) for face in found]
         return sorted(found, key=lambda detection: -area(detection.box))

@@ -50,6 +50,11 @@ class Photograph:
         self.width, self.height = size or (pixels.shape[1], pixels.shape[0])
         self._decode, self._whole = decode, pixels if times == 1 else None
 
+    @staticmethod
+    def of(picture: "np.ndarray | Photograph") -> "Photograph":
+        """The photograph itself; of an array, uint8 (H, W, 3), one that is whole."""
+        return picture if isinstance(picture, Photograph) else Photograph(picture)
+
     def whole(self) -> np.ndarray:
         """All pixels, uint8 (height, width, 3)."""
         if self._whole is None:
@@ -87,8 +92,15 @@ def load_image(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> np.n
 
 
 def load_photograph(source: str | Path | bytes, max_pixels: int = MAX_PIXELS) -> Photograph:
-    """`load_image` of a photograph that is large and a JPEG file reduced to a half, a fourth or an eighth of its sides, which takes a
-    fraction of the time; of all others whole. Raises as it does, and so may decoding the rest."""
+    """A picture file at the size at which it is looked at first: a JPEG file of four times ENOUGH_PIXELS and more has a half, a fourth
+    or an eighth of its sides, which takes a fraction of the time; all others are whole.
+
+    Args:
+        source, max_pixels: as for `load_image`.
+
+    Raises:
+        ImageError: as there; `Photograph.whole` may raise it too.
+    """
     data = source if isinstance(source, bytes) else _read(Path(source))
     pixels, times, size = shared_decoders.decode_reduced(data, max_pixels, ENOUGH_PIXELS)
     return Photograph(pixels, times, size, lambda: shared_decoders.decode(data, max_pixels))

@@ -146,12 +146,20 @@ def test_faces_that_need_no_whole_have_as_many_pixels_as_networks_see(analyzer):
 
 def test_boxes_end_with_the_picture(analyzer):
     """Of an odd side the reduced picture has half a pixel more."""
-    meeting = Image.open(EXAMPLES / "astronaut.jpg").crop((130, 20, 225, 220)).resize((2001, 6001))
-    photo = load_photograph(encode(meeting, "JPEG"))
-    assert photo.times == 2 and photo.pixels.shape == (3001, 1001, 3)
-    for face in analyzer.analyze(photo).faces:
-        x1, y1, x2, y2 = face.detection.box
-        assert 0 <= x1 < x2 <= 2001 and 0 <= y1 < y2 <= 6001
+    cut = Image.open(EXAMPLES / "astronaut.jpg").crop((75, 0, 250, 233)).resize((3001, 4001))
+    photo = load_photograph(encode(cut, "JPEG"))
+    assert photo.times == 2 and photo.pixels.shape == (2001, 1501, 3)
+    (face,) = analyzer.analyze(photo).faces
+    assert photo._whole is None and face.detection.box[2] == 3001
+
+
+def test_a_whole_that_cannot_be_decoded_is_told(analyzer):
+    def gone() -> np.ndarray:
+        raise ImageError("picture_slow")
+
+    small = load_photograph(pasted([100]))
+    with pytest.raises(ImageError, match="too long to read"):
+        analyzer.analyze(Photograph(small.pixels, small.times, (small.width, small.height), gone))
 
 
 def test_copies_have_the_whole(analyzer, tmp_path):

@@ -65,9 +65,8 @@ class Lifetime:
 
     async def _try_all(self) -> None:
         try:
-            for (
-                attempt
-            ) in self._probes:  # one after the other: together they would need more processes than one visitor does
+            # One after the other: together they would need more processes than one visitor does.
+            for attempt in self._probes:
                 await attempt()
             self._problem, self._well = None, self._well + 1
         except Exception as error:
