@@ -24,7 +24,7 @@ from training.emotion.evaluate import by_label, majority, predictor, score
 SHARES = (0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5)
 CORRECTIONS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
 """The corrections that are tried. Beyond the last, unsure faces are called disgusted, and mostly wrongly."""
-TEMPERATURES = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1)
+TEMPERATURES = tuple(percent / 100 for percent in range(80, 112, 2))
 MARGIN = 0.005
 """So much of the mean recall may be owed to the choice on these very faces."""
 LARGEST_LOSS = 0.02

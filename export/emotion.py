@@ -9,6 +9,10 @@ temperatures are fitted on PublicTest and put into the graph, the file is compar
 every test set, and the figures go into its metadata and into a report beside it: emotion_metrics.json, say. Without the data
 the temperatures are 1, nothing is measured, and the comparison uses the faces of the example photographs. Nothing is written
 where the comparison fails.
+
+    python -m export.emotion --again models/emotion.onnx --data DIR
+
+measures a file that was exported before once more, in 8 bits too.
 """
 
 import argparse
@@ -23,6 +27,7 @@ import onnx
 
 from export.onnx_graph import convert, fold_batch_norm, publish
 from export.parity import VerificationError, example_faces, verify
+from inference.model_files import ModelError
 from inference.types import CROWD, EMOTIONS
 from training.datasets import DataError
 from training.emotion.data import add_data_arguments, crowd_distribution, load_fer2013
@@ -94,20 +99,30 @@ def serving_network(
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m export.emotion", description="Export networks to ONNX.")
-    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL.keras")
+    parser.add_argument("models", nargs="*", type=Path, metavar="MODEL.keras")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
     parser.add_argument(
         "--no-tta", action="store_true", help="without test-time augmentation: the face alone, not its mirror image too"
     )
     parser.add_argument("--also", metavar="TEXT", help="what it was trained on besides, for the metadata")
+    parser.add_argument("--again", action="store_true", help="measure OUT.onnx, which was exported before, once more")
     add_data_arguments(parser, required=False)
     args = parser.parse_args()
+    if args.again == bool(args.models):
+        parser.error("name the networks, or with --again the exported file alone")
     mirrored = not args.no_tta
     try:
         faces = load_fer2013(args.data, official=not args.unofficial) if args.data else None
+        if args.again:
+            if faces is None:
+                raise DataError("--again measures on FER-2013: --data or FER2013_DIR is missing.")
+            measured = without_confusion(measure(args.out, faces))
+            publish(onnx.load(args.out), args.out, "python -m export.emotion --again", measured)
+            print(told(args.out, measured))
+            return 0
         networks = [load_network(path) for path in args.models]
         uncalibrated = serving_network(networks, mirrored=mirrored)
-    except (DataError, ValueError, OSError) as error:
+    except (DataError, ModelError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     temperatures = {"probabilities": 1.0, "crowd": 1.0}
@@ -145,11 +160,15 @@ def main() -> int:
             return 1
         measured = {} if faces is None else without_confusion(measure(candidate, faces))
     publish(graph, args.out, "python -m export.emotion" + " --no-tta" * args.no_tta, measured)
-    size = args.out.stat().st_size / 1e6
+    print(told(args.out, measured) + f"; temperature {temperatures['probabilities']:.3f}")
+    return 0
+
+
+def told(file: Path, measured: dict) -> str:
+    """How large an exported file is and how good."""
     sets = measured.get("metrics", {})
     accuracy = ", ".join(f"{name} {figures['accuracy']:.2%}" for name, figures in sets.items()) or "not measured"
-    print(f"{args.out}: {size:.1f} MB, temperature {temperatures['probabilities']:.3f}; accuracy: {accuracy}")
-    return 0
+    return f"{file}: {file.stat().st_size / 1e6:.1f} MB; accuracy: {accuracy}"
 
 
 if __name__ == "__main__":

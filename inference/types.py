@@ -85,7 +85,7 @@ CLASS_SHARES = (0.1392, 0.0152, 0.1427, 0.2513, 0.1682, 0.1105, 0.1729)
 PRIOR_CORRECTION = 0.5
 """0 shows a rare emotion only where it is the likeliest, which disgust hardly ever is; 1 as often as were all equally frequent."""
 
-CONSENSUS_TEMPERATURE = 0.9
+CONSENSUS_TEMPERATURE = 0.94
 """The temperature of the consensus: two calibrated answers have a mean that is too unsure."""
 
 

@@ -324,3 +324,19 @@ class TestOldPhotographs:
             off = {"bleached": (0, 0), "grain": (0, 0), "scratches": (0, 0)}
             result = augment(faces, Augmentation(old=0.25, **off | range_), np.random.default_rng(0))
             assert (result != faces).any(axis=(1, 2, 3)).mean() == pytest.approx(0.25, abs=0.06), range_
+
+    def test_scanned_faces_have_many_faults_at_once(self):
+        """Of so many faces as stated half get each fault, and a quarter two at once: far more than meet by chance."""
+        faces = np.repeat(self.colors[None, :48, :48], 800, axis=0)
+        with_all = {"bleached": (0.5, 0.5), "grain": (20, 20)}
+
+        def result(**ranges) -> np.ndarray:
+            return augment(faces, Augmentation(scanned=0.3, **with_all | ranges), np.random.default_rng(0))
+
+        every = result()
+        assert (every != faces).any(axis=(1, 2, 3)).mean() == pytest.approx(0.3, abs=0.05)
+        bleached, grained = (
+            (result(**{fault: (0, 0)}) != every).any(axis=(1, 2, 3)) for fault in ("bleached", "grain")
+        )
+        assert bleached.mean() == pytest.approx(0.15, abs=0.04) and grained.mean() == pytest.approx(0.15, abs=0.04)
+        assert (bleached & grained).mean() > 2 * bleached.mean() * grained.mean()

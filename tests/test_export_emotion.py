@@ -174,6 +174,19 @@ class TestExported:
         )
         assert len(report["disturbed"]["PrivateTest"]) > 20 and len(report["not_sure"]["PrivateTest"]) > 5
 
+    def test_it_is_measured_again(self, exported, synthetic_dir, tmp_path, call):
+        """With the very same figures, which replace what stood in the file, and nothing else in it changed."""
+        file = tmp_path / "emotion.onnx"
+        graph = onnx.load(exported)
+        wanted = metadata_of(graph)
+        onnx.helper.set_model_props(graph, wanted | {"metrics": "{}"})
+        onnx.save(graph, file)
+        assert call(emotion.main, "--again", file, "--data", synthetic_dir, "--unofficial") == 0
+        assert onnx.load(file).graph == graph.graph and metadata_of(onnx.load(file)) == wanted
+        first, again = (read_report(report_path(path)) for path in (exported, file))
+        assert again.pop("command") == "python -m export.emotion --again" != first.pop("command")
+        assert first == again
+
 
 def with_running_statistics(network: keras.Model, seed: int) -> keras.Model:
     """The network with random offsets, means and variances in its batch norms: it has seen no face."""
@@ -318,6 +331,26 @@ class TestRefusal:
         arguments = (trained / "model.keras", tmp_path / "out.onnx", "--data", synthetic_dir)
         assert call(emotion.main, *arguments) == 1
         assert "--unofficial" in capsys.readouterr().err and not (tmp_path / "out.onnx").exists()
+
+    @pytest.mark.parametrize("content", [b"not a graph", None])
+    def test_what_cannot_be_measured_again(self, content, synthetic_dir, tmp_path, call, capsys):
+        file = tmp_path / "emotion.onnx"
+        if content:
+            file.write_bytes(content)
+        assert call(emotion.main, "--again", file, "--data", synthetic_dir, "--unofficial") == 1
+        assert capsys.readouterr().err.startswith("error: ") and not report_path(file).exists()
+
+    def test_measuring_again_needs_data(self, exported, call, capsys, monkeypatch):
+        monkeypatch.delenv("FER2013_DIR", raising=False)
+        before = exported.read_bytes()
+        assert call(emotion.main, "--again", exported) == 1
+        assert "--again measures on FER-2013" in capsys.readouterr().err and exported.read_bytes() == before
+
+    @pytest.mark.parametrize("arguments", [("--again", "model.keras", "out.onnx"), ("out.onnx",)])
+    def test_networks_or_again(self, arguments, call, capsys):
+        with pytest.raises(SystemExit):
+            call(emotion.main, *arguments)
+        assert "name the networks, or with --again the exported file alone" in capsys.readouterr().err
 
 
 class TestReleased:

@@ -21,13 +21,14 @@ def test_faces_are_reduced_as_by_opencv():
         np.testing.assert_allclose(AreaResize(side)(faces), expected, atol=1e-3)
 
 
-def test_fused_batch_norm_is_batch_norm():
+@pytest.mark.parametrize("scale", [False, True])
+def test_fused_batch_norm_is_batch_norm(scale):
     """In training and in use: the same answers and the same running statistics, but for rounding."""
     values = np.random.default_rng(0).normal(1, 2, (64, 6, 6, 5)).astype(np.float32)
-    pair = (
-        keras.layers.BatchNormalization(scale=False, momentum=0.9),
-        FusedBatchNormalization(scale=False, momentum=0.9),
-    )
+    pair = [
+        kind(scale=scale, momentum=0.9, gamma_initializer=keras.initializers.RandomUniform(0.5, 2, seed=1))
+        for kind in (keras.layers.BatchNormalization, FusedBatchNormalization)
+    ]
     trained = [np.array(layer(values, training=True)) for layer in pair]
     np.testing.assert_allclose(*trained, atol=1e-4)
     assert abs(trained[0].mean()) < 1e-4

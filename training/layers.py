@@ -54,21 +54,22 @@ def convolutions(x, stages: tuple[tuple[int, ...], ...]):
 def batch_norm() -> layers.Layer:
     """Batch norm without a scale, which a convolution followed by a ReLU does not need; so it can be folded through a
     max pooling into the convolution, because what it multiplies with is positive."""
-    fused = keras.config.dtype_policy().compute_dtype == "bfloat16" and keras.backend.backend() == "tensorflow"
-    return (FusedBatchNormalization if fused else layers.BatchNormalization)(scale=False, momentum=0.98)
+    return FusedBatchNormalization(scale=False, momentum=0.98)
 
 
 @keras.saving.register_keras_serializable("ifade")
 class FusedBatchNormalization(layers.BatchNormalization):
-    """The same by TensorFlow's one operation instead of Keras' many: training in bfloat16 takes half the time.
+    """The same by TensorFlow's one operation instead of Keras' many: a MobileNet trains in two thirds of the time.
 
-    Only for (N, H, W, C) under the TensorFlow backend; without a scale. Its weights are BatchNormalization's.
+    Only for (N, H, W, C). Its weights are BatchNormalization's, and under other backends it is that layer.
     """
 
     def call(self, inputs, training=None, mask=None):
+        if keras.backend.backend() != "tensorflow":
+            return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
-        scale = tf.ones_like(self.beta)
+        scale = self.gamma.value if self.scale else tf.ones_like(self.beta)
         if not training:
             moments = {"mean": self.moving_mean.value, "variance": self.moving_variance.value}
             return tf.compat.v1.nn.fused_batch_norm(

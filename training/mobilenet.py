@@ -14,6 +14,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from training.layers import FusedBatchNormalization
+
 BLOCKS = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *((512, 1),) * 5, (1024, 2), (1024, 1))
 """Width and stride of each depthwise separable convolution after the first, ordinary one of 32 channels."""
 
@@ -47,7 +49,7 @@ def mobilenet(x, side: int):
 
 
 def _activated(x, convolution: str, name: str | None = None):
-    x = layers.BatchNormalization(momentum=0.98, name=f"{convolution}_bn")(x)
+    x = FusedBatchNormalization(momentum=0.98, name=f"{convolution}_bn")(x)
     return layers.ReLU(6.0, name=name)(x)
 
 

@@ -77,7 +77,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=PRECISIONS,
         default="float32",
-        help="mixed_bfloat16 halves the time on processors with bfloat16 instructions",
+        help="mixed_bfloat16 takes less time on processors with bfloat16 instructions",
     )
     parser.add_argument(
         "--workers",

@@ -72,7 +72,11 @@ _mobilenet = replace(
     augmentation=replace(ALBUM, scale=(0.85, 1.15), rotation=10, grey=0.1, old=0.06, strange=0.03),
 )
 
+SCANNED = replace(ALBUM, scanned=0.2)
+"""Old prints as well, with many faults at once."""
+
 _mobilenet_long = replace(_mobilenet, optimizer=sgd(0.015, average=0.1), epochs=22, augmentation=ALBUM)
+_mobilenet_112 = replace(_mobilenet_long, build=lambda: age_gender_mobilenet(112), epochs=18)
 
 RECIPES = {
     "fairface": _fairface,
@@ -102,6 +106,7 @@ RECIPES = {
     # Goes on from that with teachers, itself among them, and all of private albums.
     "both-mobilenet-long": _mobilenet_long,
     # Goes on from that with more pixels, taught by what it says at several sizes (--teacher-sizes 96 128), to the released network.
-    "both-mobilenet-112": replace(_mobilenet_long, build=lambda: age_gender_mobilenet(112), epochs=18),
+    "both-mobilenet-112": _mobilenet_112,
+    "both-mobilenet-112-scanned": replace(_mobilenet_112, augmentation=SCANNED, epochs=60),
 }
 """The recipes by name. Every epoch of the runs behind the released networks is in docs/results/age_gender_runs.json."""
