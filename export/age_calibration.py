@@ -30,7 +30,7 @@ COVERAGE_UNIT = 0.04
 """The part that the range holds may be off by so much for as much as a year of bias."""
 FEW = 40
 """An age group of so few faces counts half as much as one of very many."""
-ERROR_WEIGHT = 60.0
+ERROR_WEIGHT = 30.0
 """The weight of a year of mean absolute error beside an age group's square of a year of bias."""
 UNDISTURBED_WEIGHT = 20.0
 """The weight of the faces as they are beside the same under one disturbance."""
