@@ -46,7 +46,7 @@ def accuracy_page() -> str:
     ]
     lines += disturbance_tables(emotion)
     int8 = report("emotion_int8.onnx")
-    lines += ["", f"`{int8['model']}`, `{int8['metadata']['recipe']}` in 8 bits, by `{int8['command']}`:", ""]
+    lines += ["", f"`{int8['model']}`, `{int8['metadata']['recipe']}` in 8 bits, measured by `{int8['command']}`:", ""]
     lines += accuracy_table(int8["metrics"])[:-2]
     return "\n".join(lines)
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import keras
 import numpy as np
@@ -224,6 +224,14 @@ def test_settings_of_earlier_versions_have_their_present_names(tmp_path):
     """So that a run that was stopped then goes on."""
     (tmp_path / "run.json").write_text(json.dumps({"seed": 3, "look": 48, "drawn_more": ["FairFace", "Black", 1.5]}))
     assert read_settings(tmp_path) == {"seed": 3, "input_size": 48, "oversampled": ["FairFace", "Black", 1.5]}
+
+
+def test_distortions_that_earlier_versions_did_not_have_are_not_done(tmp_path):
+    """So that a run that was stopped then goes on."""
+    now = json.loads(json.dumps(asdict(replace(STRANGE, flip=True))))
+    earlier = {name: value for name, value in now.items() if name not in ("scanned", "old", "bleached")}
+    (tmp_path / "run.json").write_text(json.dumps({"augmentation": earlier}))
+    assert read_settings(tmp_path) == {"augmentation": now}
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -42,7 +42,7 @@ class Augmentation:
         grain: standard deviation of noise that spreads over some pixels, in grey values.
         scratches: how many scratches and specks lie on the print.
         scanned: the part that gets each of these, of grey, and of those after "degraded", with an even chance: an old print has
-            many faults at once, which hardly ever meet where each is drawn by itself.
+            many faults at once, which hardly ever meet where each is drawn by itself. For RGB faces.
     """
 
     flip: bool = False
@@ -158,46 +158,46 @@ def _age(images: np.ndarray, augmentation: Augmentation, faulty: np.ndarray, rng
 
     `faulty` (N,) holds the least chance of each of them for each face.
     """
-    part = np.maximum(augmentation.old, faulty)
-    for index, brown in _drawn(np.maximum(augmentation.grey, faulty), (-1.0, 1.0), rng):
+    count, part = len(images), np.maximum(augmentation.old, faulty)
+    for index, brown in _drawn(count, np.maximum(augmentation.grey, faulty), (-1.0, 1.0), rng):
         images[index] = without_color(images[index], max(brown, 0.0))
-    for index, amount in _drawn(part, augmentation.bleached, rng):
+    for index, amount in _drawn(count, part, augmentation.bleached, rng):
         images[index] = bleach(images[index], amount)
-    for index, deviation in _drawn(part, augmentation.grain, rng):
+    for index, deviation in _drawn(count, part, augmentation.grain, rng):
         images[index] = add_grain(images[index], deviation, rng)
-    for index, scratches in _drawn(part, augmentation.scratches, rng):
+    for index, scratches in _drawn(count, part, augmentation.scratches, rng):
         images[index] = scratch(images[index], round(scratches), rng)
 
 
 def _degrade(images: np.ndarray, augmentation: Augmentation, faulty: np.ndarray, rng: np.random.Generator) -> None:
     """Blur, shrink, add noise and compress, in the order in which a camera and a line do it; in place. `faulty` as in `_age`."""
-    part = np.maximum(augmentation.degraded, faulty)
-    for index, sigma in _drawn(part, augmentation.blur, rng):
+    count, part = len(images), np.maximum(augmentation.degraded, faulty)
+    for index, sigma in _drawn(count, part, augmentation.blur, rng):
         images[index] = blur(images[index], sigma)
-    for index, factor in _drawn(part, augmentation.shrink, rng):
+    for index, factor in _drawn(count, part, augmentation.shrink, rng):
         images[index] = shrink(images[index], factor)
-    for index, deviation in _drawn(part, augmentation.noise, rng):
+    for index, deviation in _drawn(count, part, augmentation.noise, rng):
         images[index] = add_noise(images[index], deviation, rng)
-    for index, quality in _drawn(part, augmentation.jpeg, rng):
+    for index, quality in _drawn(count, part, augmentation.jpeg, rng):
         images[index] = compress(images[index], quality)
 
 
 def _estrange(images: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> None:
     """Light from a side, tone curve, few grey values, few pixels, in the order from the lamp to the picture; in place."""
-    part = np.full(len(images), augmentation.strange)
-    for index, fall in _drawn(part, augmentation.lamp, rng):
+    count, part = len(images), augmentation.strange
+    for index, fall in _drawn(count, part, augmentation.lamp, rng):
         images[index] = light_from_a_side(images[index], fall, rng.uniform(0, 2 * np.pi))
-    for index, logarithm in _drawn(part, tuple(np.log(augmentation.gamma)), rng):
+    for index, logarithm in _drawn(count, part, tuple(np.log(augmentation.gamma)), rng):
         images[index] = tone(images[index], np.exp(logarithm))
-    for index, contrast in _drawn(part, augmentation.faint, rng):
+    for index, contrast in _drawn(count, part, augmentation.faint, rng):
         images[index] = fade(images[index], contrast)
-    for index, factor in _drawn(part, augmentation.pixels, rng):
+    for index, factor in _drawn(count, part, augmentation.pixels, rng):
         images[index] = pixelate(images[index], factor)
 
 
-def _drawn(chances: np.ndarray, values: Range, rng: np.random.Generator):
-    """(index, value) of the faces that get a distortion, each with its chance of (N,)."""
-    index = np.flatnonzero(rng.random(len(chances)) < chances)
+def _drawn(count: int, part: float | np.ndarray, values: Range, rng: np.random.Generator):
+    """(index, value) of the faces that get a distortion: this part of them, or each with its own chance, (count,)."""
+    index = np.flatnonzero(rng.random(count) < part)
     return zip(index, rng.uniform(*values, len(index)))
 
 

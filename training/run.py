@@ -28,6 +28,7 @@ import cv2
 import keras
 import numpy as np
 
+from training.augment import Augmentation
 from training.layers import load_network
 from training.metrics import in_batches
 from training.mobilenet import load_face_recognition
@@ -405,13 +406,15 @@ def _damaged(path: Path, reason: str) -> SystemExit:
 
 
 def read_settings(run: Path) -> dict:
-    """The settings of a run, from its run.json, by the names that they have now.
+    """The settings of a run, from its run.json, by the names that they have now; distortions that it does not name are not done.
 
     Raises:
         OSError, ValueError: it is not there or cannot be read.
     """
-    settings = json.loads((run / "run.json").read_text())
-    return {RENAMED.get(name, name): value for name, value in settings.items()}
+    settings = {RENAMED.get(name, name): value for name, value in json.loads((run / "run.json").read_text()).items()}
+    if "augmentation" in settings:
+        settings["augmentation"] = json.loads(json.dumps(asdict(Augmentation()))) | settings["augmentation"]
+    return settings
 
 
 def read_history(run: Path) -> list[dict]:
